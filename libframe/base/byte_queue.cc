@@ -1,0 +1,122 @@
+#include "base/byte_queue.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace tenfold {
+
+BlockPool::~BlockPool() {
+  assert(in_use_ == 0);
+  while (free_ != nullptr) delete std::exchange(free_, free_->next);
+}
+
+BlockPool::Block* BlockPool::take() {
+  Block* block = free_;
+  if (block != nullptr) {
+    free_ = block->next;
+    --free_count_;
+  } else {
+    block = new Block;
+  }
+  block->next = nullptr;
+  block->begin = 0;
+  block->end = 0;
+  ++in_use_;
+  return block;
+}
+
+void BlockPool::give(Block* block) {
+  --in_use_;
+  if (free_count_ == keep_free_) {
+    delete block;
+    return;
+  }
+  block->next = free_;
+  free_ = block;
+  ++free_count_;
+}
+
+ByteQueue::ByteQueue(ByteQueue&& other) noexcept
+    : pool_(other.pool_),
+      head_(std::exchange(other.head_, nullptr)),
+      tail_(std::exchange(other.tail_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
+  if (this == &other) return *this;
+  clear();
+  pool_ = other.pool_;
+  head_ = std::exchange(other.head_, nullptr);
+  tail_ = std::exchange(other.tail_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  return *this;
+}
+
+void ByteQueue::append(Bytes bytes) {
+  while (!bytes.empty()) {
+    const MutableBytes room = tail_room();
+    const std::size_t n = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), n);
+    commit(n);
+    bytes = bytes.subspan(n);
+  }
+}
+
+MutableBytes ByteQueue::tail_room() {
+  if (tail_ == nullptr || tail_->end == sizeof tail_->data) {
+    BlockPool::Block* block = pool_->take();
+    (tail_ == nullptr ? head_ : tail_->next) = block;
+    tail_ = block;
+  }
+  return {tail_->data + tail_->end, sizeof tail_->data - tail_->end};
+}
+
+void ByteQueue::commit(std::size_t n) {
+  assert(tail_ != nullptr && n <= sizeof tail_->data - tail_->end);
+  tail_->end += static_cast<std::uint32_t>(n);
+  size_ += n;
+}
+
+Bytes ByteQueue::front() const {
+  if (size_ == 0) return {};
+  return {head_->data + head_->begin, head_->end - head_->begin};
+}
+
+std::size_t ByteQueue::runs(Bytes* out, std::size_t most) const {
+  std::size_t count = 0;
+  if (size_ == 0) return 0;
+  for (const BlockPool::Block* block = head_; block != nullptr && count < most; block = block->next) {
+    if (block->end > block->begin) out[count++] = {block->data + block->begin, block->end - block->begin};
+  }
+  return count;
+}
+
+std::size_t ByteQueue::peek(MutableBytes out) const {
+  std::size_t copied = 0;
+  for (const BlockPool::Block* block = head_; block != nullptr && copied < out.size(); block = block->next) {
+    const std::size_t n = std::min<std::size_t>(block->end - block->begin, out.size() - copied);
+    std::memcpy(out.data() + copied, block->data + block->begin, n);
+    copied += n;
+  }
+  return copied;
+}
+
+void ByteQueue::consume(std::size_t n) {
+  assert(n <= size_);
+  size_ -= n;
+  while (head_ != nullptr) {
+    const std::size_t here = std::min<std::size_t>(head_->end - head_->begin, n);
+    head_->begin += static_cast<std::uint32_t>(here);
+    n -= here;
+    if (head_->begin < head_->end) return;
+    BlockPool::Block* spent = head_;
+    head_ = spent->next;
+    if (head_ == nullptr) tail_ = nullptr;
+    pool_->give(spent);
+    if (n == 0 && size_ != 0) return;
+  }
+}
+
+}  // namespace tenfold

@@ -1,0 +1,88 @@
+// ByteQueue: bytes in order, first in first out, in blocks of one size that come
+// from a BlockPool and go back to it. An empty queue holds no block, so an idle
+// connection costs nothing; a busy one takes its blocks from the pool's free list,
+// so a steady request allocates nothing.
+//
+// Not thread-safe: a pool and its queues belong to one loop. The pool outlives
+// its queues.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace tenfold {
+
+class BlockPool {
+ public:
+  static constexpr std::size_t block_size = std::size_t{16} * 1024;
+
+  struct Block {
+    Block* next;
+    std::uint32_t begin;  // first byte not yet consumed
+    std::uint32_t end;    // one past the last byte written
+    std::uint8_t data[block_size - sizeof(void*) - 2 * sizeof(std::uint32_t)];
+  };
+  static_assert(sizeof(Block) == block_size);
+
+  // Keeps at most `keep_free` unused blocks; more than that go back to the heap.
+  explicit BlockPool(std::size_t keep_free = 64) : keep_free_(keep_free) {}
+  ~BlockPool();
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+
+  Block* take();
+  void give(Block* block);
+
+  std::size_t blocks_in_use() const { return in_use_; }
+
+ private:
+  Block* free_ = nullptr;
+  std::size_t free_count_ = 0;
+  std::size_t in_use_ = 0;
+  const std::size_t keep_free_;
+};
+
+class ByteQueue {
+ public:
+  explicit ByteQueue(BlockPool& pool) : pool_(&pool) {}
+  ~ByteQueue() { clear(); }
+  ByteQueue(ByteQueue&& other) noexcept;
+  ByteQueue& operator=(ByteQueue&& other) noexcept;
+
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+
+  // Copies `bytes` to the back.
+  void append(Bytes bytes);
+
+  // Room at the back to write into: at least one byte. Then commit(n) what was
+  // written, before any other call.
+  MutableBytes tail_room();
+  void commit(std::size_t n);
+
+  // The first contiguous run; empty only when the queue is. Valid until the next
+  // call that is not const.
+  Bytes front() const;
+
+  // The first runs, at most `most` of them, for a gathered write.
+  std::size_t runs(Bytes* out, std::size_t most) const;
+
+  // Copies min(size, out.size()) bytes without consuming them; returns how many.
+  std::size_t peek(MutableBytes out) const;
+
+  // Drops the first n bytes; n <= size().
+  void consume(std::size_t n);
+
+  void clear() { consume(size_); }
+
+ private:
+  BlockPool* pool_;
+  BlockPool::Block* head_ = nullptr;
+  BlockPool::Block* tail_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,39 @@
+// Error: an expected failure as a value. "We did wrong" is an assert instead,
+// and never gets here; "the peer did wrong" is `protocol` or `limit`; "the world
+// did wrong" is everything else.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace tenfold {
+
+enum class ErrorKind : std::uint8_t {
+  none,       // no failure: a clean end
+  closed,     // the other side went away, or the thing asked is already shut
+  cancelled,  // whoever wanted this no longer does
+  refused,    // nobody listens there, or it said no before anything was done: safe to try elsewhere
+  timeout,    // a deadline passed
+  dns,        // a name has no address
+  tls,        // handshake or certificate
+  protocol,   // the peer broke the rules
+  limit,      // a cap of ours was reached
+  io,         // the operating system reports a failure
+  usage,      // bad configuration or command line
+};
+
+// One lower-case word, as logs and `tenfold-cause` show it.
+const char* to_string(ErrorKind kind);
+
+struct Error {
+  ErrorKind kind = ErrorKind::none;
+  std::string detail;  // for people: what was wrong, without a trailing full stop
+
+  explicit operator bool() const { return kind != ErrorKind::none; }
+};
+
+// "kind: detail", or the kind alone.
+std::string describe(const Error& error);
+
+}  // namespace tenfold

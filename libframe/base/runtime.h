@@ -1,0 +1,21 @@
+// Runtime: what everything on one loop shares. The loop owns the real one
+// (io/loop.h); a test makes one of its own and moves the time by hand.
+#pragma once
+
+#include "base/byte_queue.h"
+#include "base/graveyard.h"
+#include "base/log.h"
+#include "base/timer_queue.h"
+
+namespace tenfold {
+
+struct Runtime {
+  BlockPool& blocks;
+  TimerQueue& timers;
+  Graveyard& graveyard;
+  Log& log;
+
+  TimePoint now() const { return timers.now(); }
+};
+
+}  // namespace tenfold

@@ -1,0 +1,81 @@
+// Where a message's body ends (RFC 9112 6.3), and the strict decoder of what lies between.
+//
+//   const Framed framed = request_framing(head);
+//   if (framed.fault) refuse(framed.fault);
+//   BodyReader body(framed.framing);
+//   while (!in.empty() && !body.done() && !body.failed()) {
+//     const BodyReader::Step step = body.next(in);
+//     forward(step.payload);           // a view into `in`, possibly empty
+//     in = in.subspan(step.taken);
+//   }
+//
+// Pure. Holds nothing of the payload; the trailers, limits::trailer_bytes at most.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "http1/head.h"
+#include "http1/head_reader.h"
+
+namespace tenfold::http1 {
+
+struct Framing {
+  enum class Kind {
+    none,         // no body at all
+    length,       // Content-Length: `length` bytes, 0 included
+    chunked,
+    until_close,  // an answer of an old kind: ends with the connection
+  };
+  Kind kind = Kind::none;
+  std::uint64_t length = 0;
+};
+
+struct Framed {
+  Framing framing;
+  Fault fault;  // set: refuse the message
+};
+
+// 400 for Content-Length with Transfer-Encoding, differing or malformed Content-Length,
+// Transfer-Encoding on HTTP/1.0, chunked not last or twice; 501 for an unknown coding.
+Framed request_framing(const RequestHead& head);
+
+// `to_head`: the answer is to a HEAD. Faults (status 502) as above. 1xx, 204 and 304 have no body.
+Framed response_framing(const ResponseHead& head, bool to_head);
+
+class BodyReader {
+ public:
+  BodyReader() = default;  // done at once
+  explicit BodyReader(Framing framing) { start(framing); }
+
+  // Begins a new body.
+  void start(Framing framing);
+
+  struct Step {
+    std::size_t taken = 0;  // bytes of `in` used up
+    Bytes payload;          // lies within them
+  };
+  // At least one byte is taken unless done() or failed().
+  Step next(Bytes in);
+
+  bool done() const;
+  bool failed() const;
+  const Fault& fault() const;  // 400, or 431 for extensions or trailers beyond their caps
+
+  // The connection ended: an until_close body is done by that; any other, unless done, is cut.
+  // Returns whether the body is whole.
+  bool end_of_input();
+
+  // The fields behind a chunked body, when done(); filter with allowed_in_trailer().
+  const Fields& trailers() const;
+
+  // Unknown for chunked and until_close.
+  std::uint64_t remaining() const;
+
+ private:
+  // IMPLEMENTATION: as the reader needs it; the trailers' HeadReader is made only when a trailer comes.
+};
+
+}  // namespace tenfold::http1

@@ -1,0 +1,89 @@
+// What a parsed HTTP/1.1 head looks like, and small questions about its fields.
+// Everything is a view into the reader that made it (head_reader.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace tenfold::http1 {
+
+struct Field {
+  std::string_view name;   // as it came; compare with equal_nocase()
+  std::string_view value;  // without the white space round it
+};
+
+using Fields = std::vector<Field>;
+
+struct RequestHead {
+  std::string_view method;
+  std::string_view target;  // byte for byte
+  int minor_version = 1;    // HTTP/1.x
+  Fields fields;
+};
+
+struct ResponseHead {
+  int status = 0;
+  std::string_view reason;
+  int minor_version = 1;
+  Fields fields;
+};
+
+// What is wrong with a message, as the visitor is told (`status`) and as the log
+// line `reject reason=…` names it: a short word with dashes, a literal.
+struct Fault {
+  int status = 0;
+  const char* reason = nullptr;
+
+  explicit operator bool() const { return reason != nullptr; }
+};
+
+// ASCII only, as RFC 9110 5.1 has it.
+bool equal_nocase(std::string_view a, std::string_view b);
+
+// The first field of that name, or null.
+const Field* find(const Fields& fields, std::string_view name);
+std::size_t count(const Fields& fields, std::string_view name);
+
+// Calls `each(token)` for every element of a comma-separated list (RFC 9110 5.6.1),
+// empty elements left out, in all fields of that name; stops when it returns true, and then
+// returns true.
+template <typename Each>
+bool any_token(const Fields& fields, std::string_view name, Each each);
+
+// Whether `token` stands, in any case, in the list fields of that name.
+bool has_token(const Fields& fields, std::string_view name, std::string_view token);
+
+// RFC 9110 7.6.1: fields that are for this connection alone. Connection,
+// Proxy-Connection, Keep-Alive, TE, Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and what
+// `head`'s own Connection names.
+bool is_hop_by_hop(const Fields& fields, std::string_view name);
+
+// Whether the connection may serve another message: RFC 9112 9.3.
+bool wants_keep_alive(int minor_version, const Fields& fields);
+
+// What a trailer must not carry (RFC 9110 6.5.1): framing, routing, authentication, and hop-by-hop fields.
+bool allowed_in_trailer(const Fields& trailers, std::string_view name);
+
+// ---- implementation of the template
+
+template <typename Each>
+bool any_token(const Fields& fields, std::string_view name, Each each) {
+  for (const Field& field : fields) {
+    if (!equal_nocase(field.name, name)) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      std::string_view token = rest.substr(0, comma);
+      rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+      const std::size_t first = token.find_first_not_of(" \t");
+      if (first == std::string_view::npos) continue;
+      token = token.substr(first, token.find_last_not_of(" \t") - first + 1);
+      if (each(token)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace tenfold::http1

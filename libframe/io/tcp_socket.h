@@ -1,0 +1,50 @@
+// TcpSocket: a TCP connection as a Duplex. Writes go to the kernel at once while it
+// takes them (uv_try_write); the rest waits in blocks and goes gathered. Reads use the loop's one
+// room, so an idle socket holds no buffer.
+//
+// The wrapper may die at any time; the uv handle detaches and dies in its close callback.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "duplex.h"
+#include "io/loop.h"
+
+namespace tenfold {
+
+struct SocketStats {
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+};
+
+class TcpSocket final : public Duplex {
+ public:
+  ~TcpSocket() override;
+
+  void set_handler(Handler* handler) override;
+  std::size_t write(Bytes bytes) override;
+  std::size_t queued() const override;
+  void end() override;
+  void reset(ErrorKind why) override;  // with an RST when bytes were left unsent or unread
+  void credit(std::size_t n) override;
+
+  // Of a connection that is up: "IP:PORT".
+  const std::string& peer() const;
+  std::string local() const;
+
+  // TCP_NODELAY is always on. These are for a link's socket.
+  void set_notsent_lowat(int bytes);
+  void set_user_timeout(Duration timeout);
+
+  // How far ahead of the credit it reads; limits::buffered_high from the start.
+  void set_window(std::size_t bytes);
+
+ private:
+  friend class TcpListener;
+  friend class Dial;
+  // IMPLEMENTATION
+};
+
+}  // namespace tenfold
