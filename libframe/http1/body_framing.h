@@ -24,8 +24,8 @@ namespace tenfold::http1 {
 
 struct Framing {
   enum class Kind {
-    none,         // no body at all
-    length,       // Content-Length: `length` bytes, 0 included
+    none,    // no body at all
+    length,  // Content-Length: `length` bytes, 0 included
     chunked,
     until_close,  // an answer of an old kind: ends with the connection
   };
@@ -60,9 +60,9 @@ class BodyReader {
   // At least one byte is taken unless done() or failed().
   Step next(Bytes in);
 
-  bool done() const;
-  bool failed() const;
-  const Fault& fault() const;  // 400, or 431 for extensions or trailers beyond their caps
+  bool done() const { return phase_ == Phase::done; }
+  bool failed() const { return phase_ == Phase::failed; }
+  const Fault& fault() const { return fault_; }  // 400, or 431 for extensions or trailers beyond their caps
 
   // The connection ended: an until_close body is done by that; any other, unless done, is cut.
   // Returns whether the body is whole.
@@ -71,11 +71,47 @@ class BodyReader {
   // The fields behind a chunked body, when done(); filter with allowed_in_trailer().
   const Fields& trailers() const;
 
-  // Unknown for chunked and until_close.
+  // Of a body with a length; 0 when done. Unknown for chunked and until_close: the largest number there is.
   std::uint64_t remaining() const;
 
  private:
-  // IMPLEMENTATION: as the reader needs it; the trailers' HeadReader is made only when a trailer comes.
+  // What the next byte is part of. The dots are the phases of a chunk, again and again until one of size 0:
+  //
+  //   size_first  size        gap  extension  size_lf  data  data_cr  data_lf
+  //   .           .           .    .          .        .     .        .
+  //   1           A3   [BWS]  ;    name=v \r  \n       ...   \r       \n
+  //
+  // and behind that chunk's size_lf: trailers_first, then end_lf ("\r\n"), or trailers.
+  enum class Phase : std::uint8_t {
+    done,
+    failed,
+    length,
+    until_close,
+    size_first,
+    size,
+    gap,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailers_first,
+    end_lf,
+    trailers,
+  };
+
+  void on_framing_octet(char c);
+  void on_extension_octet(char c);
+  void expect(char c, char wanted, Phase then);
+  std::size_t read_trailers(Bytes in);
+  void fail(int status, const char* reason);
+
+  Phase phase_ = Phase::done;
+  std::uint8_t digits_ = 0;            // of the present chunk's size
+  std::uint16_t extension_bytes_ = 0;  // of all chunks so far
+  std::uint64_t left_ = 0;             // bytes of payload still to come in this body or chunk
+  Fault fault_;
+  std::unique_ptr<HeadReader> trailers_;
 };
 
 }  // namespace tenfold::http1

@@ -66,6 +66,13 @@ bool wants_keep_alive(int minor_version, const Fields& fields);
 // What a trailer must not carry (RFC 9110 6.5.1): framing, routing, authentication, and hop-by-hop fields.
 bool allowed_in_trailer(const Fields& trailers, std::string_view name);
 
+// The authority of an absolute-form target, userinfo included; "" for every other form.
+std::string_view target_authority(std::string_view target);
+
+// Whether `text` is uri-host [ ":" port ] with a name as DNS has them, an IPv4 address, or an IPv6 address in brackets:
+// no userinfo, no percent-encoding, not empty.
+bool is_authority(std::string_view text);
+
 // ---- implementation of the template
 
 template <typename Each>

@@ -13,7 +13,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "http1/head.h"
@@ -28,7 +30,7 @@ class HeadReader {
     trailers,  // the fields behind a last chunk: read them from request().fields
   };
 
-  explicit HeadReader(Kind kind) : kind_(kind) {}
+  explicit HeadReader(Kind kind) : kind_(kind), in_fields_(kind == Kind::trailers) {}
 
   // Takes bytes up to the end of the head; returns how many. Takes nothing when done or failed.
   std::size_t feed(Bytes bytes);
@@ -42,7 +44,9 @@ class HeadReader {
   const RequestHead& request() const { return request_; }
   const ResponseHead& response() const { return response_; }
 
-  // When failed(). For a request: the status to answer with, 400, 414, 431, 505. For a response always 502.
+  // When failed(), which is as soon as the line at fault is whole, or a cap is passed; the same
+  // however the bytes were cut. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For
+  // a response always 502.
   const Fault& fault() const { return fault_; }
 
   // Forgets the head. Keeps a small buffer for the next one, gives a large one back.
@@ -50,7 +54,29 @@ class HeadReader {
 
  private:
   enum class State { reading, done, failed };
-  // IMPLEMENTATION: as the reader needs it.
+
+  std::size_t room() const;
+  void on_line();
+  void on_start_line(std::string_view line);
+  void on_field_line(std::string_view line);
+  void on_request_line(std::string_view line);
+  void on_status_line(std::string_view line);
+  void on_version(std::string_view text);
+  void tokenise();
+  void check_request();
+  void check_options(const Fields& fields);
+  void fail(int status, const char* reason);
+
+  Kind kind_;
+  State state_ = State::reading;
+  bool in_fields_;                // the start line is behind us, or there is none
+  std::uint8_t empty_lines_ = 0;  // skipped before the request line
+  std::uint16_t lines_ = 0;       // field lines so far
+  std::uint32_t line_ = 0;        // where in `text_` the present line begins
+  std::string text_;              // the head as it came; every view points in here
+  RequestHead request_;
+  ResponseHead response_;
+  Fault fault_;
 };
 
 }  // namespace tenfold::http1

@@ -22,7 +22,7 @@ class HeadWriter {
   explicit HeadWriter(std::string& out) : out_(out) {}
 
   void request_line(std::string_view method, std::string_view target);  // HTTP/1.1
-  void status_line(int status, std::string_view reason);                // HTTP/1.1; an empty reason becomes the usual one
+  void status_line(int status, std::string_view reason);  // HTTP/1.1; an empty reason becomes the usual one
   void field(std::string_view name, std::string_view value);
   void field(std::string_view name, std::uint64_t value);
   void end();

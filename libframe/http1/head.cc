@@ -1,0 +1,154 @@
+// Questions about fields: names compared without case, lists, and the sets of names that RFC 9110
+// gives a meaning to. Asked several times for every message, so names are told apart by their length first.
+#include "http1/head.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "http1/octets.h"
+
+namespace tenfold::http1 {
+
+namespace {
+
+// The eight octets of `word`, each A-Z among them in lower case.
+std::uint64_t lower(std::uint64_t word) {
+  constexpr std::uint64_t ones = ~std::uint64_t{0} / 255;
+  constexpr std::uint64_t tops = ones * 0x80;
+  const std::uint64_t low = word & ~tops;
+  const std::uint64_t from_a = low + ones * (0x80 - 'A');    // the top bit is set where the octet >= 'A'
+  const std::uint64_t beyond_z = low + ones * (0x7f - 'Z');  // ... where it > 'Z'
+  return word | (((from_a ^ beyond_z) & ~word & tops) >> 2);
+}
+
+template <typename Word>
+std::uint64_t load(const char* p) {
+  Word word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+// A text of 0 to 8 octets as one number: equal texts of one length give equal numbers.
+std::uint64_t load_short(const char* p, std::size_t n) {
+  if (n >= 4) return load<std::uint32_t>(p) << 32 | load<std::uint32_t>(p + n - 4);
+  if (n == 0) return 0;
+  return load<std::uint8_t>(p) << 16 | load<std::uint8_t>(p + n / 2) << 8 | load<std::uint8_t>(p + n - 1);
+}
+
+bool equal_nocase_same_size(const char* a, const char* b, std::size_t n) {
+  if (n < 8) return lower(load_short(a, n)) == lower(load_short(b, n));
+  for (std::size_t i = 0; i + 8 < n; i += 8) {
+    if (lower(load<std::uint64_t>(a + i)) != lower(load<std::uint64_t>(b + i))) return false;
+  }
+  // The last eight, which overlap those before them.
+  return lower(load<std::uint64_t>(a + n - 8)) == lower(load<std::uint64_t>(b + n - 8));
+}
+
+// What a trailer section must never carry, beside the hop-by-hop fields and the families of
+// names that allowed_in_trailer() knows by their beginning.
+constexpr std::array<std::string_view, 25> never_in_trailer{
+    // framing, and how to read the content
+    "content-length", "content-encoding", "content-range", "content-type", "trailer",
+    // routing, and who speaks
+    "host", "forwarded", "via", "x-real-ip", "max-forwards",
+    // request modifiers and response control
+    "cache-control", "expect", "pragma", "range", "date", "expires", "location", "retry-after", "vary", "age",
+    // authentication
+    "authorization", "www-authenticate", "authentication-info", "cookie", "set-cookie"};
+
+bool starts_with_nocase(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && equal_nocase_same_size(text.data(), prefix.data(), prefix.size());
+}
+
+// The names of RFC 9110 7.6.1, without those that a Connection field adds. Of one length there are two at most.
+bool is_always_hop_by_hop(std::string_view name) {
+  switch (name.size()) {
+    case 2: return equal_nocase(name, "te");
+    case 7: return equal_nocase(name, "upgrade");
+    case 10: return equal_nocase(name, "connection") || equal_nocase(name, "keep-alive");
+    case 16: return equal_nocase(name, "proxy-connection");
+    case 17: return equal_nocase(name, "transfer-encoding");
+    case 18: return equal_nocase(name, "proxy-authenticate");
+    case 19: return equal_nocase(name, "proxy-authorization");
+    default: return false;
+  }
+}
+
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+// reg-name and IPv4address, less percent-encoding and sub-delims, which no DNS name has.
+bool is_name_octet(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
+}
+
+// port = *DIGIT; an empty one is legal and means the default.
+bool is_port(std::string_view text) { return text.size() <= 5 && std::all_of(text.begin(), text.end(), is_digit); }
+
+}  // namespace
+
+bool equal_nocase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && equal_nocase_same_size(a.data(), b.data(), a.size());
+}
+
+const Field* find(const Fields& fields, std::string_view name) {
+  for (const Field& field : fields) {
+    if (equal_nocase(field.name, name)) return &field;
+  }
+  return nullptr;
+}
+
+std::size_t count(const Fields& fields, std::string_view name) {
+  return static_cast<std::size_t>(
+      std::count_if(fields.begin(), fields.end(), [&](const Field& f) { return equal_nocase(f.name, name); }));
+}
+
+bool has_token(const Fields& fields, std::string_view name, std::string_view token) {
+  return any_token(fields, name, [&](std::string_view each) { return equal_nocase(each, token); });
+}
+
+bool is_hop_by_hop(const Fields& fields, std::string_view name) {
+  return is_always_hop_by_hop(name) || has_token(fields, "connection", name);
+}
+
+bool wants_keep_alive(int minor_version, const Fields& fields) {
+  // RFC 9112 9.3: "If the "close" connection option is present, the connection will not persist
+  // after the current response; else, If the received protocol is HTTP/1.1 (or later), the
+  // connection will persist …; else, If the received protocol is HTTP/1.0, the "keep-alive"
+  // connection option is present, … the connection will persist".
+  if (has_token(fields, "connection", "close")) return false;
+  return minor_version >= 1 || has_token(fields, "connection", "keep-alive");
+}
+
+bool allowed_in_trailer(const Fields& trailers, std::string_view name) {
+  if (is_hop_by_hop(trailers, name)) return false;
+  for (const std::string_view prefix : {"x-forwarded-", "proxy-", "if-"}) {
+    if (starts_with_nocase(name, prefix)) return false;
+  }
+  return std::none_of(never_in_trailer.begin(), never_in_trailer.end(),
+                      [&](std::string_view never) { return equal_nocase(never, name); });
+}
+
+std::string_view target_authority(std::string_view target) {
+  const std::size_t scheme_end = target.find("://");
+  // A "://" further back belongs to the path or query of another form.
+  if (scheme_end == std::string_view::npos || target.find_first_of("/?#") < scheme_end) return {};
+  const std::string_view rest = target.substr(scheme_end + 3);
+  return rest.substr(0, rest.find_first_of("/?#"));
+}
+
+bool is_authority(std::string_view text) {
+  const bool literal = text.starts_with('[');
+  const std::size_t host_end =
+      literal ? std::min(text.find(']'), text.size() - 1) + 1 : std::min(text.find(':'), text.size());
+  const std::string_view host = text.substr(0, host_end);
+  const std::string_view rest = text.substr(host_end);
+  if (!rest.empty() && (rest[0] != ':' || !is_port(rest.substr(1)))) return false;
+  if (!literal) return !host.empty() && std::all_of(host.begin(), host.end(), is_name_octet);
+  // An IPv6 address, as far as its octets go: whoever dials it looks closer.
+  if (host.size() < 4 || !host.ends_with(']')) return false;
+  return std::all_of(host.begin() + 1, host.end() - 1, [](char c) { return is_hex(c) || c == ':' || c == '.'; });
+}
+
+}  // namespace tenfold::http1

@@ -1,0 +1,55 @@
+// The octet classes of a head, as RFC 9110 5.5 and 5.6.2 draw them. Shared by what reads heads
+// and what writes them, so that the two can never disagree on what splits one.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace tenfold::http1 {
+
+inline constexpr std::array<bool, 256> tchar_table = [] {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 'a' - 'A'] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<std::uint8_t>(c)] = true;
+  return table;
+}();
+
+constexpr bool is_tchar(char c) { return tchar_table[static_cast<std::uint8_t>(c)]; }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// token = 1*tchar
+inline bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_tchar); }
+
+// A request-target's octets: visible ASCII. Which of them stand where is the tokeniser's question.
+inline bool is_visible(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// What a field value or a reason phrase may hold: HTAB, SP, VCHAR, obs-text.
+constexpr bool is_text_octet(char c) {
+  const auto octet = static_cast<std::uint8_t>(c);
+  return (octet >= 0x20 && octet != 0x7f) || octet == '\t';
+}
+
+// Whether all of `text` is that. Every octet of every head comes by here: eight at a time.
+inline bool is_text(std::string_view text) {
+  constexpr std::uint64_t ones = ~std::uint64_t{0} / 255;
+  constexpr std::uint64_t tops = ones * 0x80;
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  for (; end - p >= 8; p += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, p, 8);
+    const std::uint64_t no_del = word ^ (ones * 0x7f);  // a DEL becomes a zero
+    const std::uint64_t suspects = ((word - ones * 0x20) & ~word) | ((no_del - ones) & ~no_del);
+    // The borrow may point at an innocent octet, and a HTAB is one: look again, at each.
+    if ((suspects & tops) != 0 && !std::all_of(p, p + 8, is_text_octet)) return false;
+  }
+  return std::all_of(p, end, is_text_octet);
+}
+
+}  // namespace tenfold::http1
