@@ -1,6 +1,6 @@
 #include "splice.h"
 
-#include <cassert>
+#include <algorithm>
 #include <utility>
 
 namespace tenfold {
@@ -19,7 +19,9 @@ Splice::~Splice() { reset(ErrorKind::cancelled); }
 void Splice::start(Bytes early_left, Bytes early_right, bool left_ended, bool right_ended) {
   const Bytes early[2] = {early_left, early_right};
   const bool ended[2] = {left_ended, right_ended};
+  for (Side& side : sides_) side.earlier = side.pipe->queued();
   for (int i = 0; i < 2; ++i) {
+    sides_[i].foreign = sides_[i].pipe->queued();
     sides_[i].pipe->set_handler(&sides_[i]);
     if (!early[i].empty()) sides_[i].on_data(early[i]);
     if (ended[i]) sides_[i].on_end();
@@ -44,7 +46,10 @@ void Splice::Side::on_data(Bytes bytes) {
 }
 
 void Splice::Side::on_sent(std::size_t n) {
-  if (!splice->done_) other->pipe->credit(n);
+  if (splice->done_) return;
+  const std::size_t not_ours = std::min(n, earlier);
+  earlier -= not_ours;
+  if (n > not_ours) other->pipe->credit(n - not_ours);
 }
 
 void Splice::Side::on_end() {

@@ -44,6 +44,9 @@ inline constexpr std::uint32_t link_window = 16 * MiB;       // the connection's
 inline constexpr std::size_t control_message_bytes = 64 * KiB;
 inline constexpr std::size_t link_header_list = 64 * KiB;  // name + value + 32 each, RFC 9113 6.5.2
 inline constexpr std::size_t link_continuations = 8;       // in one header block
+inline constexpr std::size_t link_target_bytes = 1 * KiB;  // a stream's name, or its peer: HEADERS stay one small frame
+inline constexpr std::size_t control_queued = 1 * MiB;     // to a peer that does not read its control stream: then it goes
+inline constexpr std::size_t link_acks_queued = 2000;      // PING and SETTINGS answers to a peer that does not read
 inline constexpr Duration ping_every = 5s;
 inline constexpr int pings_missed = 2;               // then the link is dead
 inline constexpr Duration user_timeout = 10s;        // TCP_USER_TIMEOUT: unacknowledged data on a dead path
@@ -65,16 +68,25 @@ inline constexpr Duration backoff_most = 15s;
 inline constexpr Duration backoff_reset = 10s;    // a link that lasted so long starts anew
 inline constexpr Duration drain_time = 30s;
 inline constexpr Duration name_held = 60s;        // for its owner after a drop
+inline constexpr std::size_t dial_addresses = 16; // of one name: more would outlast any deadline
 inline constexpr Duration dial_time = 10s;        // the agent's to the broker, TLS and handshake included
 
 // ---- Classic -------------------------------------------------------------------------
 inline constexpr Duration claim_window = 5s;          // from the JSON to the first pooled socket
 inline constexpr std::size_t classic_sockets = 10;    // max_conn_count
 inline constexpr std::size_t classic_sockets_most = 16;  // that an agent opens, whatever it is told
+inline constexpr std::size_t classic_parked = 64;     // sockets beyond max_conn that wait, unread, for a place: a client that
+                                                      // is refused dials again at once
 inline constexpr std::size_t classic_json_bytes = 64 * KiB;
+inline constexpr Duration classic_quiet = 1s;         // an agent that stops takes an answered socket, silent so long, for idle
+
+// ---- Pipes that stand between two requests ------------------------------------------
+inline constexpr std::size_t idle_pipes = 256;   // of one tunnel; each costs the agent a connection to its app
+inline constexpr Duration idle_pipe_time = 30s;  // apps close theirs after 5 to 75 s
 
 // ---- The public side -----------------------------------------------------------------
 inline constexpr std::size_t tunnels_per_ip = 10;
+inline constexpr std::size_t tunnels_per_link = 100;  // that Register may ask for, token or not
 inline constexpr std::size_t creates_per_ip = 10;     // in creates_window
 inline constexpr Duration creates_window = 60s;
 inline constexpr std::size_t connections_per_ip = 256;

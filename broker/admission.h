@@ -1,0 +1,61 @@
+// Admission: who may make tunnels, and how many. A token, where the operator wants one, opens the door
+// and lifts the limits by address.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/result.h"
+#include "base/runtime.h"
+#include "mux/handshake.h"
+
+namespace tenfold::broker {
+
+struct AdmissionOptions {
+  std::vector<std::string> tokens;  // empty: everybody may
+  std::size_t tunnels_per_ip = limits::tunnels_per_ip;
+  std::size_t creates_per_ip = limits::creates_per_ip;  // in limits::creates_window
+};
+
+// One token a line; empty lines and lines with '#' in front do not count. Errors (usage) name the file and the line.
+Result<std::vector<std::string>> read_token_file(const std::string& path);
+
+class Admission {
+ public:
+  Admission(Runtime& runtime, AdmissionOptions options);
+
+  struct Verdict {
+    handshake::Refusal refusal = handshake::Refusal::none;
+    bool trusted = false;  // came with a good token
+  };
+  // `authorization`: that field's value, or empty. Counts the attempt when it is admitted.
+  // Connections from this machine itself have no limits by address.
+  Verdict admit(std::string_view client_ip, std::string_view authorization);
+
+  // One more tunnel on a link that was admitted: by address alone.
+  handshake::Refusal admit_another(std::string_view client_ip);
+
+  // A tunnel of that address stands, or is gone.
+  void on_tunnel_up(std::string_view client_ip) { ++addresses_[std::string(client_ip)].tunnels; }
+  void on_tunnel_down(std::string_view client_ip);
+
+ private:
+  struct Address {
+    std::size_t tunnels = 0;
+    std::size_t creates = 0;  // since window_start
+    TimePoint window_start{};
+  };
+  void forget_idle();
+
+  Runtime& runtime_;
+  const AdmissionOptions options_;
+  std::unordered_map<std::string, Address> addresses_;
+  std::size_t forget_at_ = 1024;  // how many addresses are remembered before the idle ones are dropped
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,60 @@
+#include "broker/answer_head.h"
+
+#include "http1/head_writer.h"
+
+namespace tenfold::broker {
+namespace {
+
+using Kind = http1::Framing::Kind;
+
+// All but the fields of this connection alone; Content-Length too only where it tells of a body
+// that does not come (HEAD, 304).
+void copy_fields(const http1::Fields& fields, bool with_length, http1::HeadWriter& out) {
+  for (const http1::Field& field : fields) {
+    if (http1::is_hop_by_hop(fields, field.name)) continue;
+    if (!with_length && http1::equal_nocase(field.name, "Content-Length")) continue;
+    out.field(field.name, field.value);
+  }
+}
+
+}  // namespace
+
+AnswerForm write_answer_head(const http1::ResponseHead& head, http1::Framing framing, int minor_version, bool to_head,
+                             bool keep, std::string& out) {
+  AnswerForm form{framing.kind, keep};
+  if (form.body == Kind::chunked && minor_version == 0) form.body = Kind::until_close;
+  if (form.body == Kind::until_close && minor_version == 1) form.body = Kind::chunked;
+  if (form.body == Kind::until_close) form.keep = false;
+
+  http1::HeadWriter writer(out);
+  writer.status_line(head.status, head.reason);
+  const bool tells_length = to_head || head.status == 304;
+  copy_fields(head.fields, form.body == Kind::none && tells_length, writer);
+  if (form.body == Kind::length) writer.field("Content-Length", framing.length);
+  if (form.body == Kind::chunked) writer.field("Transfer-Encoding", "chunked");
+  if (!form.keep) {
+    writer.field("Connection", "close");
+  } else if (minor_version == 0) {
+    writer.field("Connection", "keep-alive");
+  }
+  writer.end();
+  return form;
+}
+
+void write_interim_head(const http1::ResponseHead& head, std::string& out) {
+  http1::HeadWriter writer(out);
+  writer.status_line(head.status, head.reason);
+  copy_fields(head.fields, false, writer);
+  writer.end();
+}
+
+void write_switch_head(const http1::ResponseHead& head, std::string& out) {
+  http1::HeadWriter writer(out);
+  writer.status_line(head.status, head.reason);
+  copy_fields(head.fields, false, writer);
+  writer.field("Connection", "Upgrade");
+  if (const http1::Field* upgrade = http1::find(head.fields, "Upgrade")) writer.field("Upgrade", upgrade->value);
+  writer.end();
+}
+
+}  // namespace tenfold::broker

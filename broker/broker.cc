@@ -1,0 +1,117 @@
+#include "broker/broker.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "broker/classic/classic_ports.h"
+#include "broker/front_door.h"
+#include "broker/own_site.h"
+#include "broker/public_side.h"
+#include "broker/tunnel_name.h"
+#include "tls/tls_context.h"
+
+namespace tenfold::broker {
+namespace {
+
+// "Connections: at most half of the fd limit": the other half is for pools, links' apps and files.
+std::size_t most_connections() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 512;
+  if (files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    getrlimit(RLIMIT_NOFILE, &files);
+  }
+  return std::max<std::size_t>(16, files.rlim_cur / 2);
+}
+
+OwnSiteOptions own_site_options(const Options& options) {
+  return {options.public_url, options.landing, options.classic, options.classic_address};
+}
+
+ClassicOptions classic_options(const Options& options) {
+  return {options.classic_bind, options.classic_port_low, options.classic_port_high, options.max_conn};
+}
+
+}  // namespace
+
+// In the order of construction: each part borrows from those above it.
+class Broker::Parts final : private Timer {
+ public:
+  Parts(Loop& loop_, const Options& options, std::vector<std::string> tokens, std::function<void()> on_stopped)
+      : loop(loop_),
+        stopped(std::move(on_stopped)),
+        proxies(options.proxies),
+        router(options.domain),
+        registry(loop.runtime()),
+        admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
+        classic(loop, classic_options(options), registry, admission),
+        own_site(loop.runtime(), own_site_options(options), router, registry, admission, classic),
+        side{loop.runtime(), router, registry, own_site, proxies, request_ids},
+        link_side{loop, registry, admission, random_tunnel_name()},
+        door(loop, {most_connections(), options.connections_per_ip}, side, link_side) {}
+
+  void drain() {
+    loop.runtime().log.info("draining");
+    own_site.drain();
+    loop.runtime().timers.arm_in(*this, limits::drain_time);
+    door.drain(limits::drain_time, [this] { stop(); });
+  }
+
+  void stop() {
+    loop.runtime().timers.disarm(*this);
+    classic.drain();
+    if (stopped) std::exchange(stopped, nullptr)();
+  }
+
+  void on_timer() override {
+    loop.runtime().log.warn("drain-timeout", {{"detail", "what still runs is cut"}});
+    stop();
+  }
+
+  Loop& loop;
+  std::function<void()> stopped;
+  const ProxyList proxies;
+  const Router router;
+  RequestIds request_ids;
+  TunnelRegistry registry;
+  Admission admission;
+  ClassicPorts classic;
+  OwnSite own_site;
+  const PublicSide side;
+  const LinkSide link_side;
+  FrontDoor door;
+};
+
+Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Broker::~Broker() = default;
+
+Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options, std::function<void()> on_stopped) {
+  std::vector<std::string> tokens;
+  if (!options.token_file.empty()) {
+    Result<std::vector<std::string>> read = read_token_file(options.token_file);
+    if (!read) return read.error();
+    tokens = *std::move(read);
+  }
+  std::shared_ptr<TlsContext> tls;
+  if (!options.https.empty()) {
+    Result<std::shared_ptr<TlsContext>> made = TlsContext::server({options.tls_cert, options.tls_key});
+    if (!made) return made.error();
+    tls = *std::move(made);
+  }
+  auto parts = std::make_unique<Parts>(loop, options, std::move(tokens), std::move(on_stopped));
+  for (const HostPort& address : options.http) {
+    if (Error error = parts->door.listen(address, nullptr)) return error;
+  }
+  for (const HostPort& address : options.https) {
+    if (Error error = parts->door.listen(address, tls)) return error;
+  }
+  return std::unique_ptr<Broker>(new Broker(std::move(parts)));
+}
+
+void Broker::drain() { parts_->drain(); }
+
+}  // namespace tenfold::broker

@@ -1,0 +1,28 @@
+// Broker: everything wired together, and the order in which it starts and stops.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+#include "broker/options.h"
+#include "io/loop.h"
+
+namespace tenfold::broker {
+
+class Broker {
+ public:
+  // Listens; the error (usage: files, io: ports) names what could not be had. `on_stopped`: once, after drain().
+  static Result<std::unique_ptr<Broker>> start(Loop& loop, const Options& options, std::function<void()> on_stopped);
+  ~Broker();
+
+  // Accepts no more, finishes what runs within limits::drain_time, then on_stopped().
+  void drain();
+
+ private:
+  class Parts;
+  explicit Broker(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tenfold::broker

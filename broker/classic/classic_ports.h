@@ -1,0 +1,57 @@
+// ClassicPorts: the TCP port of each classic tunnel, and the tunnels themselves for as long as they have one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "broker/admission.h"
+#include "broker/classic/classic_tunnel.h"
+#include "broker/own_site.h"
+#include "broker/tunnel_registry.h"
+#include "io/loop.h"
+#include "io/tcp_listener.h"
+
+namespace tenfold::broker {
+
+struct ClassicOptions {
+  std::string bind_ip;         // where the ports open; empty: every address
+  std::uint16_t port_low = 0;  // both 0: the system's choice
+  std::uint16_t port_high = 0;
+  std::size_t max_conn = limits::classic_sockets;
+};
+
+class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
+ public:
+  ClassicPorts(Loop& loop, const ClassicOptions& options, TunnelRegistry& registry, Admission& admission)
+      : loop_(loop), options_(options), registry_(registry), admission_(admission), next_port_(options.port_low) {}
+  ~ClassicPorts();
+
+  Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) override;
+  std::size_t max_conn() const override { return options_.max_conn; }
+
+  // Closes every port; requests that run go on with the sockets that they have.
+  void drain();
+
+ private:
+  struct Seat {
+    Claim claim;
+    std::string client_ip;
+    std::shared_ptr<ClassicTunnel> tunnel;
+    std::unique_ptr<TcpListener> listener;
+  };
+
+  void on_classic_over(ClassicTunnel& tunnel) override;
+  Result<std::unique_ptr<TcpListener>> listen(TcpListener::OnAccept on_accept);
+
+  Loop& loop_;
+  const ClassicOptions options_;
+  TunnelRegistry& registry_;
+  Admission& admission_;
+  std::unordered_map<const ClassicTunnel*, Seat> seats_;
+  std::uint16_t next_port_;  // where the search in the range goes on
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,86 @@
+#include "broker/classic/classic_tunnel.h"
+
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tenfold::broker {
+
+ClassicTunnel::ClassicTunnel(Runtime& runtime, std::string name, std::size_t max_conn, Owner& owner)
+    : Tunnel(runtime, std::move(name)),
+      max_conn_(max_conn),
+      owner_(&owner),
+      idle_(runtime, *this, max_conn, Duration::max()),
+      waiting_(runtime) {
+  runtime.timers.arm_in(empty_timer_, limits::claim_window);
+}
+
+void ClassicTunnel::add_socket(std::unique_ptr<Duplex> socket) {
+  if (connected() >= max_conn_) {
+    if (parked_.size() < limits::classic_parked) parked_.push_back(std::move(socket));
+    return;
+  }
+  runtime().timers.disarm(empty_timer_);
+  idle_.put(std::move(socket), false);
+  serve_soon();
+}
+
+void ClassicTunnel::open(Opening& opening) {
+  if (owner_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the client is gone"});
+  waiting_.enter(opening);
+  if (waiting_.size() == 1 && idle_.size() != 0) serve_waiting();
+}
+
+void ClassicTunnel::serve_waiting() {
+  while (waiting_.size() != 0 && idle_.size() != 0) {
+    Opening* opening = waiting_.next();
+    IdlePipes::Taken taken = idle_.take(opening->opening_patience());
+    // Only sockets that have served before are free, and this request wants one that is fresh: there is no other
+    // way to get one than to take what there is.
+    if (taken.pipe == nullptr) taken = idle_.take(Duration::max());
+    ++out_;
+    opening->on_open(Upstream(shared_from_this(), std::move(taken.pipe), taken.used));
+  }
+}
+
+void ClassicTunnel::take_back(std::unique_ptr<Duplex> pipe) {
+  --out_;
+  idle_.put(std::move(pipe), true);
+  serve_soon();
+}
+
+void ClassicTunnel::on_pipe_gone() {
+  --out_;
+  on_place_free();
+}
+
+void ClassicTunnel::on_place_free() {
+  while (connected() < max_conn_ && !parked_.empty()) {
+    std::unique_ptr<Duplex> socket = std::move(parked_.front());
+    parked_.pop_front();
+    idle_.put(std::move(socket), false);
+    serve_soon();
+  }
+  if (connected() == 0) runtime().timers.arm_in(empty_timer_, limits::name_held);
+}
+
+// Not at once: whoever gave the socket up is still in the middle of it.
+void ClassicTunnel::serve_soon() {
+  if (waiting_.size() != 0) runtime().timers.arm(serve_timer_, runtime().now());
+}
+
+void ClassicTunnel::on_empty() {
+  if (owner_ == nullptr) return;
+  Owner* owner = owner_;
+  close();
+  owner->on_classic_over(*this);
+}
+
+void ClassicTunnel::close() {
+  owner_ = nullptr;
+  idle_.clear();
+  parked_.clear();
+  waiting_.turn_away({ErrorKind::closed, "the client is gone"});
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,62 @@
+// ClassicTunnel: a tunnel whose pipes are plain sockets that the client opened: its pool.
+// docs/CLASSIC.md, "Pool". No socket in here: each comes as a Duplex.
+//
+//   unclaimed -> live <-> empty -> over
+//
+// Nobody claims it in limits::claim_window, or it stays empty for limits::name_held: over.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "broker/idle_pipes.h"
+#include "broker/tunnel.h"
+#include "broker/waiting_room.h"
+
+namespace tenfold::broker {
+
+class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
+ public:
+  class Owner {
+   public:
+    // No client any more: close its port, let go of the tunnel.
+    virtual void on_classic_over(ClassicTunnel& tunnel) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  ClassicTunnel(Runtime& runtime, std::string name, std::size_t max_conn, Owner& owner);
+
+  // A socket from the client. Beyond max_conn it waits unread for a place; beyond that, too, it is closed.
+  void add_socket(std::unique_ptr<Duplex> socket);
+
+  void open(Opening& opening) override;
+  std::size_t connected() const override { return out_ + idle_.size(); }
+  const char* kind() const override { return "classic"; }
+
+  // The owner is going away: nobody waits any longer.
+  void close();
+
+ private:
+  void take_back(std::unique_ptr<Duplex> pipe) override;
+  void on_pipe_gone() override;
+  void on_idle_pipe_gone() override { on_place_free(); }
+  void on_place_free();
+  void serve_soon();
+  void serve_waiting();
+  void on_empty();
+
+  const std::size_t max_conn_;
+  Owner* owner_;  // null once it is over
+  IdlePipes idle_;
+  WaitingRoom waiting_;
+  std::deque<std::unique_ptr<Duplex>> parked_;
+  std::size_t out_ = 0;  // sockets on loan
+  MemberTimer<ClassicTunnel, &ClassicTunnel::serve_waiting> serve_timer_{*this};
+  MemberTimer<ClassicTunnel, &ClassicTunnel::on_empty> empty_timer_{*this};
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,109 @@
+#include "broker/front_door.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "io/tls_socket.h"
+
+namespace tenfold::broker {
+namespace {
+
+std::string ip_of_peer(const std::string& peer) {
+  std::string ip = peer.substr(0, peer.rfind(':'));
+  if (ip.size() > 2 && ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
+  return ip;
+}
+
+bool is_this_machine(std::string_view ip) { return ip == "::1" || ip.starts_with("127."); }
+
+}  // namespace
+
+FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const PublicSide& side, const LinkSide& link_side)
+    : loop_(loop), options_(options), side_(side), link_side_(link_side) {}
+
+FrontDoor::~FrontDoor() = default;
+
+Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls) {
+  const char* kind = tls == nullptr ? "http" : "https";
+  auto listener = TcpListener::open(loop_, address, [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) {
+    on_accept(std::move(socket), tls);
+  });
+  if (!listener) return listener.error();
+  loop_.runtime().log.info("listening", {{"kind", kind}, {"address", (*listener)->address()}});
+  listeners_.push_back(*std::move(listener));
+  return {};
+}
+
+bool FrontDoor::admit(const std::string& ip) {
+  const bool full = visitors_.size() + links_.size() >= options_.connections;
+  const bool counted = !is_this_machine(ip) && !side_.proxies.contains(ip);
+  if (full || (counted && per_ip_[ip] >= options_.connections_per_ip)) {
+    loop_.runtime().log.warn("turned-away", {{"peer", ip}, {"reason", full ? "connections" : "connections-per-ip"}});
+    return false;
+  }
+  return true;
+}
+
+void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls) {
+  const std::string address = socket->peer();
+  const std::string ip = ip_of_peer(address);
+  if (!admit(ip)) return socket->reset(ErrorKind::limit);
+  ++per_ip_[ip];
+  TcpSocket* tcp = socket.get();
+  std::unique_ptr<Duplex> connection = std::move(socket);
+  if (tls != nullptr) {
+    connection = std::make_unique<TlsSocket>(loop_, std::move(connection), tls, TlsEngine::Role::server, "");
+  }
+  VisitorH1::Owner& owner = *this;
+  auto visitor =
+      std::make_unique<VisitorH1>(side_, owner, std::move(connection), address, ip, tls == nullptr ? "http" : "https");
+  VisitorH1& started = *visitor;
+  visitors_[&started] = Visit{std::move(visitor), tcp};
+  started.start();
+}
+
+void FrontDoor::on_visitor_closed(VisitorH1& visitor) {
+  const auto found = visitors_.find(&visitor);
+  if (found == visitors_.end()) return;
+  const auto counted = per_ip_.find(visitor.ip());
+  if (counted != per_ip_.end() && --counted->second == 0) per_ip_.erase(counted);
+  loop_.runtime().graveyard.bury(std::move(found->second.visitor));
+  visitors_.erase(found);
+  check_empty();
+}
+
+void FrontDoor::on_link(VisitorH1& visitor, std::unique_ptr<Duplex> connection, LinkGrant grant, Bytes early) {
+  TcpSocket* tcp = visitors_.at(&visitor).socket;
+  tcp->set_user_timeout(limits::user_timeout);
+  tcp->set_notsent_lowat(limits::notsent_lowat);
+  LinkSession::Owner& owner = *this;
+  auto session =
+      std::make_unique<LinkSession>(link_side_, owner, std::move(connection), std::move(grant), visitor.address());
+  LinkSession& started = *session;
+  links_[&started] = std::move(session);
+  started.start(early);
+}
+
+void FrontDoor::on_link_session_closed(LinkSession& session) {
+  const auto found = links_.find(&session);
+  if (found == links_.end()) return;
+  loop_.runtime().graveyard.bury(std::move(found->second));
+  links_.erase(found);
+  check_empty();
+}
+
+void FrontDoor::drain(Duration deadline, std::function<void()> on_empty) {
+  on_empty_ = std::move(on_empty);
+  listeners_.clear();
+  std::vector<VisitorH1*> visitors;
+  for (auto& [visitor, visit] : visitors_) visitors.push_back(visitor);
+  for (VisitorH1* visitor : visitors) visitor->drain();
+  for (auto& [link, session] : links_) session->drain(deadline);
+  check_empty();
+}
+
+void FrontDoor::check_empty() {
+  if (on_empty_ && visitors_.empty() && links_.empty()) std::exchange(on_empty_, nullptr)();
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,63 @@
+// FrontDoor: the public listeners and every visitor's connection, from accept to close. Counts connections,
+// in all and by address, and turns away what is too much.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/link/link_session.h"
+#include "broker/public_side.h"
+#include "broker/visitor_h1.h"
+#include "io/address.h"
+#include "io/loop.h"
+#include "io/tcp_listener.h"
+#include "tls/tls_context.h"
+
+namespace tenfold::broker {
+
+struct FrontDoorOptions {
+  std::size_t connections = 0;                                  // in all
+  std::size_t connections_per_ip = limits::connections_per_ip;  // listed proxies and this machine are free
+};
+
+class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
+ public:
+  FrontDoor(Loop& loop, const FrontDoorOptions& options, const PublicSide& side, const LinkSide& link_side);
+  ~FrontDoor();
+
+  // `tls`: null for plain HTTP. The error names the address.
+  Error listen(const HostPort& address, std::shared_ptr<TlsContext> tls);
+
+  // Accepts no more, finishes what runs, asks agents to dial elsewhere; `on_empty` when nobody is left.
+  void drain(Duration deadline, std::function<void()> on_empty);
+
+ private:
+  struct Visit {
+    std::unique_ptr<VisitorH1> visitor;
+    TcpSocket* socket;  // under the visitor's connection, and owned by it
+  };
+
+  void on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls);
+  void on_visitor_closed(VisitorH1& visitor) override;
+  void on_link(VisitorH1& visitor, std::unique_ptr<Duplex> connection, LinkGrant grant, Bytes early) override;
+  void on_link_session_closed(LinkSession& session) override;
+  // Whether one more connection from that address may come in.
+  bool admit(const std::string& ip);
+  void check_empty();
+
+  Loop& loop_;
+  const FrontDoorOptions options_;
+  const PublicSide& side_;
+  const LinkSide& link_side_;
+  std::vector<std::unique_ptr<TcpListener>> listeners_;
+  std::unordered_map<VisitorH1*, Visit> visitors_;
+  std::unordered_map<LinkSession*, std::unique_ptr<LinkSession>> links_;
+  std::unordered_map<std::string, std::size_t> per_ip_;
+  std::function<void()> on_empty_;  // set while draining
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,64 @@
+#include "broker/idle_pipes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tenfold::broker {
+
+IdlePipes::IdlePipes(Runtime& runtime, Owner& owner, std::size_t most, Duration keep)
+    : runtime_(runtime), owner_(owner), most_(most), keep_(keep) {}
+
+IdlePipes::~IdlePipes() { clear(); }
+
+void IdlePipes::put(std::unique_ptr<Duplex> pipe, bool used) {
+  if (count_ == most_) discard(*seats_.front());
+  if (count_ == seats_.size()) seats_.push_back(std::make_unique<Seat>(*this));
+  Seat& seat = *seats_[count_++];
+  seat.pipe = std::move(pipe);
+  seat.since = runtime_.now();
+  seat.used = used;
+  if (keep_ != Duration::max() && !timer_.armed()) runtime_.timers.arm(timer_, seat.since + keep_);
+  seat.pipe->set_handler(&seat);
+}
+
+IdlePipes::Taken IdlePipes::take(Duration patience) {
+  for (std::size_t i = count_; i-- > 0;) {
+    Seat& seat = *seats_[i];
+    if (seat.used && runtime_.now() - seat.since > patience) continue;
+    Taken taken{std::move(seat.pipe), seat.used};
+    std::rotate(seats_.begin() + static_cast<std::ptrdiff_t>(i), seats_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                seats_.begin() + static_cast<std::ptrdiff_t>(count_));
+    --count_;
+    taken.pipe->set_handler(nullptr);
+    return taken;
+  }
+  return {};
+}
+
+void IdlePipes::clear() {
+  while (count_ != 0) {
+    Seat& seat = *seats_[--count_];
+    runtime_.graveyard.bury(std::move(seat.pipe));
+  }
+}
+
+void IdlePipes::discard(Seat& seat) {
+  const auto place =
+      std::find_if(seats_.begin(), seats_.end(), [&](const auto& other) { return other.get() == &seat; });
+  std::rotate(place, place + 1, seats_.begin() + static_cast<std::ptrdiff_t>(count_));
+  --count_;
+  seat.pipe->reset(ErrorKind::cancelled);
+  runtime_.graveyard.bury(std::move(seat.pipe));
+  owner_.on_idle_pipe_gone();
+}
+
+void IdlePipes::on_timeout() {
+  while (count_ != 0 && seats_.front()->since + keep_ <= runtime_.now()) discard(*seats_.front());
+  if (count_ != 0) runtime_.timers.arm(timer_, seats_.front()->since + keep_);
+}
+
+void IdlePipes::Seat::on_data(Bytes) { pipes_.discard(*this); }
+void IdlePipes::Seat::on_end() { pipes_.discard(*this); }
+void IdlePipes::Seat::on_closed(const Error&) { pipes_.discard(*this); }
+
+}  // namespace tenfold::broker

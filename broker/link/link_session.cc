@@ -1,0 +1,155 @@
+#include "broker/link/link_session.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "broker/secret.h"
+#include "broker/tunnel_name.h"
+#include "mux/control_codec.h"
+#include "mux/link_stream.h"
+
+namespace tenfold::broker {
+namespace {
+
+constexpr std::size_t resume_token_bytes = 16;
+
+}  // namespace
+
+LinkSession::LinkSession(const LinkSide& side, Owner& owner, std::unique_ptr<Duplex> connection, LinkGrant grant,
+                         std::string address)
+    : side_(side),
+      owner_(owner),
+      grant_(std::move(grant)),
+      address_(std::move(address)),
+      driver_(side.loop, std::move(connection), Link::Role::broker, LinkOptions{}, *this) {}
+
+LinkSession::~LinkSession() {
+  for (auto& [name, seat] : seats_) seat.tunnel->detach();
+}
+
+void LinkSession::start(Bytes early) {
+  side_.loop.runtime().log.info("link-up", {{"name", grant_.claim.name}, {"from", address_}});
+  // "Registered for it is the first thing that the agent hears."
+  seat(grant_.claim, 0, grant_.resume_token);
+  control::ControlMessage message;
+  control::Welcome& welcome = *message.mutable_welcome();
+  welcome.set_version(1);
+  welcome.set_server_id(side_.server_id);
+  welcome.set_max_streams(limits::link_streams);
+  welcome.set_max_control_bytes(limits::control_message_bytes);
+  driver_.link().send(message);
+  driver_.start(early);
+}
+
+void LinkSession::drain(Duration deadline) {
+  control::ControlMessage message;
+  message.mutable_drain()->set_deadline_ms(
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count()));
+  driver_.link().send(message);
+  driver_.link().drain();
+}
+
+void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::string& token) {
+  auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, driver_.link());
+  if (auto& former = seats_[claim.name]; former.tunnel != nullptr) {
+    former.tunnel->detach();
+    side_.admission.on_tunnel_down(grant_.client_ip);
+  }
+  seats_[claim.name] = Seat{claim, tunnel};
+  side_.registry.attach(claim, tunnel);
+  side_.admission.on_tunnel_up(grant_.client_ip);
+  side_.loop.runtime().log.info("tunnel-up", {{"name", claim.name}, {"kind", "mux"}, {"from", address_}});
+
+  control::ControlMessage message;
+  control::Registered& registered = *message.mutable_registered();
+  registered.set_request_id(request_id);
+  registered.set_name(claim.name);
+  registered.add_urls(url_of(claim.name));
+  registered.set_resume_token(token);
+  driver_.link().send(message);
+}
+
+// The URL of another name is the first tunnel's with that name in its place.
+std::string LinkSession::url_of(std::string_view name) const {
+  std::string url = grant_.url;
+  url.replace(url.find("://") + 3, grant_.claim.name.size(), name);
+  return url;
+}
+
+void LinkSession::unseat(const std::string& name) {
+  const auto found = seats_.find(name);
+  if (found == seats_.end()) return;
+  const Seat seat = std::move(found->second);
+  seats_.erase(found);
+  side_.registry.release(seat.claim);
+  seat.tunnel->detach();
+  side_.admission.on_tunnel_down(grant_.client_ip);
+  side_.loop.runtime().log.info("tunnel-down", {{"name", name}, {"kind", "mux"}});
+}
+
+void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal) {
+  const handshake::RefusalForm form = handshake::form(refusal);
+  control::ControlMessage message;
+  control::Refused& refused = *message.mutable_refused();
+  refused.set_request_id(request_id);
+  refused.set_code(std::string(form.code));
+  refused.set_message(std::string(form.message));
+  driver_.link().send(message);
+}
+
+void LinkSession::on_register(std::uint32_t request_id, const std::string& name, const std::string& kind,
+                              std::string token) {
+  using handshake::Refusal;
+  if (request_id == 0 || kind != "http") return refuse(request_id, Refusal::bad_request);
+  if (!name.empty() && !is_tunnel_name(name)) return refuse(request_id, Refusal::bad_name);
+  if (seats_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
+  if (!grant_.trusted) {
+    const Refusal refusal = side_.admission.admit_another(grant_.client_ip);
+    if (refusal != Refusal::none) return refuse(request_id, refusal);
+  }
+  if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
+  const Result<Claim> claim = side_.registry.claim(name, token);
+  if (!claim) return refuse(request_id, Refusal::name_taken);
+  seat(*claim, request_id, token);
+}
+
+void LinkSession::on_control(const control::ControlMessage& message) {
+  using control::ControlMessage;
+  switch (message.kind_case()) {
+    case ControlMessage::kHello:
+      side_.loop.runtime().log.info("agent", {{"name", grant_.claim.name}, {"agent", message.hello().agent_id()}});
+      break;
+    case ControlMessage::kRegister: {
+      const control::Register& asked = message.register_();
+      on_register(asked.request_id(), asked.name(), asked.kind(), asked.resume_token());
+      break;
+    }
+    case ControlMessage::kUnregister: unseat(message.unregister().name()); break;
+    case ControlMessage::kGoodbye:
+      while (!seats_.empty()) unseat(std::string(seats_.begin()->first));
+      driver_.link().drain();
+      break;
+    default: break;  // the broker's own kinds: nothing that an agent may tell us
+  }
+}
+
+void LinkSession::on_link_draining() {
+  for (auto& [name, seat] : seats_) seat.tunnel->detach();
+}
+
+void LinkSession::on_link_stream(std::unique_ptr<LinkStream>) {}
+
+void LinkSession::on_link_closed(const Error& why) {
+  side_.loop.runtime().log.info(
+      "link-down",
+      {{"name", grant_.claim.name}, {"from", address_}, {"cause", to_string(why.kind)}, {"detail", why.detail}});
+  for (auto& [name, seat] : seats_) {
+    seat.tunnel->detach();
+    side_.registry.hold(seat.claim);
+    side_.admission.on_tunnel_down(grant_.client_ip);
+  }
+  seats_.clear();
+  owner_.on_link_session_closed(*this);
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,72 @@
+// LinkSession: the broker's end of one agent's link: the tunnels that it carries, and what the two say on the control
+// stream. docs/PROTOCOL.md, "Control".
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "broker/admission.h"
+#include "broker/link/link_tunnel.h"
+#include "broker/own_site.h"
+#include "broker/tunnel_registry.h"
+#include "io/link_driver.h"
+#include "io/loop.h"
+
+namespace tenfold::broker {
+
+struct LinkSide {
+  Loop& loop;
+  TunnelRegistry& registry;
+  Admission& admission;
+  std::string server_id;
+};
+
+class LinkSession final : private Link::Handler {
+ public:
+  class Owner {
+   public:
+    // The last event: bury the session.
+    virtual void on_link_session_closed(LinkSession& session) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  LinkSession(const LinkSide& side, Owner& owner, std::unique_ptr<Duplex> connection, LinkGrant grant,
+              std::string address);
+  ~LinkSession();
+
+  // Tells the agent of its first tunnel; `early` came behind the handshake.
+  void start(Bytes early);
+
+  // Asks the agent to dial again, and ends with the last stream.
+  void drain(Duration deadline);
+
+ private:
+  struct Seat {
+    Claim claim;
+    std::shared_ptr<LinkTunnel> tunnel;
+  };
+
+  void on_link_stream(std::unique_ptr<LinkStream> stream) override;
+  void on_control(const control::ControlMessage& message) override;
+  void on_link_output() override {}
+  void on_link_draining() override;
+  void on_link_closed(const Error& why) override;
+
+  void on_register(std::uint32_t request_id, const std::string& name, const std::string& kind, std::string token);
+  void seat(const Claim& claim, std::uint32_t request_id, const std::string& token);
+  void unseat(const std::string& name);
+  void refuse(std::uint32_t request_id, handshake::Refusal refusal);
+  std::string url_of(std::string_view name) const;
+
+  const LinkSide& side_;
+  Owner& owner_;
+  const LinkGrant grant_;
+  const std::string address_;  // IP:PORT of the agent
+  LinkDriver driver_;
+  std::unordered_map<std::string, Seat> seats_;  // by name
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,40 @@
+// LinkTunnel: a tunnel whose pipes are streams of an agent's link.
+#pragma once
+
+#include <string>
+
+#include "broker/idle_pipes.h"
+#include "broker/tunnel.h"
+#include "broker/waiting_room.h"
+#include "mux/link.h"
+
+namespace tenfold::broker {
+
+class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
+ public:
+  // `link` is borrowed until detach().
+  LinkTunnel(Runtime& runtime, std::string name, Link& link);
+
+  void open(Opening& opening) override;
+  std::size_t connected() const override { return out_ + idle_.size(); }
+  const char* kind() const override { return "mux"; }
+
+  // The link is gone, or takes no new stream: whoever waits is turned away.
+  void detach();
+
+ private:
+  void take_back(std::unique_ptr<Duplex> pipe) override;
+  void on_pipe_gone() override;
+  void on_idle_pipe_gone() override { serve_soon(); }
+  bool serve(Opening& opening);
+  void serve_soon();
+  void serve_waiting();
+
+  Link* link_;
+  IdlePipes idle_;
+  WaitingRoom waiting_;
+  std::size_t out_ = 0;  // streams on loan
+  MemberTimer<LinkTunnel, &LinkTunnel::serve_waiting> serve_timer_{*this};
+};
+
+}  // namespace tenfold::broker

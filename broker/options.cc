@@ -1,0 +1,202 @@
+#include "broker/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "broker/router.h"
+
+namespace tenfold::broker {
+namespace {
+
+struct Texts {
+  std::vector<std::string> http;
+  std::vector<std::string> https;
+  std::string classic = "on";
+  std::string classic_ports;
+  std::vector<std::string> proxies;
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::size_t max_conn = limits::classic_sockets;
+};
+
+Error bad(std::string_view flag, std::string_view value, std::string_view why) {
+  return {ErrorKind::usage, std::string(flag) + " " + printable(value.empty() ? std::string_view("\"\"") : value, 128) +
+                                ": " + std::string(why)};
+}
+
+bool is_domain(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  std::size_t label = 0;
+  for (std::size_t i = 0; i <= name.size(); ++i) {
+    if (i == name.size() || name[i] == '.') {
+      if (label == 0 || label > 63 || name[i - 1] == '-') return false;
+      label = 0;
+      continue;
+    }
+    const char c = name[i];
+    const bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && label != 0);
+    if (!ok) return false;
+    ++label;
+  }
+  return true;
+}
+
+bool is_site_url(std::string_view url) {
+  const bool scheme = url.starts_with("http://") || url.starts_with("https://");
+  const std::string_view site = scheme ? url.substr(url.find("://") + 3) : std::string_view{};
+  return !site.empty() && site.find_first_of("/?#@ \t\"") == std::string_view::npos;
+}
+
+Error parse_port_range(const std::string& text, Options& options) {
+  const char* const end = text.data() + text.size();
+  const auto low = std::from_chars(text.data(), end, options.classic_port_low);
+  const bool dash = low.ec == std::errc{} && low.ptr != end && *low.ptr == '-';
+  const auto high = dash ? std::from_chars(low.ptr + 1, end, options.classic_port_high) : low;
+  const bool good = dash && high.ec == std::errc{} && high.ptr == end && options.classic_port_low != 0 &&
+                    options.classic_port_low <= options.classic_port_high;
+  return good ? Error{} : bad("--classic-ports", text, "must be LOW-HIGH, as 20000-20999");
+}
+
+Error parse_listeners(std::string_view flag, const std::vector<std::string>& texts, std::vector<HostPort>& out) {
+  for (const std::string& text : texts) {
+    Result<HostPort> address = parse_host_port(text, true);
+    if (!address) return bad(flag, text, "must be ADDR:PORT");
+    if (!address->host.empty() && !is_ip_literal(address->host) && address->host.find(':') == std::string::npos) {
+      return bad(flag, text, "the address must be an IP");
+    }
+    out.push_back(*std::move(address));
+  }
+  return {};
+}
+
+Error check(const Texts& texts, Options& options) {
+  if (Error error = parse_listeners("--http", texts.http, options.http)) return error;
+  if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
+  if (options.http.empty() && options.https.empty())
+    return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT"};
+  if (!options.https.empty() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
+  if (!options.https.empty() && options.tls_key.empty()) return {ErrorKind::usage, "--https needs --tls-key FILE"};
+  std::transform(options.domain.begin(), options.domain.end(), options.domain.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (!is_domain(options.domain)) return bad("--domain", options.domain, "must be a DNS name, without a port");
+  if (!options.public_url.empty() && !is_site_url(options.public_url)) {
+    return bad("--public-url", options.public_url, "must be http://HOST[:PORT] or https://HOST[:PORT]");
+  }
+  if (texts.classic != "on" && texts.classic != "off") return bad("--classic", texts.classic, "must be on or off");
+  options.classic = texts.classic == "on";
+  if (!texts.classic_ports.empty()) {
+    if (Error error = parse_port_range(texts.classic_ports, options)) return error;
+  }
+  if (!options.classic_bind.empty() && !is_ip_literal(options.classic_bind) &&
+      options.classic_bind.find(':') == std::string::npos) {
+    return bad("--classic-bind", options.classic_bind, "must be an IP");
+  }
+  if (texts.max_conn < 1 || texts.max_conn > 1000) {
+    return bad("--max-conn", std::to_string(texts.max_conn), "must be from 1 to 1000");
+  }
+  options.max_conn = texts.max_conn;
+  for (const std::string& proxy : texts.proxies) {
+    if (options.proxies.add(proxy)) return bad("--proxy", proxy, "must be an IP or a network, as 10.0.0.0/8");
+  }
+  const Result<LogLevel> level = parse_log_level(texts.log_level);
+  if (!level) return bad("--log-level", texts.log_level, level.error().detail);
+  options.log_level = *level;
+  const Result<LogFormat> format = parse_log_format(texts.log_format);
+  if (!format) return bad("--log-format", texts.log_format, format.error().detail);
+  options.log_format = *format;
+  return {};
+}
+
+// CLI11's message on one line.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return printable(text, 400);
+}
+
+}  // namespace
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
+  ParsedOptions parsed;
+  Options& options = parsed.options;
+  Texts texts;
+  CLI::App app("Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
+               "broker");
+  app.set_version_flag("--version", "broker 0.1.0");
+  app.set_config("--config", "", "Read options from FILE: lines of `name = value`, named as here without the dashes");
+  app.allow_config_extras(false);
+  app.option_defaults()->always_capture_default(false);
+
+  app.add_option("--http", texts.http,
+                 "Listen for plain HTTP; may be given more than once; port 0: the system's choice")
+      ->type_name("ADDR:PORT");
+  app.add_option("--https", texts.https, "Listen for HTTPS; may be given more than once")->type_name("ADDR:PORT");
+  app.add_option("--tls-cert", options.tls_cert, "The certificate chain for --https, PEM")->type_name("FILE");
+  app.add_option("--tls-key", options.tls_key, "Its key, PEM")->type_name("FILE");
+  app.add_option("--domain", options.domain,
+                 "Tunnels are NAME.DOMAIN; the broker itself is DOMAIN (default: localhost)")
+      ->type_name("NAME");
+  app.add_option("--public-url", options.public_url,
+                 "What tunnels' URLs are built from (default: the request's scheme and Host)")
+      ->type_name("URL");
+  app.add_option("--landing", options.landing, "Where GET / leads (default: a line of text)")->type_name("URL");
+  app.add_option("--token-file", options.token_file, "Only who shows one of these tokens may make a tunnel; one a line")
+      ->type_name("FILE");
+  app.add_option("--proxy", texts.proxies,
+                 "A load balancer in front, whose X-Forwarded-* count; an IP or a network; may be given more than once")
+      ->type_name("IP[/BITS]");
+
+  app.add_option("--classic", texts.classic, "The classic protocol, for stock clients: on or off (default: on)")
+      ->type_name("on|off")
+      ->group("Classic");
+  app.add_option("--classic-ports", texts.classic_ports, "Where its ports lie (default: the system's choice)")
+      ->type_name("LOW-HIGH")
+      ->group("Classic");
+  app.add_option("--classic-bind", options.classic_bind, "The address that they open on (default: every one)")
+      ->type_name("IP")
+      ->group("Classic");
+  app.add_option("--classic-address", options.classic_address,
+                 "The `ip` of the JSON: where clients reach this very replica")
+      ->type_name("IP")
+      ->group("Classic");
+  app.add_option("--max-conn", texts.max_conn, "Sockets of one pool (default: 10)")->type_name("N")->group("Classic");
+
+  app.add_option("--tunnels-per-ip", options.tunnels_per_ip, "Without a token (default: 10)")
+      ->type_name("N")
+      ->group("Limits");
+  app.add_option("--creates-per-ip", options.creates_per_ip, "A minute, without a token (default: 10)")
+      ->type_name("N")
+      ->group("Limits");
+  app.add_option("--connections-per-ip", options.connections_per_ip, "At once (default: 256)")
+      ->type_name("N")
+      ->group("Limits");
+
+  app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
+      ->type_name("LEVEL")
+      ->group("Log");
+  app.add_option("--log-format", texts.log_format, "text or json, on stderr (default: text)")
+      ->type_name("FORMAT")
+      ->group("Log");
+  app.footer(
+      "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
+      "http://127.0.0.1:7080\n\n"
+      "SIGTERM or SIGINT: accepts no more, finishes what runs (30 s at most), exits 0; a second one exits at once.\n"
+      "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    parsed.print = app.help();
+    return parsed;
+  } catch (const CLI::CallForVersion& version) {
+    parsed.print = std::string(version.what()) + "\n";
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return Error{ErrorKind::usage, one_line(error.what())};
+  }
+  if (Error error = check(texts, options)) return error;
+  return parsed;
+}
+
+}  // namespace tenfold::broker

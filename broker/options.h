@@ -1,0 +1,49 @@
+// What the operator asks for: the command line, and a file that says the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "broker/proxy_list.h"
+#include "io/address.h"
+#include "io/log_sink.h"
+
+namespace tenfold::broker {
+
+struct Options {
+  std::vector<HostPort> http;
+  std::vector<HostPort> https;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string domain = "localhost";
+  std::string public_url;
+  std::string landing;
+  bool classic = true;
+  std::uint16_t classic_port_low = 0;
+  std::uint16_t classic_port_high = 0;
+  std::string classic_bind;
+  std::string classic_address;
+  std::size_t max_conn = limits::classic_sockets;
+  std::string token_file;
+  ProxyList proxies;
+  std::size_t tunnels_per_ip = limits::tunnels_per_ip;
+  std::size_t creates_per_ip = limits::creates_per_ip;
+  std::size_t connections_per_ip = limits::connections_per_ip;
+  LogLevel log_level = LogLevel::info;
+  LogFormat log_format = LogFormat::text;
+};
+
+struct ParsedOptions {
+  Options options;
+  std::string print;  // not empty: print this and exit 0 (--help, --version)
+};
+
+// Errors (usage): one line that names the flag and the value.
+Result<ParsedOptions> parse_options(int argc, const char* const* argv);
+
+}  // namespace tenfold::broker

@@ -1,0 +1,178 @@
+#include "broker/own_site.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "broker/secret.h"
+#include "broker/tunnel_name.h"
+#include "mux/handshake.h"
+
+namespace tenfold::broker {
+namespace {
+
+using handshake::Refusal;
+using nlohmann::json;
+
+constexpr std::size_t resume_token_bytes = 16;
+// What a classic client proves its name by when it comes back: its address is all that it shows.
+constexpr std::string_view classic_proof = "classic ";
+
+std::string to_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+Reply refuse(Refusal refusal) {
+  const handshake::RefusalForm form = handshake::form(refusal);
+  Reply reply = json_reply(form.status, to_json({{"message", form.message}, {"code", form.code}}));
+  if (form.status == 503 || form.status == 429) reply.fields.emplace_back("Retry-After", "5");
+  if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");
+  if (form.status == 426) {
+    reply.fields.emplace_back("Connection", "Upgrade");
+    reply.fields.emplace_back("Upgrade", handshake::upgrade_token);
+  }
+  return reply;
+}
+
+bool wants_link(const http1::RequestHead& head) {
+  return head.minor_version == 1 && http1::has_token(head.fields, "Connection", "upgrade") &&
+         http1::has_token(head.fields, "Upgrade", handshake::upgrade_token);
+}
+
+// base64url without padding, RFC 4648 5; "" for what is none.
+std::string decode_base64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const std::size_t value = letters.find(c);
+    if (value == std::string_view::npos) return {};
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    if ((held += 6) >= 8) out += static_cast<char>(bits >> (held -= 8));
+  }
+  return out;
+}
+
+// Resident bytes of this process.
+std::uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  statm >> size >> resident;
+  return resident * 4096;
+}
+
+}  // namespace
+
+OwnSite::Answer OwnSite::answer(const OwnRequest& request) {
+  const std::string_view method = request.head.method;
+  if (method != "GET" && method != "HEAD") {
+    Reply reply = json_reply(405, R"({"message":"Only GET is answered here.","code":"bad-method"})");
+    reply.fields.emplace_back("Allow", "GET, HEAD");
+    return reply;
+  }
+  std::string_view path = request.head.target;
+  const std::size_t question = path.find('?');
+  const std::string_view query = question == std::string_view::npos ? std::string_view{} : path.substr(question + 1);
+  path = path.substr(0, question);
+
+  if (path == "/") {
+    // A HEAD makes nothing: RFC 9110 9.2.1, it is safe.
+    const bool new_one = query == "new" || query.starts_with("new=") || query.starts_with("new&");
+    return new_one && method == "GET" ? new_tunnel(request, {}) : landing();
+  }
+  if (path == "/api/status") return status();
+  constexpr std::string_view tunnels = "/api/tunnels/";
+  constexpr std::string_view status_end = "/status";
+  if (path.starts_with(tunnels) && path.ends_with(status_end) && path.size() > tunnels.size() + status_end.size()) {
+    return tunnel_status(path.substr(tunnels.size(), path.size() - tunnels.size() - status_end.size()));
+  }
+  const std::string_view name = path.substr(1);
+  if (name.find('/') == std::string_view::npos && name != "favicon.ico" && name != "robots.txt" && method == "GET") {
+    return is_tunnel_name(name) ? new_tunnel(request, name) : refuse(Refusal::bad_name);
+  }
+  return trouble_reply({404, "not-found", "There is no such page on this broker."}, request.head.fields,
+                       request.request_id);
+}
+
+OwnSite::Answer OwnSite::new_tunnel(const OwnRequest& request, std::string_view name) {
+  if (draining_) return refuse(Refusal::draining);
+  const bool link = wants_link(request.head);
+  if (!link && !options_.classic) return refuse(Refusal::classic_off);
+  const http1::Field* authorization = http1::find(request.head.fields, "Authorization");
+  const Admission::Verdict verdict =
+      admission_.admit(request.client_ip, authorization == nullptr ? std::string_view{} : authorization->value);
+  if (verdict.refusal != Refusal::none) return refuse(verdict.refusal);
+
+  if (!link) {
+    const std::string proof = std::string(classic_proof) + std::string(request.client_ip);
+    // Two clients may share an address: only a name whose sockets are all gone goes back to it.
+    const TunnelRegistry::Found found = registry_.find(name);
+    const bool in_use = found.tunnel != nullptr && found.tunnel->connected() != 0;
+    Result<Claim> claim = registry_.claim(in_use ? std::string_view{} : name, proof);
+    // "a taken name silently becomes a random id"
+    if (!claim) claim = registry_.claim({}, proof);
+    return classic_tunnel(request, *claim);
+  }
+
+  const http1::Field* resume = http1::find(request.head.fields, handshake::resume_field);
+  std::string token = resume == nullptr ? std::string{} : decode_base64url(resume->value);
+  if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
+  Result<Claim> claim = registry_.claim(name, token);
+  if (!claim) return refuse(Refusal::name_taken);
+  return LinkGrant{*claim, tunnel_url(claim->name, request.scheme, request.host), std::move(token),
+                   std::string(request.client_ip), verdict.trusted};
+}
+
+Reply OwnSite::classic_tunnel(const OwnRequest& request, const Claim& claim) {
+  const Result<std::uint16_t> port = classic_.open_classic(claim, request.client_ip);
+  if (!port) {
+    registry_.release(claim);
+    runtime_.log.warn("classic-refused", {{"name", claim.name}, {"reason", port.error().detail}});
+    return refuse(Refusal::limit);
+  }
+  json answer{{"id", claim.name},
+              {"port", *port},
+              {"max_conn_count", classic_.max_conn()},
+              {"url", tunnel_url(claim.name, request.scheme, request.host)}};
+  if (!options_.classic_address.empty()) answer["ip"] = options_.classic_address;
+  return json_reply(200, to_json(answer));
+}
+
+std::string OwnSite::tunnel_url(std::string_view name, std::string_view scheme, std::string_view host) const {
+  std::string url(scheme);
+  std::string site(host);
+  if (!options_.public_url.empty()) {
+    const std::size_t colon = options_.public_url.find("://");
+    url = options_.public_url.substr(0, colon);
+    site = options_.public_url.substr(colon + 3);
+  } else if (const std::string_view bare = without_port(host); is_ip_literal(bare)) {
+    // NAME.127.0.0.1 leads nowhere; NAME.DOMAIN on the same port does.
+    site = router_.domain() + site.substr(bare.size());
+  }
+  return url + "://" + std::string(name) + "." + site;
+}
+
+Reply OwnSite::status() const {
+  return json_reply(200, to_json({{"tunnels", registry_.size()}, {"mem", {{"rss", resident_bytes()}}}}));
+}
+
+Reply OwnSite::tunnel_status(std::string_view name) const {
+  const TunnelRegistry::Found found = registry_.find(name);
+  if (found.state == TunnelRegistry::State::unknown) return json_reply(404, R"({"message":"no such tunnel"})");
+  const std::size_t connected = found.tunnel == nullptr ? 0 : found.tunnel->connected();
+  return json_reply(200, to_json({{"connected_sockets", connected}}));
+}
+
+Reply OwnSite::landing() const {
+  Reply reply;
+  if (options_.landing.empty()) {
+    reply.body =
+        "This is a Tenfold broker. GET /?new makes a tunnel; `agent expose PORT --host URL` does it for you.\n";
+    return reply;
+  }
+  reply.status = 302;
+  reply.fields.emplace_back("Location", options_.landing);
+  return reply;
+}
+
+}  // namespace tenfold::broker

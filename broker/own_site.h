@@ -1,0 +1,100 @@
+// OwnSite: what the broker answers on its own domain: new tunnels, classic and upgraded, and
+// how it does. Fixed by docs/CLASSIC.md and docs/PROTOCOL.md.
+//
+//   GET /?new               a tunnel with a random name
+//   GET /NAME               a tunnel with that name
+//     ... with Upgrade: tenfold/1   this connection becomes its link
+//   GET /                   the landing page
+//   GET /api/status         how many tunnels, how much memory
+//   GET /api/tunnels/ID/status
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "broker/admission.h"
+#include "broker/reply.h"
+#include "broker/router.h"
+#include "broker/tunnel_registry.h"
+#include "http1/head.h"
+
+namespace tenfold::broker {
+
+// A request to the broker itself. Views, good during answer().
+struct OwnRequest {
+  const http1::RequestHead& head;
+  std::string_view host;    // its Host field
+  std::string_view scheme;  // "http" or "https", as the visitor sees it
+  std::string_view client_ip;
+  std::string_view request_id;
+};
+
+// The connection is to become a link: answer 101, then hand it to the link side with this.
+struct LinkGrant {
+  Claim claim;
+  std::string url;  // the tunnel's public one
+  std::string resume_token;
+  std::string client_ip;
+  bool trusted = false;  // came with a token: no limits by address
+};
+
+// Opens the port of a classic tunnel.
+class ClassicDoor {
+ public:
+  // The port, or why there is none. The tunnel attaches itself to the claim.
+  virtual Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) = 0;
+  virtual std::size_t max_conn() const = 0;
+
+ protected:
+  ~ClassicDoor() = default;
+};
+
+struct OwnSiteOptions {
+  std::string public_url;  // "https://tunnel.example" or empty: the request's scheme and Host
+  std::string landing;     // empty: a line of text instead of a redirect
+  bool classic = true;
+  std::string classic_address;  // the JSON's `ip`; empty: left out
+};
+
+class OwnSite {
+ public:
+  using Answer = std::variant<Reply, LinkGrant>;
+
+  OwnSite(Runtime& runtime, const OwnSiteOptions& options, const Router& router, TunnelRegistry& registry,
+          Admission& admission, ClassicDoor& classic)
+      : runtime_(runtime),
+        options_(options),
+        router_(router),
+        registry_(registry),
+        admission_(admission),
+        classic_(classic) {}
+
+  Answer answer(const OwnRequest& request);
+
+  // What a tunnel of that name is called from outside.
+  std::string tunnel_url(std::string_view name, std::string_view scheme, std::string_view host) const;
+
+  // No new tunnel from now on: 503 `draining`.
+  void drain() { draining_ = true; }
+
+ private:
+  Answer new_tunnel(const OwnRequest& request, std::string_view name);
+  Reply classic_tunnel(const OwnRequest& request, const Claim& claim);
+  Reply status() const;
+  Reply tunnel_status(std::string_view name) const;
+  Reply landing() const;
+
+  Runtime& runtime_;
+  const OwnSiteOptions options_;
+  const Router& router_;
+  TunnelRegistry& registry_;
+  Admission& admission_;
+  ClassicDoor& classic_;
+  bool draining_ = false;
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,39 @@
+// What every visitor's connection shares: made once by the broker, borrowed by all.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/runtime.h"
+#include "broker/proxy_list.h"
+#include "broker/router.h"
+#include "broker/tunnel_registry.h"
+
+namespace tenfold::broker {
+
+class OwnSite;
+
+// Names a request in answers and logs: 16 letters, never twice in the life of a broker.
+class RequestIds {
+ public:
+  RequestIds();
+  // Good until the next call.
+  std::string_view next();
+
+ private:
+  static constexpr std::size_t prefix_size = 8;
+  std::string id_;  // a prefix of this process's own, then a count
+  std::uint32_t count_ = 0;
+};
+
+struct PublicSide {
+  Runtime& runtime;
+  const Router& router;
+  TunnelRegistry& registry;
+  OwnSite& own_site;
+  const ProxyList& proxies;
+  RequestIds& request_ids;
+};
+
+}  // namespace tenfold::broker

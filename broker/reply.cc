@@ -1,0 +1,117 @@
+#include "broker/reply.h"
+
+#include <nlohmann/json.hpp>
+
+#include "http1/head_writer.h"
+
+namespace tenfold::broker {
+namespace {
+
+enum class Form { text, html, json };
+
+// Which of our three forms the Accept fields name first; quality values are beyond what a page about
+// a fault needs.
+Form form_for(const http1::Fields& fields) {
+  Form form = Form::text;
+  http1::any_token(fields, "Accept", [&](std::string_view range) {
+    const std::string_view type = range.substr(0, range.find_first_of("; \t"));
+    if (http1::equal_nocase(type, "text/html")) return form = Form::html, true;
+    if (http1::equal_nocase(type, "application/json")) return form = Form::json, true;
+    return http1::equal_nocase(type, "text/plain");
+  });
+  return form;
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string html_page(const Trouble& trouble, std::string_view request_id) {
+  const std::string title = std::to_string(trouble.status) + " " + std::string(http1::reason_phrase(trouble.status));
+  return "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
+         "<meta name=\"viewport\" content=\"width=device-width\"><title>" +
+         title +
+         "</title>\n<style>body{font:1.1em/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;"
+         "color:#222;background:#fff}h1{font-size:1.4em}code{color:#777}"
+         "@media(prefers-color-scheme:dark){body{color:#ddd;background:#16181d}}</style>\n<h1>" +
+         title + "</h1>\n<p>" + escape_html(trouble.says) + "</p>\n<p><code>request " + std::string(request_id) +
+         "</code></p>\n</html>\n";
+}
+
+}  // namespace
+
+Reply json_reply(int status, std::string body) {
+  Reply reply;
+  reply.status = status;
+  reply.content_type = "application/json; charset=utf-8";
+  reply.body = std::move(body);
+  return reply;
+}
+
+Reply trouble_reply(const Trouble& trouble, const http1::Fields& fields, std::string_view request_id) {
+  Reply reply;
+  switch (form_for(fields)) {
+    case Form::json:
+      reply =
+          json_reply(trouble.status,
+                     nlohmann::json{{"message", trouble.says}, {"code", trouble.code}, {"request", request_id}}.dump(
+                         -1, ' ', false, nlohmann::json::error_handler_t::replace));
+      break;
+    case Form::html:
+      reply.content_type = "text/html; charset=utf-8";
+      reply.body = html_page(trouble, request_id);
+      break;
+    case Form::text:
+      // The classic answer to an unknown tunnel is the bare number.
+      reply.body = trouble.status == 404 ? "404" : std::to_string(trouble.status) + " " + trouble.says + "\n";
+      break;
+  }
+  reply.status = trouble.status;
+  reply.fields.emplace_back("X-Request-Id", request_id);
+  reply.fields.emplace_back("Cache-Control", "no-store");
+  if (trouble.status == 503 || trouble.status == 429) reply.fields.emplace_back("Retry-After", "5");
+  return reply;
+}
+
+Trouble trouble_of(const Error& why) {
+  switch (why.kind) {
+    case ErrorKind::limit:
+      return {503, "tunnel-busy", "This tunnel has as many visitors as it can serve. Try again shortly."};
+    case ErrorKind::closed:
+      return {503, "agent-away", "The agent behind this tunnel is away. It usually comes back by itself."};
+    case ErrorKind::refused:
+      return {502, "app-refused", "The app behind this tunnel refused the connection. Is it running?"};
+    case ErrorKind::dns: return {502, "app-dns", "The name of the app behind this tunnel has no address."};
+    case ErrorKind::tls: return {502, "app-tls", "The app behind this tunnel could not be reached over TLS."};
+    case ErrorKind::protocol:
+      return {502, "app-bad-answer",
+              "The app behind this tunnel sent an answer that is not valid HTTP: " + why.detail + "."};
+    case ErrorKind::timeout:
+      return {502, "app-connect-timeout", "The app behind this tunnel did not take the connection in time."};
+    case ErrorKind::io: return {504, "app-timeout", "The app behind this tunnel did not answer in time."};
+    default: return {502, "app-broke", "The connection to the app behind this tunnel broke before an answer came."};
+  }
+}
+
+void write_reply(const Reply& reply, bool to_head, bool close, std::string& out) {
+  http1::HeadWriter head(out);
+  head.status_line(reply.status, {});
+  for (const auto& [name, value] : reply.fields) head.field(name, value);
+  if (!reply.body.empty()) head.field("Content-Type", reply.content_type);
+  head.field("Content-Length", reply.body.size());
+  if (close) head.field("Connection", "close");
+  head.end();
+  if (!to_head) out += reply.body;
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,43 @@
+// Reply: an answer that the broker gives by itself. What it says comes in the form that the
+// visitor reads: HTML for a browser, JSON for a program that asks for it, plain text otherwise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "http1/head.h"
+
+namespace tenfold::broker {
+
+struct Reply {
+  int status = 200;
+  std::string_view content_type = "text/plain; charset=utf-8";
+  std::string body;
+  std::vector<std::pair<std::string_view, std::string>> fields;  // beyond Content-Type, -Length, Date
+};
+
+// A page about something that went wrong. `says` for a person, `code` for a program and
+// the log. 503 and 429 bear Retry-After.
+struct Trouble {
+  int status;
+  std::string_view code;
+  std::string says;
+};
+
+// `fields`: the request's, for its Accept; `request_id`: stands in the page and in X-Request-Id.
+Reply trouble_reply(const Trouble& trouble, const http1::Fields& fields, std::string_view request_id);
+
+// JSON with this status, as the classic protocol answers.
+Reply json_reply(int status, std::string body);
+
+// Why a tunnel could not be opened, or broke before its answer, as a visitor is told.
+Trouble trouble_of(const Error& why);
+
+// Appends the whole answer, head and body; the body is left out for HEAD.
+void write_reply(const Reply& reply, bool to_head, bool close, std::string& out);
+
+}  // namespace tenfold::broker

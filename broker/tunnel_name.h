@@ -1,0 +1,17 @@
+// Names of tunnels: one DNS label each, in lower case.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tenfold::broker {
+
+// 4 to 63 of a-z, 0-9 and, not at either end, '-'. The reference's grammar (docs/CLASSIC.md) takes
+// names with a dash from 6 on, and up to 65, two more than a DNS label may have (RFC 1035 2.3.4): refused here.
+bool is_tunnel_name(std::string_view name);
+
+// A name that nobody asked for: two plain words and 40 bits of randomness, as
+// "calm-otter-7f3kq2mz": can be read aloud, not guessed.
+std::string random_tunnel_name();
+
+}  // namespace tenfold::broker

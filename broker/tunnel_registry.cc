@@ -1,0 +1,74 @@
+#include "broker/tunnel_registry.h"
+
+#include <cassert>
+#include <utility>
+
+#include "base/limits.h"
+#include "broker/secret.h"
+#include "broker/tunnel_name.h"
+
+namespace tenfold::broker {
+Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proof) {
+  std::string wanted(name);
+  while (wanted.empty() || (name.empty() && entries_.contains(wanted))) wanted = random_tunnel_name();
+
+  auto& entry = entries_[wanted];
+  if (entry == nullptr) {
+    entry = std::make_unique<Entry>(*this);
+    entry->name = wanted;
+  } else if (entry->proof.empty() || !same_secret(entry->proof, proof)) {
+    return Error{ErrorKind::refused, "the name is taken"};
+  }
+  entry->generation = next_generation_++;
+  entry->proof = proof;
+  // Claimed but never attached, it is given up like one whose agent went away.
+  runtime_.timers.arm_in(*entry, limits::name_held);
+  return Claim{wanted, entry->generation};
+}
+
+void TunnelRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) {
+  Entry* entry = current(claim);
+  if (entry == nullptr) return;
+  runtime_.timers.disarm(*entry);
+  set_tunnel(*entry, std::move(tunnel));
+}
+
+void TunnelRegistry::hold(const Claim& claim) {
+  Entry* entry = current(claim);
+  if (entry == nullptr) return;
+  set_tunnel(*entry, nullptr);
+  runtime_.timers.arm_in(*entry, limits::name_held);
+}
+
+void TunnelRegistry::release(const Claim& claim) {
+  Entry* entry = current(claim);
+  if (entry == nullptr) return;
+  set_tunnel(*entry, nullptr);
+  entries_.erase(entries_.find(claim.name));
+}
+
+TunnelRegistry::Found TunnelRegistry::find(std::string_view name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return {};
+  const std::shared_ptr<Tunnel>& tunnel = found->second->tunnel;
+  return {tunnel == nullptr ? State::away : State::here, tunnel};
+}
+
+TunnelRegistry::Entry* TunnelRegistry::current(const Claim& claim) {
+  const auto found = entries_.find(claim.name);
+  if (found == entries_.end() || found->second->generation != claim.generation) return nullptr;
+  return found->second.get();
+}
+
+void TunnelRegistry::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {
+  here_ += static_cast<std::size_t>(tunnel != nullptr);
+  here_ -= static_cast<std::size_t>(entry.tunnel != nullptr);
+  entry.tunnel = std::move(tunnel);
+}
+
+void TunnelRegistry::Entry::on_timer() {
+  const Claim claim{name, generation};
+  if (tunnel == nullptr) registry.release(claim);
+}
+
+}  // namespace tenfold::broker

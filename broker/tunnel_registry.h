@@ -1,0 +1,83 @@
+// TunnelRegistry: which name is whose, and the tunnel behind it now.
+//
+//   auto claim = registry.claim("myapp", proof);      // or "" for any name
+//   registry.attach(*claim, tunnel);
+//   registry.hold(*claim);        // the agent is gone: kept for its owner for a while
+//   registry.release(*claim);     // or free at once
+//
+// An entry carries a generation: whoever claims a name anew gets the next one, and a former
+// holder's hold() or release() then changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "base/runtime.h"
+#include "broker/tunnel.h"
+
+namespace tenfold::broker {
+
+struct Claim {
+  std::string name;
+  std::uint64_t generation = 0;
+};
+
+class TunnelRegistry {
+ public:
+  explicit TunnelRegistry(Runtime& runtime) : runtime_(runtime) {}
+
+  // Claims `name`, or a random one when it is empty. `proof` shows who asks: a resume token, or what
+  // stands for the owner in the classic protocol. A name that is attached or held goes
+  // only to the proof that it was claimed with; otherwise: refused.
+  Result<Claim> claim(std::string_view name, std::string_view proof);
+
+  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel);
+
+  // The tunnel is gone; for limits::name_held the name waits for its owner.
+  void hold(const Claim& claim);
+
+  // The name is free.
+  void release(const Claim& claim);
+
+  enum class State { unknown, away, here };
+  struct Found {
+    State state = State::unknown;
+    std::shared_ptr<Tunnel> tunnel;  // when here
+  };
+  Found find(std::string_view name) const;
+
+  // Tunnels that are here now.
+  std::size_t size() const { return here_; }
+
+ private:
+  struct Entry final : Timer {
+    explicit Entry(TunnelRegistry& r) : registry(r) {}
+    void on_timer() override;
+
+    TunnelRegistry& registry;
+    std::string name;
+    std::uint64_t generation = 0;
+    std::string proof;
+    std::shared_ptr<Tunnel> tunnel;  // null while it is away
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+
+  // The entry if `claim` is still the one that holds it.
+  Entry* current(const Claim& claim);
+  void set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel);
+
+  Runtime& runtime_;
+  std::unordered_map<std::string, std::unique_ptr<Entry>, Hash, std::equal_to<>> entries_;
+  std::size_t here_ = 0;
+  std::uint64_t next_generation_ = 1;
+};
+
+}  // namespace tenfold::broker

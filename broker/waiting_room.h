@@ -1,0 +1,41 @@
+// WaitingRoom: visitors of one tunnel who wait for a pipe, first come first served, so many at
+// most and no longer than a while each.
+#pragma once
+
+#include <cstddef>
+
+#include "base/limits.h"
+#include "base/runtime.h"
+#include "broker/tunnel.h"
+
+namespace tenfold::broker {
+
+class WaitingRoom {
+ public:
+  explicit WaitingRoom(Runtime& runtime) : runtime_(runtime) {}
+  ~WaitingRoom() { turn_away({ErrorKind::closed, "the tunnel is gone"}); }
+
+  // Takes the opening in, or tells it at once that the room is full.
+  void enter(Opening& opening);
+
+  // The one who waited longest, out of the room now; null when nobody does.
+  Opening* next();
+
+  // Everybody, with the same answer.
+  void turn_away(const Error& why);
+
+  std::size_t size() const { return size_; }
+
+ private:
+  friend class Opening;
+  void leave(Opening& opening);
+  void on_timeout();
+
+  Runtime& runtime_;
+  Opening* first_ = nullptr;
+  Opening* last_ = nullptr;
+  std::size_t size_ = 0;
+  MemberTimer<WaitingRoom, &WaitingRoom::on_timeout> timer_{*this};  // for the first: all wait equally long
+};
+
+}  // namespace tenfold::broker
