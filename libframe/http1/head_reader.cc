@@ -137,7 +137,7 @@ std::size_t HeadReader::feed(Bytes bytes) {
     const std::string_view piece = in.substr(taken, whole ? newline + 1 - taken : std::string_view::npos);
     // The caps come before any look at the line, for so they do when it comes byte by byte.
     if (piece.size() > room()) {
-      taken += room();
+      taken += room() + 1;  // with the one byte too many
       if (kind_ == Kind::request && !in_fields_) {
         fail(414, "long-request-line");
       } else {
@@ -240,7 +240,7 @@ void HeadReader::tokenise() {
   parser.data = &found;
 
   std::string_view rest = text_;
-  std::string_view stand_in;
+  std::string_view stand_in = "";  // read by llhttp in the place of what is left out of `rest`
   if (kind_ == Kind::request) {
     request_.method = rest.substr(0, rest.find(' '));
     rest.remove_prefix(request_.method.size() + 1);
@@ -273,8 +273,9 @@ void HeadReader::tokenise() {
 // header field line or a Host header field with an invalid field value."
 void HeadReader::check_request() {
   const std::string_view target = request_.target;
-  const std::string_view authority = request_.method == "CONNECT" ? target : target_authority(target);
-  const bool has_authority = target.front() != '/' && target != "*";
+  const bool connects = request_.method == "CONNECT";
+  const std::string_view authority = connects ? target : target_authority(target);
+  const bool has_authority = connects || (target.front() != '/' && target != "*");
   if (target == "*" && request_.method != "OPTIONS") return fail(400, "bad-target");
   // RFC 9110 4.2.4: "a recipient SHOULD parse for userinfo and treat its presence as an error".
   if (authority.find('@') != std::string_view::npos) return fail(400, "userinfo");
