@@ -1,5 +1,8 @@
 #include "base/error.h"
 
+#include <cctype>
+#include <system_error>
+
 namespace tenfold {
 
 const char* to_string(ErrorKind kind) {
@@ -22,6 +25,12 @@ const char* to_string(ErrorKind kind) {
 std::string describe(const Error& error) {
   std::string text = to_string(error.kind);
   if (!error.detail.empty()) text += ": " + error.detail;
+  return text;
+}
+
+std::string system_reason(int number) {
+  std::string text = std::generic_category().message(number);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   return text;
 }
 

@@ -36,4 +36,7 @@ struct Error {
 // "kind: detail", or the kind alone.
 std::string describe(const Error& error);
 
+// What an errno says, as a part of a sentence: "no such file or directory".
+std::string system_reason(int number);
+
 }  // namespace tenfold

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/graveyard.h"
+
 namespace tenfold {
 
 Timer::~Timer() {
@@ -36,7 +38,7 @@ void TimerQueue::disarm(Timer& timer) {
   timer.queue_ = nullptr;
 }
 
-void TimerQueue::run(TimePoint now) {
+void TimerQueue::run(TimePoint now, Graveyard* graveyard) {
   now_ = now;
   assert(fired_.empty());
   while (!heap_.empty() && heap_.front()->key_ <= now) {
@@ -56,6 +58,7 @@ void TimerQueue::run(TimePoint now) {
     timer->due_ = never;
     fired_[i] = nullptr;
     timer->on_timer();
+    if (graveyard != nullptr) graveyard->clear();
   }
   fired_.clear();
 }

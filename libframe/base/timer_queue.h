@@ -16,6 +16,7 @@
 
 namespace tenfold {
 
+class Graveyard;
 class TimerQueue;
 
 // A deadline and what to do when it has passed. Disarms itself when destroyed.
@@ -29,7 +30,7 @@ class Timer {
   TimePoint due() const { return due_; }
 
  protected:
-  ~Timer();
+  virtual ~Timer();
   // The timer is disarmed already and may be armed again.
   virtual void on_timer() = 0;
 
@@ -73,8 +74,9 @@ class TimerQueue {
   TimePoint next() const { return heap_.empty() ? never : heap_.front()->key_; }
 
   // Moves the time on, then fires what is due, earliest first. A timer that is
-  // armed anew for a time not after `now` waits for the next run.
-  void run(TimePoint now);
+  // armed anew for a time not after `now` waits for the next run. `graveyard` is cleared after
+  // each, so that a deadline of something just buried does not fire as well.
+  void run(TimePoint now, Graveyard* graveyard = nullptr);
 
   // Moves the time on without firing: at the top of a turn, before its events.
   void set_now(TimePoint now) { now_ = now; }

@@ -20,7 +20,12 @@ struct HostPort {
 // Errors (usage) name the text.
 Result<HostPort> parse_host_port(std::string_view text, bool allow_no_host = false);
 
-std::string to_string(const HostPort& address);   // brackets round an IPv6
+// As the kernel takes it; false when the host is no IP.
+bool to_sockaddr(const HostPort& ip, sockaddr_storage& out);
+unsigned size_of(const sockaddr_storage& address);
+std::uint16_t port_of(const sockaddr_storage& address);
+
+std::string to_string(const HostPort& address);  // brackets round an IPv6
 std::string to_string(const sockaddr_storage& address);
 std::string ip_of(const sockaddr_storage& address);  // an IPv4 in IPv6 as IPv4
 

@@ -1,5 +1,10 @@
 // LinkDriver: feeds a Link from its transport and the transport from the Link. Frames are
 // gathered once a turn, and only while the transport has little queued, so that fairness is decided late.
+//
+//   driver_ = std::make_unique<LinkDriver>(loop, std::move(socket), Link::Role::agent, options, *this);
+//   driver_->start(early);               // events come from inside, too
+//   driver_->link().send(message);
+//   on_link_closed(why) -> bury driver_  // the GOAWAY is with the transport by then
 #pragma once
 
 #include <memory>
@@ -23,7 +28,27 @@ class LinkDriver final : private Duplex::Handler, private Deferred, private Link
   Link& link() { return link_; }
 
  private:
-  // IMPLEMENTATION
+  // The transport's events.
+  void on_data(Bytes bytes) override;
+  void on_end() override;
+  void on_sent(std::size_t n) override;
+  void on_closed(const Error& why) override;
+
+  void on_turn_end() override { flush(); }
+
+  // The link's events.
+  void on_link_stream(std::unique_ptr<LinkStream> stream) override;
+  void on_control(const control::ControlMessage& message) override;
+  void on_link_output() override;
+  void on_link_draining() override;
+  void on_link_closed(const Error& why) override;
+
+  void flush();
+
+  Loop& loop_;
+  std::unique_ptr<Duplex> transport_;
+  Link::Handler& handler_;
+  Link link_;
 };
 
 }  // namespace tenfold

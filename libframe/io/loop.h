@@ -5,11 +5,17 @@
 // A turn: events are handled, one callback after another, the graveyard cleared after each; then what was
 // deferred runs (this is where links gather their frames into one write); then the
 // loop sleeps until the next event or deadline.
+//
+//   Loop loop(log);
+//   auto listener = TcpListener::open(loop, address, on_accept);
+//   loop.watch_signal(SIGTERM, [&] { loop.stop(); });
+//   loop.run();
 #pragma once
 
-#include <csignal>
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/bytes.h"
@@ -27,7 +33,7 @@ class Deferred {
   Deferred& operator=(const Deferred&) = delete;
 
  protected:
-  ~Deferred();
+  virtual ~Deferred();
   virtual void on_turn_end() = 0;
 
  private:
@@ -44,7 +50,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Until stop(), or until nothing is left to wait for.
+  // Until stop(), or until nothing is left to wait for: no open socket or listener, no armed timer, no
+  // deferred or posted work. A watched signal alone holds nobody up.
   void run();
   void stop();
 
@@ -58,7 +65,7 @@ class Loop {
   void watch_signal(int signum, std::function<void()> on_signal);
 
   Runtime& runtime() { return runtime_; }
-  uv_loop_s* uv() { return uv_; }
+  uv_loop_s* uv();
 
   // Every callback from libuv into io/ runs inside one of these: it sets the time
   // at its start and clears the graveyard at its end.
@@ -71,12 +78,42 @@ class Loop {
     Loop& loop_;
   };
 
-  // Scratch for reads and for gathered writes: whole, reused by everyone, valid within one callback only.
+  // Scratch for reads (64 KiB) and for gathered writes (limits::flush_bulk): whole, reused by everyone, valid
+  // within one callback only.
   MutableBytes read_room();
   MutableBytes write_room();
 
  private:
-  // IMPLEMENTATION
+  friend class Deferred;
+  struct Handles;  // libuv's
+
+  static constexpr std::size_t read_room_bytes = 64 * 1024;
+
+  void start_handles();
+  void run_deferred();
+  void run_posted();
+  void rearm_timer();
+  bool something_waits();
+
+  // First, so that they outlive everything that is closed with the loop.
+  BlockPool blocks_;
+  TimerQueue timers_;
+  Graveyard graveyard_;
+  Runtime runtime_;
+
+  std::unique_ptr<Handles> handles_;
+  std::unique_ptr<std::uint8_t[]> read_room_;
+  std::unique_ptr<std::uint8_t[]> write_room_;
+
+  Deferred* first_deferred_ = nullptr;
+  Deferred* last_deferred_ = nullptr;
+  std::size_t deferred_ = 0;     // how many wait
+  TimePoint armed_for_ = never;  // what the uv timer is set to
+  bool stopped_ = false;
+  bool in_callback_ = false;
+
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;  // under posted_mutex_
 };
 
 }  // namespace tenfold

@@ -1,4 +1,10 @@
 // TcpListener: accepts connections and hands each on as a TcpSocket.
+//
+//   auto listener = TcpListener::open(loop, {"127.0.0.1", 7080}, [&](std::unique_ptr<TcpSocket> socket) { … });
+//   if (!listener) return listener.error();
+//
+// When the process has no file descriptor left, who comes is told so by an immediate close, through a descriptor
+// kept in reserve, so that the backlog does not wake the loop for ever; the log says it once a second.
 #pragma once
 
 #include <functional>
@@ -14,6 +20,7 @@ namespace tenfold {
 
 class TcpListener {
  public:
+  // May destroy the listener.
   using OnAccept = std::function<void(std::unique_ptr<TcpSocket>)>;
 
   // `address.host` must be an IP (empty: every address of both families). Port 0: the system's choice.
@@ -25,8 +32,10 @@ class TcpListener {
   std::string address() const;  // "IP:PORT", with the port that it got
 
  private:
-  TcpListener() = default;
-  // IMPLEMENTATION
+  class Core;
+  explicit TcpListener(Core* core) : core_(core) {}
+
+  Core* core_;  // dies in its uv handle's close callback
 };
 
 }  // namespace tenfold

@@ -5,19 +5,13 @@
 // The wrapper may die at any time; the uv handle detaches and dies in its close callback.
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include "base/result.h"
+#include "base/time.h"
 #include "duplex.h"
 #include "io/loop.h"
 
 namespace tenfold {
-
-struct SocketStats {
-  std::uint64_t received = 0;
-  std::uint64_t sent = 0;
-};
 
 class TcpSocket final : public Duplex {
  public:
@@ -27,7 +21,9 @@ class TcpSocket final : public Duplex {
   std::size_t write(Bytes bytes) override;
   std::size_t queued() const override;
   void end() override;
-  void reset(ErrorKind why) override;  // with an RST when bytes were left unsent or unread
+  // With an RST, unless our FIN is out already, or the connection was idle (nothing unsent or
+  // uncredited) and is only not wanted any more (cancelled).
+  void reset(ErrorKind why) override;
   void credit(std::size_t n) override;
 
   // Of a connection that is up: "IP:PORT".
@@ -44,7 +40,11 @@ class TcpSocket final : public Duplex {
  private:
   friend class TcpListener;
   friend class Dial;
-  // IMPLEMENTATION
+  class Core;
+
+  explicit TcpSocket(Core* core);
+
+  Core* core_;  // lets go of it in the destructor; the uv handle may hold it longer
 };
 
 }  // namespace tenfold

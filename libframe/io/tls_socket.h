@@ -1,5 +1,11 @@
 // TlsSocket: a TLS connection over another pipe, as a Duplex. A close_notify is FIN; the
 // transport's end without one is a cut. Reads and writes before the handshake is done wait.
+//
+// Both accounts are kept in the transport's own terms, so that nothing is bounded twice:
+//   in:   of the ciphertext delivered, as many bytes stay uncredited as there is plaintext that the
+//         handler has not credited. The transport's window bounds both.
+//   out:  plaintext counts as queued while the transport has at least as much ciphertext queued. Ciphertext is
+//         never the shorter, so what counts as sent is.
 #pragma once
 
 #include <functional>
@@ -13,15 +19,16 @@
 
 namespace tenfold {
 
-class TlsSocket final : public Duplex {
+class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngine::Handler, private Deferred {
  public:
   // `on_ready`: once, when the handshake is done (may be empty). A handshake that does not end
-  // within limits::tls_handshake_time is on_closed(timeout); one that fails, on_closed(tls).
+  // within limits::tls_handshake_time is on_closed(timeout); one that fails, on_closed(tls). Takes over
+  // the transport from its start: no handler, nothing delivered.
   TlsSocket(Loop& loop, std::unique_ptr<Duplex> transport, std::shared_ptr<TlsContext> context, TlsEngine::Role role,
             std::string_view host, std::function<void()> on_ready = {});
   ~TlsSocket() override;
 
-  void set_handler(Handler* handler) override;
+  void set_handler(Duplex::Handler* handler) override;
   std::size_t write(Bytes bytes) override;
   std::size_t queued() const override;
   void end() override;
@@ -29,7 +36,46 @@ class TlsSocket final : public Duplex {
   void credit(std::size_t n) override;
 
  private:
-  // IMPLEMENTATION
+  // Of both ways. A failure leads from anywhere to closed.
+  //   handshaking -> open -> closed
+  enum class State : std::uint8_t { handshaking, open, closed };
+
+  // The transport's events.
+  void on_data(Bytes ciphertext) override;
+  void on_end() override;
+  void on_sent(std::size_t n) override;
+  void on_closed(const Error& why) override;
+  // The engine's, from inside on_data() above.
+  void on_tls_ready() override;
+  void on_tls_data(Bytes plaintext) override;
+  void on_tls_end() override;
+  void on_tls_error(const Error& why) override;
+  void on_turn_end() override { tell(); }
+  void on_deadline();
+
+  void send_output();
+  void settle_credit();
+  void settle_sent();
+  void fail(const Error& why);
+  void tell();
+  bool tell_early();
+  std::size_t unsent() const;
+
+  Loop& loop_;
+  std::unique_ptr<Duplex> transport_;
+  Duplex::Handler* handler_ = nullptr;
+  std::function<void()> on_ready_;
+  TlsEngine engine_;
+  ByteQueue early_;                       // plaintext that came while nobody listened
+  std::size_t uncredited_ = 0;            // plaintext, early_ included
+  std::size_t transport_uncredited_ = 0;  // ciphertext
+  std::size_t unsent_ = 0;                // plaintext taken by write() and not told as sent
+  MemberTimer<TlsSocket, &TlsSocket::on_deadline> deadline_{*this};
+  Error failure_;  // to be told in tell()
+  State state_ = State::handshaking;
+  bool ended_ = false;      // end() was called
+  bool end_heard_ = false;  // the peer's close_notify came
+  bool end_told_ = false;   // ... and the handler knows
 };
 
 }  // namespace tenfold

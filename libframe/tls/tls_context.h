@@ -3,9 +3,11 @@
 // one that includes OpenSSL.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
+#include "base/limits.h"
 #include "base/result.h"
 
 struct ssl_ctx_st;
@@ -13,13 +15,15 @@ struct ssl_ctx_st;
 namespace tenfold {
 
 struct TlsServerOptions {
-  std::string cert_file;  // PEM, the chain
-  std::string key_file;   // PEM
+  std::string cert_file;                                        // PEM, the chain
+  std::string key_file;                                         // PEM, not encrypted
+  std::uint64_t records_per_key = limits::tls_records_per_key;  // then our key is renewed
 };
 
 struct TlsClientOptions {
-  std::string ca_file;    // PEM; empty: the system's roots
-  bool verify = true;     // --insecure: false
+  std::string ca_file;  // PEM; empty: the system's roots
+  bool verify = true;   // --insecure: false
+  std::uint64_t records_per_key = limits::tls_records_per_key;
 };
 
 class TlsContext {
@@ -32,11 +36,13 @@ class TlsContext {
 
   ssl_ctx_st* get() const { return context_; }
   bool verifies() const { return verify_; }
+  std::uint64_t records_per_key() const { return records_per_key_; }
 
  private:
   TlsContext() = default;
   ssl_ctx_st* context_ = nullptr;
   bool verify_ = false;
+  std::uint64_t records_per_key_ = limits::tls_records_per_key;
 };
 
 }  // namespace tenfold

@@ -35,11 +35,9 @@ struct TestRuntime {
   void pass(Duration delay) {
     const TimePoint end = timers.now() + delay;
     while (timers.next() <= end) {
-      timers.run(std::max(timers.next(), timers.now()));
-      graveyard.clear();
+      timers.run(std::max(timers.next(), timers.now()), &graveyard);
     }
-    timers.run(end);
-    graveyard.clear();
+    timers.run(end, &graveyard);
   }
 };
 

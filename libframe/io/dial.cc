@@ -1,0 +1,212 @@
+#include "io/dial.h"
+
+#include <netinet/in.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "io/tcp_core.h"
+
+namespace tenfold {
+namespace {
+
+// RFC 8305 section 5: "A recommended value for a default delay is 250 milliseconds."
+constexpr Duration next_attempt_delay = 250ms;
+
+bool is_localhost(const std::string& host) { return ::strcasecmp(host.c_str(), "localhost") == 0; }
+
+ErrorKind kind_of(int uv_error) {
+  switch (uv_error) {
+    case UV_ECONNREFUSED: return ErrorKind::refused;
+    case UV_ETIMEDOUT: return ErrorKind::timeout;
+    default: return ErrorKind::io;
+  }
+}
+
+}  // namespace
+
+class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, private Deferred {
+ public:
+  Attempt(Loop& loop, const HostPort& address, OnDone on_done)
+      : loop_(loop), address_(address), on_done_(std::move(on_done)) {}
+
+  void start(Duration deadline) {
+    loop_.runtime().timers.arm_in(deadline_, deadline);
+    if (sockaddr_storage ip; to_sockaddr(address_, ip)) {
+      addresses_.push_back(ip);
+      loop_.defer(*this);
+    } else {
+      resolve();
+    }
+  }
+
+  // No call from here on.
+  void cancel() {
+    on_done_ = nullptr;
+    loop_.runtime().timers.disarm(deadline_);
+    loop_.runtime().timers.disarm(next_);
+    while (!connecting_.empty()) drop(connecting_.back());
+  }
+
+ private:
+  // A connection under way. Dies in its connect callback, which libuv calls on failure and on uv_close(), too.
+  struct Connecting {
+    uv_connect_t request;
+    std::shared_ptr<Attempt> attempt;
+    TcpSocket::Core* socket;
+    std::string peer;
+  };
+
+  // A look-up under way: it may end long after the Dial is gone.
+  struct Lookup {
+    uv_getaddrinfo_t request;
+    std::shared_ptr<Attempt> attempt;
+  };
+
+  void resolve() {
+    auto* lookup = new Lookup{{}, shared_from_this()};
+    lookup->request.data = lookup;
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = is_localhost(address_.host) ? 0 : AI_ADDRCONFIG;
+    const int failed = uv_getaddrinfo(
+        loop_.uv(), &lookup->request,
+        [](uv_getaddrinfo_t* request, int status, addrinfo* found) {
+          const std::unique_ptr<Lookup> done(static_cast<Lookup*>(request->data));
+          const Loop::Callback callback(done->attempt->loop_);
+          done->attempt->on_resolved(status, found);
+          uv_freeaddrinfo(found);
+        },
+        address_.host.c_str(), nullptr, &hints);
+    if (failed == 0) return;
+    delete lookup;
+    lookup_failed_ = failed;
+    loop_.defer(*this);
+  }
+
+  void on_resolved(int status, const addrinfo* found) {
+    if (!on_done_) return;
+    lookup_failed_ = status;
+    for (; found != nullptr && addresses_.size() < limits::dial_addresses; found = found->ai_next) {
+      if (found->ai_family != AF_INET && found->ai_family != AF_INET6) continue;
+      sockaddr_storage address{};
+      std::memcpy(&address, found->ai_addr, found->ai_addrlen);
+      add(ip_of(address));
+    }
+    if (is_localhost(address_.host)) {
+      // RFC 6761 6.3: "Users may assume that IPv4 and IPv6 address queries for localhost names will always
+      // resolve to the respective IP loopback address", whatever /etc/hosts leaves out.
+      add("127.0.0.1");
+      add("::1");
+    }
+    next();
+  }
+
+  void add(const std::string& ip) {
+    sockaddr_storage address;
+    if (!to_sockaddr({ip, address_.port}, address)) return;
+    for (const sockaddr_storage& known : addresses_) {
+      if (ip_of(known) == ip) return;
+    }
+    addresses_.push_back(address);
+  }
+
+  void on_turn_end() override { next(); }
+
+  // Tries one address more; when there is none left and nothing under way, that was it.
+  void next() {
+    while (on_done_ && tried_ < addresses_.size()) {
+      if (!connect(addresses_[tried_++])) continue;
+      if (tried_ < addresses_.size()) loop_.runtime().timers.arm_in(next_, next_attempt_delay);
+      return;
+    }
+    if (on_done_ && connecting_.empty()) fail();
+  }
+
+  bool connect(const sockaddr_storage& address) {
+    auto* socket = new TcpSocket::Core(loop_);
+    uv_tcp_nodelay(socket->tcp(), 1);
+    auto* connecting = new Connecting{{}, shared_from_this(), socket, to_string(address)};
+    connecting->request.data = connecting;
+    const int failed = uv_tcp_connect(&connecting->request, socket->tcp(), reinterpret_cast<const sockaddr*>(&address),
+                                      [](uv_connect_t* request, int status) {
+                                        const std::unique_ptr<Connecting> done(static_cast<Connecting*>(request->data));
+                                        if (done->socket == nullptr) return;  // dropped
+                                        const Loop::Callback callback(done->attempt->loop_);
+                                        done->attempt->on_connected(*done, status);
+                                      });
+    if (failed == 0) {
+      connecting_.push_back(connecting);
+      return true;
+    }
+    last_error_ = failed;
+    socket->release();
+    delete connecting;
+    return false;
+  }
+
+  void on_connected(Connecting& done, int status) {
+    std::erase(connecting_, &done);
+    if (status < 0) {
+      // "refused" says more than what another family's missing route says.
+      if (last_error_ != UV_ECONNREFUSED) last_error_ = status;
+      done.socket->release();
+      next();
+      return;
+    }
+    done.socket->open(std::move(done.peer));
+    finish(std::unique_ptr<TcpSocket>(new TcpSocket(done.socket)));
+  }
+
+  void drop(Connecting* connecting) {
+    std::erase(connecting_, connecting);
+    std::exchange(connecting->socket, nullptr)->release();
+  }
+
+  void fail() {
+    if (addresses_.empty()) {
+      finish(Error{ErrorKind::dns,
+                   address_.host + ": " + (lookup_failed_ == 0 ? "no address" : uv_strerror(lookup_failed_))});
+    } else {
+      finish(Error{kind_of(last_error_), to_string(address_) + ": " + uv_strerror(last_error_)});
+    }
+  }
+
+  void on_deadline() {
+    const bool looking_up = addresses_.empty();
+    finish(Error{ErrorKind::timeout,
+                 to_string(address_) + (looking_up ? ": the name was not resolved in time" : ": no answer in time")});
+  }
+
+  void finish(Result<std::unique_ptr<TcpSocket>> result) {
+    const auto self = shared_from_this();  // the call may destroy the Dial
+    const OnDone on_done = std::exchange(on_done_, nullptr);
+    cancel();
+    on_done(std::move(result));
+  }
+
+  Loop& loop_;
+  const HostPort address_;
+  OnDone on_done_;  // empty: done, or cancelled
+  std::vector<sockaddr_storage> addresses_;
+  std::size_t tried_ = 0;  // of addresses_
+  std::vector<Connecting*> connecting_;
+  int lookup_failed_ = 0;  // libuv's
+  int last_error_ = 0;     // libuv's
+  MemberTimer<Attempt, &Attempt::on_deadline> deadline_{*this};
+  MemberTimer<Attempt, &Attempt::next> next_{*this};
+};
+
+Dial::Dial(Loop& loop, const HostPort& address, Duration deadline, OnDone on_done)
+    : attempt_(std::make_shared<Attempt>(loop, address, std::move(on_done))) {
+  attempt_->start(deadline);
+}
+
+Dial::~Dial() { attempt_->cancel(); }
+
+}  // namespace tenfold

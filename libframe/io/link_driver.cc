@@ -1,0 +1,66 @@
+#include "io/link_driver.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "mux/link_stream.h"
+
+namespace tenfold {
+
+LinkDriver::LinkDriver(Loop& loop, std::unique_ptr<Duplex> transport, Link::Role role, const LinkOptions& options,
+                       Link::Handler& handler)
+    : loop_(loop), transport_(std::move(transport)), handler_(handler), link_(loop.runtime(), role, options, *this) {}
+
+LinkDriver::~LinkDriver() = default;
+
+void LinkDriver::start(Bytes early) {
+  transport_->set_handler(this);
+  if (!early.empty()) on_data(early);
+  if (link_.want_output()) loop_.defer(*this);
+}
+
+void LinkDriver::on_data(Bytes bytes) {
+  link_.receive(bytes);
+  // At once: what the link holds of it is bounded by its own windows.
+  transport_->credit(bytes.size());
+}
+
+void LinkDriver::on_end() { link_.end_of_input({ErrorKind::closed, "the link's connection was closed by the peer"}); }
+
+void LinkDriver::on_sent(std::size_t) {
+  if (link_.want_output()) loop_.defer(*this);
+}
+
+void LinkDriver::on_closed(const Error& why) {
+  link_.end_of_input(why ? why : Error{ErrorKind::closed, "the link's connection was closed"});
+}
+
+void LinkDriver::on_link_output() { loop_.defer(*this); }
+
+// Small writes first, so that what is urgent is not behind bulk; when more is ready, it is bulk.
+void LinkDriver::flush() {
+  std::size_t room = limits::flush_small;
+  while (transport_->queued() < limits::flush_small && link_.want_output()) {
+    const MutableBytes out = loop_.write_room().first(room);
+    const std::size_t n = link_.take_output(out);
+    if (n == 0) return;
+    transport_->write(out.first(n));
+    room = limits::flush_bulk;
+  }
+}
+
+void LinkDriver::on_link_stream(std::unique_ptr<LinkStream> stream) { handler_.on_link_stream(std::move(stream)); }
+
+void LinkDriver::on_control(const control::ControlMessage& message) { handler_.on_control(message); }
+
+void LinkDriver::on_link_draining() { handler_.on_link_draining(); }
+
+void LinkDriver::on_link_closed(const Error& why) {
+  // The last words, a GOAWAY, however much is queued before them.
+  const MutableBytes room = loop_.write_room();
+  while (const std::size_t n = link_.take_output(room)) transport_->write(room.first(n));
+  transport_->end();
+  handler_.on_link_closed(why);
+}
+
+}  // namespace tenfold

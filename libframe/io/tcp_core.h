@@ -1,0 +1,104 @@
+// TcpSocket::Core: the half of a TcpSocket that libuv knows. It has two holders, the
+// wrapper and the uv handle, and dies when both have let go: the wrapper in its destructor, the
+// handle in its close callback. Private to io/.
+//
+//              connection up            FIN heard, FIN sent, or a failure, or reset()
+//   connecting --------------> open ---------------------------------------------> closed
+//
+// While it is open each way has its own state:
+//
+//   in:   flowing -> ended                          (FIN heard)
+//   out:  flowing -> ending -> ended                (end() called -> FIN sent behind the queue)
+//             \---------\----> broken               (a write failed; what the peer still sent is read first)
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/byte_queue.h"
+#include "base/limits.h"
+#include "base/pause_set.h"
+#include "io/loop.h"
+#include "io/tcp_socket.h"
+
+namespace tenfold {
+
+class TcpSocket::Core final : private Deferred {
+ public:
+  explicit Core(Loop& loop);
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Connecting or accepting is the maker's, on this handle.
+  uv_tcp_t* tcp() { return &tcp_; }
+  static Core& of(const void* handle) { return *static_cast<Core*>(static_cast<const uv_handle_t*>(handle)->data); }
+
+  // The connection is up, with TCP_NODELAY set.
+  void open(std::string peer);
+  // The wrapper, or the maker, lets go. An open connection is reset.
+  void release();
+
+  void set_handler(Handler* handler);
+  std::size_t write(Bytes bytes);
+  std::size_t queued() const { return queue_.size(); }
+  void end();
+  void reset(ErrorKind why);
+  void credit(std::size_t n);
+  void set_window(std::size_t bytes);
+
+  const std::string& peer() const { return peer_; }
+  std::string local() const;
+  void set_option(int name, int value);
+
+ private:
+  enum class State : std::uint8_t { connecting, open, closed };
+  enum class In : std::uint8_t { flowing, ended };
+  enum class Out : std::uint8_t { flowing, ending, ended, broken };
+  enum class Pause : std::uint8_t { no_handler, window };
+
+  // Of the queue in one write: as many as libuv takes without allocating.
+  static constexpr std::size_t most_runs = 4;
+
+  ~Core() = default;
+
+  static void on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room);
+  static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* room);
+  static void on_written(uv_write_t* request, int status);
+  static void on_handle_closed(uv_handle_t* handle);
+  void on_turn_end() override { settle(); }
+
+  void pause(Pause reason);
+  void resume(Pause reason);
+  void take(Bytes bytes);
+  void flush();
+  void flushed();
+  void send_fin();
+  void break_off(int uv_error);
+  void settle();
+  void close(const Error& why);
+  void close_handle(bool abort);
+  Error error_of(int uv_error) const;
+  int fd() const;
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
+
+  Loop& loop_;
+  Handler* handler_ = nullptr;
+  ByteQueue queue_;                             // written and not yet taken by the kernel
+  std::size_t in_flight_ = 0;                   // of its front: these belong to write_ until its callback
+  std::size_t uncredited_ = 0;                  // delivered to a handler
+  std::size_t window_ = limits::buffered_high;  // reading stops when so many are uncredited...
+  int write_error_ = 0;                         // libuv's, when out_ is broken
+  PauseSet<Pause> paused_;
+  State state_ = State::connecting;
+  In in_ = In::flowing;
+  Out out_ = Out::flowing;
+  bool held_ = true;         // by a wrapper or a maker
+  bool handle_open_ = true;  // until libuv's close callback
+  std::string peer_;
+  uv_tcp_t tcp_;
+  uv_write_t write_;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,169 @@
+#include "io/tcp_listener.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "io/tcp_core.h"
+
+namespace tenfold {
+namespace {
+
+constexpr int backlog = 4096;        // the kernel caps it at net.core.somaxconn
+constexpr int accepts_a_turn = 64;   // then the others' events
+constexpr Duration warn_every = 1s;  // about a want of descriptors
+constexpr Duration rest = 100ms;     // after a failure that is not one connection's own
+
+// The listening socket, or -1 with errno set.
+int listen_on(const sockaddr_storage& at, bool both_families) {
+  const int fd = ::socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  const int on = 1;
+  const int v6_only = both_families ? 0 : 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // What is accepted inherits it: one call a listener, none a connection.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (at.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), size_of(at)) == 0 && ::listen(fd, backlog) == 0) return fd;
+  const int why = errno;
+  ::close(fd);
+  errno = why;
+  return -1;
+}
+
+int open_reserve() { return ::open("/", O_RDONLY | O_CLOEXEC); }
+
+}  // namespace
+
+class TcpListener::Core {
+ public:
+  Core(Loop& loop, int fd, OnAccept on_accept)
+      : loop_(loop), fd_(fd), reserve_(open_reserve()), on_accept_(std::move(on_accept)) {
+    uv_poll_init_socket(loop.uv(), &poll_, fd_);
+    poll_.data = this;
+    listen();
+  }
+
+  void close() {
+    open_ = false;
+    loop_.runtime().timers.disarm(rested_);
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
+             [](uv_handle_t* handle) { delete static_cast<Core*>(handle->data); });
+    ::close(fd_);
+    if (reserve_ >= 0) ::close(reserve_);
+  }
+
+  sockaddr_storage address() const {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
+    return address;
+  }
+
+ private:
+  void listen() {
+    uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
+      Core& core = *static_cast<Core*>(handle->data);
+      for (int left = accepts_a_turn; left != 0 && core.open_; --left) {
+        const Loop::Callback callback(core.loop_);
+        if (!core.accept()) break;
+      }
+    });
+  }
+
+  // Returns whether another one may be waiting.
+  bool accept() {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      hand_on(fd, peer);
+      return true;
+    }
+    switch (errno) {
+      case EAGAIN: return false;
+      case EINTR:
+      case ECONNABORTED:  // gone before we came to it
+      case EPROTO: return true;
+      case EMFILE:
+      case ENFILE: return turn_away(errno);
+      default: return rest_from(errno);
+    }
+  }
+
+  void hand_on(int fd, const sockaddr_storage& peer) {
+    auto* socket = new TcpSocket::Core(loop_);
+    if (uv_tcp_open(socket->tcp(), fd) != 0) {
+      ::close(fd);
+      socket->release();
+      return;
+    }
+    socket->open(to_string(peer));
+    on_accept_(std::unique_ptr<TcpSocket>(new TcpSocket(socket)));
+  }
+
+  // No descriptor is left: the reserve makes room to accept one and close it at once.
+  bool turn_away(int error) {
+    warn(error);
+    if (reserve_ < 0) return rest_from(error);
+    ::close(reserve_);
+    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) ::close(fd);
+    reserve_ = open_reserve();
+    return fd >= 0;
+  }
+
+  bool rest_from(int error) {
+    warn(error);
+    uv_poll_stop(&poll_);
+    loop_.runtime().timers.arm_in(rested_, rest);
+    return false;
+  }
+
+  void on_rested() {
+    if (reserve_ < 0) reserve_ = open_reserve();
+    listen();
+  }
+
+  void warn(int error) {
+    const Runtime& runtime = loop_.runtime();
+    if (warned_ != TimePoint{} && runtime.now() < warned_ + warn_every) return;
+    warned_ = runtime.now();
+    runtime.log.warn("accept failed", {{"listener", to_string(address())}, {"reason", system_reason(error)}});
+  }
+
+  Loop& loop_;
+  const int fd_;
+  int reserve_;  // a descriptor to give up when there is no other; -1: not to be had
+  bool open_ = true;
+  TimePoint warned_{};
+  OnAccept on_accept_;
+  MemberTimer<Core, &Core::on_rested> rested_{*this};
+  uv_poll_t poll_;
+};
+
+Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const HostPort& address, OnAccept on_accept) {
+  sockaddr_storage at;
+  const bool any = address.host.empty();
+  if (!to_sockaddr(any ? HostPort{"::", address.port} : address, at)) {
+    return Error{ErrorKind::io, to_string(address) + ": not an IP address"};
+  }
+  int fd = listen_on(at, any);
+  if (fd < 0 && any && errno == EAFNOSUPPORT && to_sockaddr({"0.0.0.0", address.port}, at)) fd = listen_on(at, false);
+  if (fd < 0) return Error{ErrorKind::io, to_string(address) + ": " + system_reason(errno)};
+  return std::unique_ptr<TcpListener>(new TcpListener(new Core(loop, fd, std::move(on_accept))));
+}
+
+TcpListener::~TcpListener() { core_->close(); }
+
+std::uint16_t TcpListener::port() const { return port_of(core_->address()); }
+
+std::string TcpListener::address() const { return to_string(core_->address()); }
+
+}  // namespace tenfold

@@ -1,0 +1,286 @@
+#include "io/tcp_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "io/address.h"
+#include "io/tcp_core.h"
+
+namespace tenfold {
+
+TcpSocket::Core::Core(Loop& loop) : loop_(loop), queue_(loop.runtime().blocks) {
+  uv_tcp_init(loop.uv(), &tcp_);
+  tcp_.data = this;
+  write_.data = this;
+  paused_.pause(Pause::no_handler);
+}
+
+void TcpSocket::Core::open(std::string peer) {
+  assert(state_ == State::connecting);
+  peer_ = std::move(peer);
+  state_ = State::open;
+}
+
+void TcpSocket::Core::release() {
+  reset(ErrorKind::cancelled);
+  held_ = false;
+  if (!handle_open_) delete this;
+}
+
+void TcpSocket::Core::set_handler(Handler* handler) {
+  if (state_ != State::open) return;
+  handler_ = handler;
+  if (handler == nullptr) {
+    pause(Pause::no_handler);
+  } else {
+    resume(Pause::no_handler);
+    // What could not be told while nobody listened.
+    if (out_ == Out::broken || (in_ == In::ended && out_ == Out::ended)) loop_.defer(*this);
+  }
+}
+
+// ---- Reading -----------------------------------------------------------------
+
+void TcpSocket::Core::pause(Pause reason) {
+  if (paused_.pause(reason) && in_ == In::flowing) uv_read_stop(stream());
+}
+
+void TcpSocket::Core::resume(Pause reason) {
+  if (paused_.resume(reason) && in_ == In::flowing) uv_read_start(stream(), on_alloc, on_read);
+}
+
+void TcpSocket::Core::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room) {
+  Core& core = of(handle);
+  const MutableBytes all = core.loop_.read_room();
+  room->base = reinterpret_cast<char*>(all.data());
+  room->len = std::min(all.size(), core.window_ - core.uncredited_);
+}
+
+void TcpSocket::Core::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* room) {
+  if (n == 0) return;  // nothing there after all
+  Core& core = of(stream);
+  const Loop::Callback callback(core.loop_);
+  if (n > 0) {
+    core.take({reinterpret_cast<const std::uint8_t*>(room->base), static_cast<std::size_t>(n)});
+  } else if (core.out_ == Out::broken) {
+    core.close(core.error_of(core.write_error_));
+  } else if (n == UV_EOF) {
+    core.in_ = In::ended;
+    core.handler_->on_end();
+    core.settle();
+  } else {
+    core.close(core.error_of(static_cast<int>(n)));
+  }
+}
+
+void TcpSocket::Core::take(Bytes bytes) {
+  uncredited_ += bytes.size();
+  handler_->on_data(bytes);
+  if (state_ == State::open && uncredited_ >= window_) pause(Pause::window);
+}
+
+void TcpSocket::Core::credit(std::size_t n) {
+  if (state_ == State::closed) return;
+  assert(n <= uncredited_);
+  uncredited_ -= n;
+  if (uncredited_ <= window_ / 8) resume(Pause::window);
+}
+
+void TcpSocket::Core::set_window(std::size_t bytes) {
+  assert(bytes != 0);
+  if (state_ == State::closed) return;
+  window_ = bytes;
+  if (uncredited_ < window_) {
+    resume(Pause::window);
+  } else {
+    pause(Pause::window);
+  }
+}
+
+// ---- Writing -----------------------------------------------------------------
+
+std::size_t TcpSocket::Core::write(Bytes bytes) {
+  if (state_ != State::open || out_ != Out::flowing || bytes.empty()) return bytes.size();
+  std::size_t gone = 0;
+  if (queue_.empty()) {
+    const uv_buf_t run = uv_buf_init(const_cast<char*>(to_text(bytes).data()), static_cast<unsigned>(bytes.size()));
+    const int n = uv_try_write(stream(), &run, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+      break_off(n);
+      return bytes.size();
+    }
+    gone = static_cast<std::size_t>(std::max(n, 0));
+    if (gone == bytes.size()) return gone;
+  }
+  queue_.append(bytes.subspan(gone));
+  if (in_flight_ == 0) flush();
+  return gone;
+}
+
+// Hands the front of the queue to libuv, which writes it when the kernel takes it.
+void TcpSocket::Core::flush() {
+  Bytes runs[most_runs];
+  uv_buf_t buffers[most_runs];
+  const std::size_t count = queue_.runs(runs, most_runs);
+  for (std::size_t i = 0; i < count; ++i) {
+    buffers[i] = uv_buf_init(const_cast<char*>(to_text(runs[i]).data()), static_cast<unsigned>(runs[i].size()));
+    in_flight_ += runs[i].size();
+  }
+  const int failed = uv_write(&write_, stream(), buffers, static_cast<unsigned>(count), on_written);
+  if (failed == 0) return;
+  in_flight_ = 0;
+  break_off(failed);
+}
+
+void TcpSocket::Core::on_written(uv_write_t* request, int status) {
+  Core& core = *static_cast<Core*>(request->data);
+  if (core.state_ == State::closed) {
+    core.in_flight_ = 0;
+    core.queue_.clear();
+    return;
+  }
+  const Loop::Callback callback(core.loop_);
+  if (status < 0) {
+    core.in_flight_ = 0;
+    core.break_off(status);
+  } else {
+    core.flushed();
+  }
+}
+
+void TcpSocket::Core::flushed() {
+  const std::size_t n = std::exchange(in_flight_, 0);
+  queue_.consume(n);
+  if (!queue_.empty()) {
+    flush();
+  } else if (out_ == Out::ending) {
+    send_fin();
+  }
+  if (handler_ != nullptr) handler_->on_sent(n);
+  settle();
+}
+
+void TcpSocket::Core::end() {
+  if (state_ != State::open || out_ != Out::flowing) return;
+  out_ = Out::ending;
+  if (!queue_.empty()) return;
+  send_fin();
+  if (in_ == In::ended) loop_.defer(*this);
+}
+
+void TcpSocket::Core::send_fin() {
+  out_ = Out::ended;
+  // Not uv_shutdown(): that waits for a turn of the loop, and so loses a FIN when the
+  // socket is destroyed right after end(). A failure is the reading side's to tell.
+  ::shutdown(fd(), SHUT_WR);
+}
+
+// A write failed. A peer that answers early and resets (a 413, say) may have left its answer in
+// our receive buffer: while it is being read the end is told from there, behind the last byte.
+void TcpSocket::Core::break_off(int uv_error) {
+  out_ = Out::broken;
+  write_error_ = uv_error;
+  queue_.clear();
+  const bool reading_will_tell = uv_error == UV_EPIPE || uv_error == UV_ECONNRESET;
+  if (!reading_will_tell || in_ == In::ended || paused_.paused()) loop_.defer(*this);
+}
+
+// ---- The end -----------------------------------------------------------------
+
+// Tells the last event when there is one to tell.
+void TcpSocket::Core::settle() {
+  if (state_ != State::open || handler_ == nullptr) return;
+  if (out_ == Out::broken) {
+    const bool still_read =
+        in_ == In::flowing && !paused_.paused() && (write_error_ == UV_EPIPE || write_error_ == UV_ECONNRESET);
+    if (!still_read) close(error_of(write_error_));
+  } else if (in_ == In::ended && out_ == Out::ended) {
+    close({});
+  }
+}
+
+void TcpSocket::Core::close(const Error& why) {
+  Handler* handler = std::exchange(handler_, nullptr);
+  close_handle(false);
+  handler->on_closed(why);
+}
+
+void TcpSocket::Core::reset(ErrorKind why) {
+  if (state_ == State::closed) return;
+  handler_ = nullptr;
+  // A FIN in place of an RST would make a cut look like a clean end. Behind our FIN the kernel sends on what it
+  // has; and who no longer wants an idle connection just closes it.
+  const bool idle = why == ErrorKind::cancelled && queue_.empty() && uncredited_ == 0;
+  close_handle(state_ == State::open && out_ != Out::ended && !idle);
+}
+
+void TcpSocket::Core::close_handle(bool abort) {
+  state_ = State::closed;
+  if (in_flight_ == 0) queue_.clear();
+  if (abort) {
+    const linger at_once{1, 0};
+    ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  uv_close(reinterpret_cast<uv_handle_t*>(&tcp_), on_handle_closed);
+}
+
+void TcpSocket::Core::on_handle_closed(uv_handle_t* handle) {
+  Core& core = of(handle);
+  core.handle_open_ = false;
+  if (!core.held_) delete &core;
+}
+
+Error TcpSocket::Core::error_of(int uv_error) const {
+  ErrorKind kind = ErrorKind::io;
+  if (uv_error == UV_ECONNRESET || uv_error == UV_EPIPE) kind = ErrorKind::closed;
+  if (uv_error == UV_ETIMEDOUT) kind = ErrorKind::timeout;
+  return {kind, peer_ + ": " + (uv_error == UV_EPIPE ? "connection closed by the peer" : uv_strerror(uv_error))};
+}
+
+// ---- The rest -----------------------------------------------------------------
+
+int TcpSocket::Core::fd() const {
+  uv_os_fd_t fd = -1;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &fd);
+  return fd;
+}
+
+void TcpSocket::Core::set_option(int name, int value) {
+  if (state_ == State::open) ::setsockopt(fd(), IPPROTO_TCP, name, &value, sizeof value);
+}
+
+std::string TcpSocket::Core::local() const {
+  sockaddr_storage address{};
+  int length = sizeof address;
+  if (uv_tcp_getsockname(&tcp_, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  return to_string(address);
+}
+
+TcpSocket::TcpSocket(Core* core) : core_(core) {}
+TcpSocket::~TcpSocket() { core_->release(); }
+
+void TcpSocket::set_handler(Handler* handler) { core_->set_handler(handler); }
+std::size_t TcpSocket::write(Bytes bytes) { return core_->write(bytes); }
+std::size_t TcpSocket::queued() const { return core_->queued(); }
+void TcpSocket::end() { core_->end(); }
+void TcpSocket::reset(ErrorKind why) { core_->reset(why); }
+void TcpSocket::credit(std::size_t n) { core_->credit(n); }
+void TcpSocket::set_window(std::size_t bytes) { core_->set_window(bytes); }
+
+const std::string& TcpSocket::peer() const { return core_->peer(); }
+std::string TcpSocket::local() const { return core_->local(); }
+
+void TcpSocket::set_notsent_lowat(int bytes) { core_->set_option(TCP_NOTSENT_LOWAT, bytes); }
+
+void TcpSocket::set_user_timeout(Duration timeout) {
+  core_->set_option(TCP_USER_TIMEOUT,
+                    static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count()));
+}
+
+}  // namespace tenfold

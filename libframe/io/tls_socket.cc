@@ -1,0 +1,193 @@
+#include "io/tls_socket.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tenfold {
+
+TlsSocket::TlsSocket(Loop& loop, std::unique_ptr<Duplex> transport, std::shared_ptr<TlsContext> context,
+                     TlsEngine::Role role, std::string_view host, std::function<void()> on_ready)
+    : loop_(loop),
+      transport_(std::move(transport)),
+      on_ready_(std::move(on_ready)),
+      engine_(loop.runtime(), std::move(context), role, host, *this),
+      early_(loop.runtime().blocks) {
+  loop.runtime().timers.arm_in(deadline_, limits::tls_handshake_time);
+  transport_->set_handler(this);
+  engine_.start();
+  send_output();
+}
+
+TlsSocket::~TlsSocket() { reset(ErrorKind::cancelled); }
+
+void TlsSocket::set_handler(Duplex::Handler* handler) {
+  if (state_ == State::closed) return;
+  handler_ = handler;
+  // The handshake goes on without a handler; after it, nobody listening means that nothing is read.
+  if (state_ == State::open) transport_->set_handler(handler == nullptr ? nullptr : this);
+  if (handler == nullptr) return;
+  unsent_ = unsent();  // what left while nobody listened is nobody's to hear of
+  if (!early_.empty() || end_heard_ || failure_) loop_.defer(*this);
+}
+
+// ---- Out -----------------------------------------------------------------------
+
+std::size_t TlsSocket::write(Bytes bytes) {
+  if (state_ == State::closed || ended_ || failure_) return bytes.size();
+  engine_.write(bytes);
+  send_output();
+  const std::size_t told = std::exchange(unsent_, unsent_ + bytes.size());
+  unsent_ = std::max(told, unsent());  // of what was told as queued only an event tells that it left
+  return told + bytes.size() - unsent_;
+}
+
+std::size_t TlsSocket::queued() const { return unsent(); }
+
+// Of unsent_, what can still be here.
+std::size_t TlsSocket::unsent() const { return std::min(unsent_, engine_.held() + transport_->queued()); }
+
+void TlsSocket::end() {
+  if (state_ == State::closed || std::exchange(ended_, true)) return;
+  engine_.end();
+  if (state_ == State::handshaking) return;  // on_tls_ready() ends the transport
+  send_output();
+  transport_->end();
+  if (end_heard_) loop_.defer(*this);
+}
+
+// One write of the transport for all that is ready.
+void TlsSocket::send_output() {
+  ByteQueue& output = engine_.output();
+  // write_room() may be where the caller's plaintext stands: it is encrypted by now.
+  const MutableBytes room = loop_.write_room();
+  while (!output.empty()) {
+    Bytes run = output.front();
+    if (run.size() < output.size()) run = room.first(output.peek(room));
+    transport_->write(run);
+    output.consume(run.size());
+  }
+}
+
+// Tells of what has left since it was last asked.
+void TlsSocket::settle_sent() {
+  const std::size_t gone = unsent_ - unsent();
+  unsent_ -= gone;
+  if (gone != 0 && handler_ != nullptr) handler_->on_sent(gone);
+}
+
+void TlsSocket::on_sent(std::size_t) {
+  settle_sent();
+  tell();
+}
+
+// ---- In ------------------------------------------------------------------------
+
+void TlsSocket::on_data(Bytes ciphertext) {
+  if (failure_) return;
+  transport_uncredited_ += ciphertext.size();
+  engine_.receive(ciphertext);
+  if (state_ == State::closed) return;
+  send_output();
+  settle_credit();
+  settle_sent();
+  tell();
+}
+
+void TlsSocket::on_tls_data(Bytes plaintext) {
+  if (state_ == State::closed) return;
+  uncredited_ += plaintext.size();
+  if (handler_ != nullptr && early_.empty()) {
+    handler_->on_data(plaintext);
+  } else {
+    early_.append(plaintext);
+  }
+}
+
+void TlsSocket::credit(std::size_t n) {
+  if (state_ == State::closed) return;
+  assert(n <= uncredited_);
+  uncredited_ -= n;
+  settle_credit();
+}
+
+void TlsSocket::settle_credit() {
+  if (state_ == State::closed || transport_uncredited_ <= uncredited_) return;
+  transport_->credit(std::exchange(transport_uncredited_, uncredited_) - uncredited_);
+}
+
+void TlsSocket::on_tls_end() { end_heard_ = true; }
+
+// ---- The handshake, and the end --------------------------------------------------
+
+void TlsSocket::on_tls_ready() {
+  state_ = State::open;
+  loop_.runtime().timers.disarm(deadline_);
+  send_output();
+  if (ended_) transport_->end();
+  if (on_ready_) std::exchange(on_ready_, nullptr)();
+  if (state_ == State::open && handler_ == nullptr) transport_->set_handler(nullptr);
+}
+
+void TlsSocket::on_deadline() { fail({ErrorKind::timeout, "the TLS handshake was not done in time"}); }
+
+void TlsSocket::on_tls_error(const Error& why) { fail(why); }
+
+void TlsSocket::on_end() {
+  if (!end_heard_) {
+    const bool early = state_ == State::handshaking;
+    fail({ErrorKind::closed, early ? "connection closed in the TLS handshake" : "connection cut without close_notify"});
+  }
+  tell();
+}
+
+void TlsSocket::on_closed(const Error& why) {
+  fail(why ? why : Error{ErrorKind::closed, "connection closed"});
+  tell();
+}
+
+// The first failure is the one that counts. What the engine has to say about it, its alert, goes out before it is told.
+void TlsSocket::fail(const Error& why) {
+  if (failure_ || state_ == State::closed) return;
+  failure_ = why;
+  send_output();
+  transport_->end();
+  loop_.defer(*this);
+}
+
+// Tells the handler what stands out, in its order: early bytes, the peer's end, the close.
+void TlsSocket::tell() {
+  if (handler_ == nullptr || state_ == State::closed || !tell_early()) return;
+  if (end_heard_ && !std::exchange(end_told_, true)) {
+    handler_->on_end();
+    if (handler_ == nullptr) return;
+  }
+  const bool both_ended = ended_ && end_told_ && transport_->queued() == 0 && engine_.held() == 0;
+  if (!both_ended && !failure_) return;
+  state_ = State::closed;
+  loop_.runtime().timers.disarm(deadline_);
+  transport_->set_handler(nullptr);
+  std::exchange(handler_, nullptr)->on_closed(both_ended ? Error{} : failure_);
+}
+
+// Returns whether the handler still listens, and has all.
+bool TlsSocket::tell_early() {
+  while (handler_ != nullptr && !early_.empty()) {
+    const Bytes run = early_.front();
+    handler_->on_data(run);
+    early_.consume(run.size());
+  }
+  return handler_ != nullptr;
+}
+
+void TlsSocket::reset(ErrorKind why) {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  handler_ = nullptr;
+  loop_.runtime().timers.disarm(deadline_);
+  transport_->reset(why);
+}
+
+}  // namespace tenfold

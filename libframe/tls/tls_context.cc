@@ -1,0 +1,115 @@
+#include "tls/tls_context.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "base/log.h"
+#include "tls/tls_error.h"
+
+namespace tenfold {
+namespace {
+
+// RFC 7301 3.1: each name behind its length.
+constexpr unsigned char http1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+// RFC 9325 4.2: with TLS 1.2 only AEAD suites with an ephemeral key exchange.
+constexpr const char* tls12_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+Error bad_file(const char* what, const std::string& path, const std::string& why) {
+  return {ErrorKind::usage, std::string(what) + " " + printable(path) + ": " + why};
+}
+
+// Empty when the file can be read.
+std::string unreadable(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  if (file == nullptr || (std::fgetc(file.get()) == EOF && std::ferror(file.get()) != 0)) return system_reason(errno);
+  return {};
+}
+
+// Chooses http/1.1 where the peer offers it. Who offers only something else, or
+// nothing, goes on without ALPN: an agent behind an old library still gets its link.
+int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
+                unsigned int offered_length, void*) {
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, out_length, http1, sizeof http1, offered, offered_length) !=
+      OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// An encrypted key is an error, not a question on the terminal.
+int no_passphrase(char*, int, int, void*) { return -1; }
+
+void set_common(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(context, tls12_ciphers);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // An idle connection gives its record buffers back.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+}
+
+}  // namespace
+
+TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+
+Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& options) {
+  for (const auto& [what, path] : {std::pair{"certificate", options.cert_file}, std::pair{"key", options.key_file}}) {
+    if (const std::string why = unreadable(path); !why.empty()) return bad_file(what, path, why);
+  }
+  const std::shared_ptr<TlsContext> made(new TlsContext);
+  SSL_CTX* context = made->context_ = SSL_CTX_new(TLS_server_method());
+  made->records_per_key_ = options.records_per_key;
+  set_common(context);
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+  // One stateless ticket: a browser comes back without our signature, and nothing is kept here for it.
+  SSL_CTX_set_num_tickets(context, 1);
+
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(context, options.cert_file.c_str()) != 1) {
+    return bad_file("certificate", options.cert_file, drain_reason());
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+    const unsigned long code = ERR_peek_last_error();
+    const int reason = ERR_GET_REASON(code);
+    const std::string words = drain_reason();
+    if (ERR_GET_LIB(code) == ERR_LIB_X509 &&
+        (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)) {
+      return Error{ErrorKind::usage,
+                   "key " + printable(options.key_file) + " does not fit certificate " + printable(options.cert_file)};
+    }
+    return bad_file("key", options.key_file, words);
+  }
+  return made;
+}
+
+Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsClientOptions& options) {
+  const std::shared_ptr<TlsContext> made(new TlsContext);
+  SSL_CTX* context = made->context_ = SSL_CTX_new(TLS_client_method());
+  made->records_per_key_ = options.records_per_key;
+  made->verify_ = options.verify;
+  set_common(context);
+  SSL_CTX_set_alpn_protos(context, http1, sizeof http1);
+  ERR_clear_error();
+  if (options.ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+    return made;
+  }
+  if (const std::string why = unreadable(options.ca_file); !why.empty()) return bad_file("CA", options.ca_file, why);
+  if (SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
+    return bad_file("CA", options.ca_file, drain_reason());
+  }
+  return made;
+}
+
+}  // namespace tenfold
