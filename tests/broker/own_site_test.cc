@@ -1,0 +1,160 @@
+// The broker's own domain: new tunnels, status, refusals.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "broker/public_rig.h"
+
+using namespace tenfold;
+using namespace tenfold::broker;
+using namespace tenfold::broker::test;
+using nlohmann::json;
+
+namespace {
+
+struct Got {
+  int status = 0;
+  std::string head;
+  std::string body;
+  json value() const { return json::parse(body, nullptr, false); }
+};
+
+Got ask(Rig& rig, const std::string& path, const std::string& fields = {}, const std::string& host = "example.test") {
+  rig.browser->take();
+  rig.browser_says("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + fields + "\r\n");
+  const std::string heard = rig.browser->take();
+  const std::size_t end = heard.find("\r\n\r\n");
+  REQUIRE(end != std::string::npos);
+  return {std::stoi(heard.substr(9, 3)), heard.substr(0, end + 2), heard.substr(end + 4)};
+}
+
+const std::string upgrade = "Connection: Upgrade\r\nUpgrade: tenfold/1\r\n";
+
+}  // namespace
+
+TEST_CASE("a new classic tunnel's JSON is the reference's") {
+  Rig rig;
+  const json got = ask(rig, "/?new").value();
+  CHECK(got["port"] == 4242);
+  CHECK(got["max_conn_count"] == 10);
+  CHECK(got["url"] == "https://" + got["id"].get<std::string>() + ".example.test");
+  CHECK(ask(rig, "/wanted").value()["id"] == "wanted");
+}
+
+TEST_CASE("a taken name silently becomes another") {
+  Rig rig;
+  const json got = ask(rig, "/myapp").value();
+  CHECK(got["id"] != "myapp");
+  CHECK(got["id"].get<std::string>().size() >= 4);
+}
+
+TEST_CASE("a bad name is refused with the reference's sentence") {
+  Rig rig;
+  for (const std::string name : {"abc", "-abcdef", "Abcd", "a_bcd", "abc-d", "caf%C3%A9", std::string(64, 'a')}) {
+    CAPTURE(name);
+    const Got got = ask(rig, "/" + name);
+    CHECK(got.status == 403);
+    CHECK(got.value()["message"] ==
+          "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters.");
+  }
+  CHECK(ask(rig, "/" + std::string(63, 'a')).status == 200);
+}
+
+TEST_CASE("the URL is built from the public URL, else from the request") {
+  Rig named("myapp", {}, {"https://tunnel.test:8443", "", true, ""});
+  CHECK(ask(named, "/wanted").value()["url"] == "https://wanted.tunnel.test:8443");
+  Rig rig;
+  CHECK(ask(rig, "/wanted", "", "example.test:7080").value()["url"] == "https://wanted.example.test:7080");
+  CHECK(ask(rig, "/other1", "", "127.0.0.1:7080").value()["url"] == "https://other1.example.test:7080");
+}
+
+TEST_CASE("the landing page is a redirect when there is one") {
+  Rig rig("myapp", {}, {"", "https://landing.test/", true, ""});
+  const Got got = ask(rig, "/");
+  CHECK(got.status == 302);
+  CHECK(got.head.find("Location: https://landing.test/\r\n") != std::string::npos);
+  Rig plain;
+  CHECK(ask(plain, "/").status == 200);
+}
+
+TEST_CASE("status tells of tunnels, and of one") {
+  Rig rig;
+  CHECK(ask(rig, "/api/status").value()["tunnels"] == 1);
+  CHECK(ask(rig, "/api/status").value()["mem"]["rss"] > 0);
+  CHECK(ask(rig, "/api/tunnels/myapp/status").value()["connected_sockets"] == 0);
+  CHECK(ask(rig, "/api/tunnels/nobody/status").status == 404);
+  CHECK(ask(rig, "/a/b").status == 404);
+}
+
+TEST_CASE("a host that is nobody's is 404 with the body 404, the names of objects included") {
+  Rig rig;
+  for (const std::string host :
+       {"constructor.example.test", "__proto__.example.test", "a.b.example.test", "other.test"}) {
+    CAPTURE(host);
+    const Got got = ask(rig, "/", "", host);
+    CHECK(got.status == 404);
+    CHECK(got.body == "404");
+  }
+}
+
+TEST_CASE("an upgrade makes the connection a link, early bytes kept") {
+  for (const std::size_t chop : {1, 10, 100000}) {
+    CAPTURE(chop);
+    Rig rig;
+    rig.browser_says("GET /wanted HTTP/1.1\r\nHost: example.test\r\n" + upgrade + "\r\nearly", chop);
+    REQUIRE(rig.link != nullptr);
+    CHECK(rig.grant.claim.name == "wanted");
+    CHECK(rig.grant.url == "https://wanted.example.test");
+    CHECK(rig.grant.resume_token.size() == 16);
+    CHECK(std::string("early").starts_with(rig.link_early));
+    rig.pump();
+    CHECK(rig.browser->heard ==
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n");
+    CHECK(rig.visitor_closed);
+  }
+}
+
+TEST_CASE("an upgrade behind other requests keeps its early bytes, too") {
+  Rig rig;
+  rig.browser_says(
+      "GET /first HTTP/1.1\r\nHost: myapp.example.test\r\n\r\nGET /?new HTTP/1.1\r\nHost: example.test\r\n" + upgrade +
+      "\r\n" + std::string(40000, 'e'));
+  rig.app_says("HTTP/1.1 204 No Content\r\n\r\n");
+  REQUIRE(rig.link != nullptr);
+  CHECK(rig.link_early == std::string(40000, 'e'));
+}
+
+TEST_CASE("a taken name is refused to an upgrade, and given to its resume token") {
+  Rig rig;
+  const Got got = ask(rig, "/myapp", upgrade);
+  CHECK(got.status == 409);
+  CHECK(got.value()["code"] == "name-taken");
+  ask(rig, "/wanted", upgrade);
+}
+
+TEST_CASE("with tokens, a tunnel needs one") {
+  AdmissionOptions options;
+  options.tokens = {"s3cret"};
+  Rig rig("myapp", options);
+  CHECK(ask(rig, "/?new").status == 401);
+  CHECK(ask(rig, "/?new", "Authorization: Bearer wrong\r\n").status == 403);
+  CHECK(ask(rig, "/?new", "Authorization: Bearer s3cret\r\n").status == 200);
+}
+
+TEST_CASE("a draining broker, and one without the classic pool, say so") {
+  Rig rig("myapp", {}, {"", "", false, ""});
+  const Got off = ask(rig, "/?new");
+  CHECK(off.status == 426);
+  CHECK(off.head.find("Upgrade: tenfold/1\r\n") != std::string::npos);
+  rig.own_site.drain();
+  const Got draining = ask(rig, "/?new");
+  CHECK(draining.status == 503);
+  CHECK(draining.head.find("Retry-After: ") != std::string::npos);
+}
+
+TEST_CASE("only GET makes a tunnel") {
+  Rig rig;
+  rig.browser_says("POST /?new HTTP/1.1\r\nHost: example.test\r\nContent-Length: 0\r\n\r\n");
+  CHECK(rig.browser->take().starts_with("HTTP/1.1 405 "));
+  CHECK(rig.classic.claims.empty());
+}

@@ -1,0 +1,83 @@
+// Whose name it is, over drops, returns and take-overs.
+#include <doctest/doctest.h>
+
+#include "broker/public_rig.h"
+
+using namespace tenfold;
+using namespace tenfold::broker;
+using namespace tenfold::broker::test;
+using State = TunnelRegistry::State;
+
+namespace {
+
+struct Registry {
+  TestRuntime rt;
+  TunnelRegistry names{rt.runtime};
+  std::shared_ptr<Tunnel> tunnel(const std::string& name) { return std::make_shared<TestTunnel>(rt, name); }
+};
+
+}  // namespace
+
+TEST_CASE("a name is one owner's until it is released") {
+  Registry r;
+  const Result<Claim> claim = r.names.claim("myapp", "mine");
+  REQUIRE(claim);
+  CHECK(r.names.find("myapp").state == State::away);
+  r.names.attach(*claim, r.tunnel("myapp"));
+  CHECK(r.names.find("myapp").state == State::here);
+  CHECK(r.names.size() == 1);
+  CHECK_FALSE(r.names.claim("myapp", "theirs"));
+  r.names.release(*claim);
+  CHECK(r.names.find("myapp").state == State::unknown);
+  CHECK(r.names.size() == 0);
+  CHECK(r.names.claim("myapp", "theirs"));
+}
+
+TEST_CASE("after a drop the name waits for its owner, for a while") {
+  Registry r;
+  const Result<Claim> claim = r.names.claim("myapp", "mine");
+  r.names.attach(*claim, r.tunnel("myapp"));
+  r.names.hold(*claim);
+  CHECK(r.names.find("myapp").state == State::away);
+  r.rt.pass(59s);
+  CHECK_FALSE(r.names.claim("myapp", "theirs"));
+  const Result<Claim> again = r.names.claim("myapp", "mine");
+  REQUIRE(again);
+  CHECK(again->generation > claim->generation);
+  r.names.attach(*again, r.tunnel("myapp"));
+  r.names.hold(*again);
+  r.rt.pass(61s);
+  CHECK(r.names.find("myapp").state == State::unknown);
+}
+
+TEST_CASE("a former holder changes nothing after a take-over") {
+  Registry r;
+  const Result<Claim> old_claim = r.names.claim("myapp", "mine");
+  r.names.attach(*old_claim, r.tunnel("myapp"));
+  const Result<Claim> new_claim = r.names.claim("myapp", "mine");
+  REQUIRE(new_claim);
+  const auto second = r.tunnel("myapp");
+  r.names.attach(*new_claim, second);
+  r.names.hold(*old_claim);
+  r.names.release(*old_claim);
+  r.names.attach(*old_claim, r.tunnel("myapp"));
+  CHECK(r.names.find("myapp").tunnel == second);
+  CHECK(r.names.size() == 1);
+  r.rt.pass(2min);
+  CHECK(r.names.find("myapp").tunnel == second);
+}
+
+TEST_CASE("an empty proof owns nothing") {
+  Registry r;
+  REQUIRE(r.names.claim("myapp", ""));
+  CHECK_FALSE(r.names.claim("myapp", ""));
+}
+
+TEST_CASE("no name asked for gives a random one that is free") {
+  Registry r;
+  const Result<Claim> one = r.names.claim("", "a");
+  const Result<Claim> two = r.names.claim("", "a");
+  REQUIRE(one);
+  REQUIRE(two);
+  CHECK(one->name != two->name);
+}
