@@ -1,0 +1,74 @@
+"""Far sides that misbehave: a broker that says what a test wants, and one whose certificate nobody vouches for."""
+import contextlib
+import json
+import socket
+import ssl
+import threading
+
+
+class Server:
+    """Accepts, hands each connection to serve(), and keeps what it was sent."""
+
+    def __init__(self):
+        self.heard, self.accepted = [], 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                self.accepted += 1
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        with contextlib.suppress(OSError), sock:
+            sock.settimeout(30)
+            self.serve(sock)
+
+    def read_head(self, sock):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = sock.recv(65536)
+            if not data:
+                break
+            head += data
+        self.heard.append(head)
+        return head
+
+    def stop(self):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+class Untrusted(Server):
+    """TLS with a certificate from an authority that the agent does not know: whatever it hears, it should not have."""
+
+    def __init__(self, certificate, key):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        super().__init__()
+
+    def serve(self, sock):
+        with self.context.wrap_socket(sock, server_side=True) as secure:
+            self.read_head(secure)
+            secure.sendall(b"HTTP/1.1 401 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+class Scripted(Server):
+    """A classic server whose one answer is the test's; it takes the sockets, too, and says nothing on them."""
+
+    def __init__(self, status=200, body=None, fields=(), reason="OK"):
+        self.status, self.body, self.fields, self.reason = status, body or {}, fields, reason
+        self.pool = socket.create_server(("127.0.0.1", 0))
+        super().__init__()
+
+    def serve(self, sock):
+        self.read_head(sock)
+        body = {"id": "name", "port": self.pool.getsockname()[1], "max_conn_count": 1, "url": "http://name.example", **self.body}
+        text = json.dumps(body)
+        head = [f"HTTP/1.1 {self.status} {self.reason}", "Content-Type: application/json", f"Content-Length: {len(text)}",
+                "Connection: close", *self.fields]
+        sock.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + text.encode())

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end tests: one process a class, several at once, each in a process group of its own that is ended as
+a whole, with a limit in time. Prints one line a test and, for one that failed, all that its programs said.
+
+    run.py [PATTERN…]    only the tests whose full name contains one of the patterns
+"""
+import argparse
+import concurrent.futures
+import importlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+HERE = pathlib.Path(__file__).resolve().parent
+CLASS_SECONDS = 240  # for a whole class; only a hang gets there
+
+
+def classes():
+    """Every test class with at least one test, by module.Class."""
+    import harness
+
+    for file in sorted(HERE.glob("test_*.py")):
+        module = importlib.import_module(file.stem)
+        for name, value in vars(module).items():
+            if isinstance(value, type) and issubclass(value, harness.E2E) and value.__module__ == module.__name__:
+                if unittest.defaultTestLoader.getTestCaseNames(value):
+                    yield f"{file.stem}.{name}", value
+
+
+# ---- In the process of one class --------------------------------------------
+
+
+class Recorder(unittest.TestResult):
+    """One JSON line a test, on the spot."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.begin, self.reported = time.monotonic(), False
+
+    def report(self, test, outcome, detail=""):
+        self.reported = True
+        name = getattr(test, "_testMethodName", None) or str(test)
+        seconds = time.monotonic() - getattr(self, "begin", time.monotonic())
+        print(json.dumps({"test": name, "outcome": outcome, "seconds": seconds, "detail": detail}), flush=True)
+
+    def failed(self, test, error):
+        import harness
+
+        said = "\n".join(process.tail() for process in harness.Process.running)
+        self.report(test, "failed", "".join(traceback.format_exception(*error)) + said)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.report(test, "passed")
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.failed(test, err)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.failed(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.failed(subtest, err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.report(test, "skipped", reason)
+
+
+def run_class(full_name, patterns):
+    module, _, name = full_name.partition(".")
+    value = getattr(importlib.import_module(module), name)
+    tests = [t for t in unittest.defaultTestLoader.getTestCaseNames(value) if matches(f"{full_name}.{t}", patterns)]
+    result = Recorder()
+    unittest.TestSuite([value(test) for test in tests]).run(result)
+    return 0 if result.wasSuccessful() else 1
+
+
+# ---- In the process that starts them ------------------------------------------
+
+
+def matches(name, patterns):
+    return not patterns or any(pattern in name for pattern in patterns)
+
+
+def in_process(full_name, args):
+    """The outcomes of one class, as dicts."""
+    command = [sys.executable, str(HERE / "run.py"), "--class", full_name, *args.patterns]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=CLASS_SECONDS)
+        trouble = None
+    except subprocess.TimeoutExpired:
+        trouble = f"still running after {CLASS_SECONDS} s"
+    finally:
+        # Whatever a test left behind ends with its group.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    if trouble:
+        output, _ = process.communicate()
+    outcomes, said = [], []
+    for line in output.decode("utf-8", "replace").splitlines():
+        try:
+            outcomes.append(json.loads(line) if line.startswith('{"test"') else said.append(line) or None)
+        except ValueError:
+            said.append(line)
+    outcomes = [o for o in outcomes if o]
+    if process.returncode and not trouble and not any(o["outcome"] == "failed" for o in outcomes):
+        trouble = f"ended with {process.returncode}"
+    if trouble:
+        outcomes.append({"test": "(the class itself)", "outcome": "failed", "seconds": 0, "detail": "\n".join([trouble, *said])})
+    for outcome in outcomes:
+        outcome["class"] = full_name
+    return outcomes
+
+
+def show(outcome):
+    seconds = f" ({outcome['seconds']:.1f} s)" if outcome["seconds"] >= 1 else ""
+    reason = f": {outcome['detail']}" if outcome["outcome"] == "skipped" else ""
+    print(f"  {outcome['outcome']:7} {outcome['class']} {outcome['test']}{seconds}{reason}")
+    if outcome["outcome"] == "failed":
+        print("\n".join("      " + line for line in outcome["detail"].splitlines()))
+    sys.stdout.flush()
+
+
+def write_junit(file, outcomes):
+    suite = ElementTree.Element("testsuite", name="e2e")
+    for outcome in outcomes:
+        case = ElementTree.SubElement(suite, "testcase", classname=outcome["class"], name=outcome["test"],
+                                      time=f"{outcome['seconds']:.3f}")
+        if outcome["outcome"] != "passed":
+            kind = "failure" if outcome["outcome"] == "failed" else "skipped"
+            printable = "".join(c for c in outcome["detail"] if c >= " " or c in "\n\t")
+            ElementTree.SubElement(case, kind, message=printable.splitlines()[0] if printable else "").text = printable
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", type=pathlib.Path, help="the folder of broker and agent")
+    parser.add_argument("--npm", type=pathlib.Path, help="the folder with node_modules")
+    parser.add_argument("--work", type=pathlib.Path, help="a folder for what tests write")
+    parser.add_argument("--junit", type=pathlib.Path)
+    parser.add_argument("--short", action="store_true", help="only the classes of the short form")
+    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
+    parser.add_argument("--class", dest="one_class", help=argparse.SUPPRESS)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("patterns", nargs="*")
+    args = parser.parse_args()
+    for flag in ("bin", "npm", "work"):
+        if getattr(args, flag):
+            os.environ[f"TENFOLD_{flag.upper()}"] = str(getattr(args, flag).resolve())
+    if args.one_class:
+        return run_class(args.one_class, args.patterns)
+
+    wanted = []
+    for name, value in classes():
+        tests = [t for t in unittest.defaultTestLoader.getTestCaseNames(value) if matches(f"{name}.{t}", args.patterns)]
+        if tests and (value.short or not args.short):
+            wanted.append((getattr(value, "weight", 1), name))
+            if args.list:
+                print("\n".join(f"{name}.{test}" for test in tests))
+    if args.list:
+        return 0
+
+    outcomes = []
+    # The long ones first, so that the end is not one of them alone.
+    wanted.sort(key=lambda pair: -pair[0])
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(in_process, name, args) for _, name in wanted]):
+            for outcome in done.result():
+                show(outcome)
+                outcomes.append(outcome)
+    if args.junit:
+        write_junit(args.junit, outcomes)
+    counts = {kind: sum(o["outcome"] == kind for o in outcomes) for kind in ("passed", "failed", "skipped")}
+    print(", ".join(f"{number} {kind}" for kind, number in counts.items()))
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

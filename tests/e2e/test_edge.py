@@ -1,0 +1,310 @@
+"""The public side against what is malformed, hostile or merely odd: refused, one line in the log, nothing reaches the
+app, and the next visitor notices nothing. RFC 9112 and docs/PROTOCOL.md say what is malformed."""
+import json
+import socket
+
+import harness
+from apps import App
+from harness import DOMAIN, eventually
+from visitor import Cut, Visitor
+from ways import CLASSIC, MUX, MUX_HTTPS, over
+
+# Refused before anything reaches the app: name -> (bytes, the statuses that will do). HOST stands for the tunnel's.
+# A second request always follows in the same write; it must never be seen.
+HEADS = {
+    "bare LF": (b"GET /bad HTTP/1.1\nHost: HOST\n\n", {400}),
+    "bare LF after a field": (b"GET /bad HTTP/1.1\r\nHost: HOST\nX: 1\r\n\r\n", {400}),
+    "bare CR in a value": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX: a\rb\r\n\r\n", {400}),
+    "NUL in a value": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX: a\0b\r\n\r\n", {400}),
+    "obs-fold": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX: a\r\n b\r\n\r\n", {400}),
+    "fold before the first field": (b"GET /bad HTTP/1.1\r\n Host: HOST\r\n\r\n", {400}),
+    "space before the colon": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX : 1\r\n\r\n", {400}),
+    "space before a length's colon": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length : 5\r\n\r\nhello", {400}),
+    "empty name": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\n: 1\r\n\r\n", {400}),
+    "no colon": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX\r\n\r\n", {400}),
+    "odd name": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX(y): 1\r\n\r\n", {400}),
+    "version 1.2": (b"GET /bad HTTP/1.2\r\nHost: HOST\r\n\r\n", {400, 505}),
+    "version 2.0": (b"GET /bad HTTP/2.0\r\nHost: HOST\r\n\r\n", {400, 505}),
+    "version 1.10": (b"GET /bad HTTP/1.10\r\nHost: HOST\r\n\r\n", {400, 505}),
+    "lower-case version": (b"GET /bad http/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "no version": (b"GET /bad\r\nHost: HOST\r\n\r\n", {400}),
+    "two spaces": (b"GET  /bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "a space at the line's end": (b"GET /bad HTTP/1.1 \r\nHost: HOST\r\n\r\n", {400}),
+    "a tab in the line": (b"GET\t/bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "odd method": (b"GE(T /bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400, 501}),
+    "control character in the target": (b"GET /b\x01ad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "userinfo in the target": (b"GET http://u:p@HOST/bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "CONNECT": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: HOST\r\n\r\n", {400, 405, 501}),
+    "length and chunked": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    "chunked and length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", {400}),
+    "two lengths": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", {400}),
+    "a list of lengths": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5, 6\r\n\r\nhello", {400}),
+    "signed length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: +5\r\n\r\nhello", {400}),
+    "negative length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: -1\r\n\r\n", {400}),
+    "hexadecimal length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0x5\r\n\r\nhello", {400}),
+    "empty length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: \r\n\r\n", {400}),
+    "length past 64 bits": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 18446744073709551621\r\n\r\nhello", {400, 413}),
+    "chunked in 1.0": (b"POST /bad HTTP/1.0\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    "an unknown coding": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    "gzip, chunked": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    "chunked, identity": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", {400, 501}),
+    "chunked twice": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    "two codings": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", {400, 501}),
+    "a vertical tab before chunked": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    "no Host": (b"GET /bad HTTP/1.1\r\n\r\n", {400}),
+    "two Hosts": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n\r\n", {400}),
+    "a space in Host": (b"GET /bad HTTP/1.1\r\nHost: a HOST\r\n\r\n", {400}),
+    "a slash in Host": (b"GET /bad HTTP/1.1\r\nHost: HOST/x\r\n\r\n", {400}),
+    "userinfo in Host": (b"GET /bad HTTP/1.1\r\nHost: u@HOST\r\n\r\n", {400}),
+    "a comma in Host": (b"GET /bad HTTP/1.1\r\nHost: HOST,HOST\r\n\r\n", {400}),
+    "an odd port in Host": (b"GET /bad HTTP/1.1\r\nHost: HOSTNAME:80a\r\n\r\n", {400}),
+    "a long line": (b"GET /bad" + b"x" * 9000 + b" HTTP/1.1\r\nHost: HOST\r\n\r\n", {414}),
+    "a large head": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(40)) + b"\r\n", {431}),
+    "many fields": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\n" + b"X: 1\r\n" * 101 + b"\r\n", {431}),
+    "HTTP/2 to a plain port": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}),
+    "TLS to a plain port": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(64)), {400}),
+    "noise": (bytes(range(1, 256)) * 4, {400}),
+}
+
+# Refused in the body: its head may have reached the app, the end of the request never does.
+BODIES = {
+    "no size": b"\r\nhello\r\n0\r\n\r\n",
+    "an odd size": b"5x\r\nhello\r\n0\r\n\r\n",
+    "a signed size": b"+5\r\nhello\r\n0\r\n\r\n",
+    "0x": b"0x5\r\nhello\r\n0\r\n\r\n",
+    "a space before the size": b" 5\r\nhello\r\n0\r\n\r\n",
+    "a size past 64 bits": b"10000000000000005\r\nhello\r\n0\r\n\r\n",
+    "no CRLF after the data": b"5\r\nhelloX0\r\n\r\n",
+    "bare LF after the size": b"5\nhello\r\n0\r\n\r\n",
+    "bare LF after the data": b"5\r\nhello\n0\r\n\r\n",
+    "bare CR in an extension": b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+    "bare LF in an extension": b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+    "a long extension": b"5;" + b"a" * 5000 + b"\r\nhello\r\n0\r\n\r\n",
+    "an odd trailer": b"5\r\nhello\r\n0\r\nX : 1\r\n\r\n",
+    "a folded trailer": b"5\r\nhello\r\n0\r\nX: 1\r\n y\r\n\r\n",
+    "endless trailers": b"5\r\nhello\r\n0\r\n" + b"X: yyyyyyyyyyyyyyyyyyyy\r\n" * 1000 + b"\r\n",
+}
+
+
+class OneApp:
+    @classmethod
+    def apps(cls):
+        cls.app = App()
+        return {"app": cls.app}
+
+    def expect_hello(self):
+        with self.visitor() as visitor:
+            self.assertEqual(visitor.get("/hello").text, "hello\n")
+
+
+@over(MUX, MUX_HTTPS, CLASSIC)
+class Malformed(OneApp):
+    short = True
+
+    def fill(self, raw, visitor):
+        return raw.replace(b"HOSTNAME", visitor.host.partition(":")[0].encode()).replace(b"HOST", visitor.host.encode())
+
+    def refusals(self):
+        return [event for event in self.server.events() if event.get("event") == "reject"]
+
+    def test_malformed_heads_are_refused_and_nothing_reaches_the_app(self):
+        for name, (raw, statuses) in HEADS.items():
+            with self.subTest(name):
+                before, logged = self.app.count(), len(self.refusals())
+                with self.visitor() as visitor:
+                    visitor.send(self.fill(raw, visitor) + visitor.head("GET", "/smuggled"))
+                    answer = visitor.answer()
+                    self.assertIn(answer.status, statuses)
+                    self.assertEqual(answer.get("Connection"), "close")
+                    self.assertTrue(visitor.at_end(), "something came after the refusal")
+                eventually(lambda: len(self.refusals()) > logged, "a line in the log", 5)
+                self.assertEqual(len(self.refusals()), logged + 1, self.refusals()[logged:])
+                self.assertTrue(self.refusals()[-1].get("reason"))
+                self.expect_hello()
+                self.assertEqual(self.app.count(), before + 1)
+
+    def test_malformed_bodies_never_end_well(self):
+        for name, raw in BODIES.items():
+            with self.subTest(name):
+                with self.visitor() as visitor:
+                    visitor.send(visitor.head("POST", "/hash", [("Transfer-Encoding", "chunked")]) + raw
+                                 + visitor.head("GET", "/smuggled"))
+                    try:
+                        answer = visitor.answer()
+                        self.assertEqual(answer.status, 400)
+                        self.assertTrue(visitor.at_end(), "something came after the refusal")
+                    except Cut:
+                        pass
+                self.expect_hello()
+                self.assertEqual(self.app.seen("/smuggled"), [])
+        eventually(lambda: self.app.open_connections() <= 2, "broken requests' connections closed at the app")
+
+    def test_a_refused_body_is_not_read_for_long(self):
+        with self.visitor() as visitor:
+            visitor.send(self.fill(HEADS["two Hosts"][0], visitor))
+            self.assertEqual(visitor.answer().status, 400)
+            piece = b"x" * 65536
+            with self.assertRaises(OSError):
+                for _ in range(10000):
+                    visitor.send(piece)
+
+
+@over(MUX)
+class Hosts(OneApp):
+    short = True
+
+    def ask(self, host, target="/hello"):
+        with Visitor(self.server.http_port, host) as visitor:
+            return visitor.get(target)
+
+    def test_a_name_in_any_case_and_with_any_port(self):
+        name = self.tunnels["app"]
+        for host in (f"{name}.{DOMAIN}", f"{name.upper()}.{DOMAIN.title()}:1", f"{name}.{DOMAIN}:65535"):
+            with self.subTest(host):
+                self.assertEqual(self.ask(host).text, "hello\n")
+
+    def test_unknown_names_get_a_404_at_once(self):
+        for name in ("constructor", "__proto__", "tostring", "toString", "hasOwnProperty", "nobody", "x", "a" * 63, "-", "a.b.c",
+                     f"deep.{self.tunnels['app']}", "xn--bcher-kva"):
+            with self.subTest(name):
+                self.assertIn(self.ask(f"{name}.{DOMAIN}").status, (400, 404))
+
+    def test_odd_hosts_do_no_harm(self):
+        for host in (f".{DOMAIN}", f"{self.tunnels['app']}.{DOMAIN}.", "[::1]", "[::1", "127.0.0.1", "localhost", "256.1.1.1", "a" * 300,
+                     f"{'a' * 64}.{DOMAIN}", f"{self.tunnels['app']}.{DOMAIN}.evil.example", f"evil{DOMAIN}", "%00", "é"):
+            with self.subTest(host):
+                self.assertIn(self.ask(host.encode().decode("latin-1")).status, (200, 302, 400, 404, 421))
+        self.assertEqual(self.app.seen("/evil"), [])
+        self.expect_hello()
+
+    def test_an_absolute_target_counts_instead_of_the_host(self):
+        # RFC 9112 3.2.2: "the origin server MUST ignore the received Host header field (if any) and instead use the host information of the request-target."
+        name = f"{self.tunnels['app']}.{DOMAIN}:{self.server.http_port}"
+        with self.visitor() as visitor:
+            answer = visitor.get(f"http://{name}/hash?x=1")
+            self.assertEqual(answer.status, 200)
+            seen = json.loads(answer.text)
+            self.assertEqual(seen["line"].split(" ")[1], "/hash?x=1")
+            self.assertEqual([v for n, v in seen["fields"] if n.lower() == "host"], [name])
+
+    def test_each_request_goes_by_its_own_host(self):
+        with self.visitor() as visitor:
+            self.assertEqual(visitor.get("/hello").status, 200)
+            self.assertEqual(visitor.get("/hello", [("Host", f"nobody.{DOMAIN}")]).status, 404)
+            self.assertEqual(visitor.get("/hello").status, 200)
+
+    def test_a_404_suits_who_asks(self):
+        host = f"nobody.{DOMAIN}"
+        for accept, kind in (("text/html,application/xhtml+xml,*/*;q=0.8", "text/html"), ("application/json", "application/json"),
+                             ("*/*", "text/plain")):
+            with self.subTest(accept), Visitor(self.server.http_port, host) as visitor:
+                answer = visitor.get("/<script>alert(1)</script>", [("Accept", accept)])
+                self.assertEqual(answer.status, 404)
+                self.assertTrue(answer.get("Content-Type").startswith(kind), answer)
+                self.assertNotIn("<script>alert", answer.text)
+
+
+@over(MUX, CLASSIC)
+class OwnSite(OneApp):
+    """The broker's own domain: where tunnels are made and their state is told."""
+
+    short = True
+
+    def ask(self, target, fields=()):
+        with Visitor(self.server.http_port, DOMAIN) as visitor:
+            return visitor.get(target, fields)
+
+    def test_status(self):
+        status = self.ask("/api/status")
+        self.assertEqual((status.status, json.loads(status.text)["tunnels"]), (200, 1))
+        self.assertIn("mem", json.loads(status.text))
+        tunnel = self.ask(f"/api/tunnels/{self.tunnels['app']}/status")
+        self.assertEqual(tunnel.status, 200)
+        self.assertGreaterEqual(json.loads(tunnel.text)["connected_sockets"], 1)
+        for name in ("nobody", "constructor", "__proto__"):
+            self.assertEqual(self.ask(f"/api/tunnels/{name}/status").status, 404)
+
+    def test_the_classic_handshake(self):
+        new = json.loads(self.ask("/?new").text)
+        self.assertEqual(new["max_conn_count"], 10)
+        self.assertTrue(new["url"].startswith(f"http://{new['id']}."))
+        socket.create_connection(("127.0.0.1", new["port"]), 5).close()
+        asked = json.loads(self.ask("/a-name-of-mine").text)
+        self.assertEqual(asked["id"], "a-name-of-mine")
+
+    def test_bad_names_get_the_reference_s_answer(self):
+        message = "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters."
+        for name in ("abc", "UPPER", "under_score", "a" * 64, "-dash", "dash-"):
+            with self.subTest(name):
+                answer = self.ask(f"/{name}")
+                self.assertEqual((answer.status, json.loads(answer.text)["message"]), (403, message))
+
+    def test_a_taken_name_becomes_another(self):
+        answer = json.loads(self.ask(f"/{self.tunnels['app']}").text)
+        self.assertNotEqual(answer["id"], self.tunnels["app"])
+        self.expect_hello()
+
+    def test_other_paths(self):
+        self.assertIn(self.ask("/").status, (200, 302))
+        self.assertEqual(self.ask("/no/such/page").status, 404)
+
+
+class Landing(harness.E2E):
+    def test_the_root_leads_to_the_landing_page(self):
+        broker = self.start(harness.Broker("--landing", "https://example.test/welcome"))
+        with Visitor(broker.http_port, DOMAIN) as visitor:
+            answer = visitor.get("/")
+            self.assertEqual((answer.status, answer.get("Location")), (302, "https://example.test/welcome"))
+
+
+class Slow(harness.E2E):
+    """Who sends a head byte by byte is told, and let go."""
+
+    weight = 3
+
+    def test_a_head_that_does_not_end_gets_a_408(self):
+        broker = self.start(harness.Broker())
+        with Visitor(broker.http_port, DOMAIN) as visitor:
+            visitor.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            self.assertEqual(visitor.answer().status, 408)
+            self.assertTrue(visitor.at_end())
+
+
+class Limits(harness.E2E):
+    """What one address may have."""
+
+    def ask(self, broker, target):
+        with Visitor(broker.http_port, DOMAIN) as visitor:
+            return visitor.get(target)
+
+    def test_tunnels_and_creates_of_one_address(self):
+        broker = self.start(harness.Broker("--creates-per-ip", "3"))
+        for _ in range(3):
+            self.assertEqual(self.ask(broker, "/?new").status, 200)
+        answer = self.ask(broker, "/?new")
+        self.assertEqual(answer.status, 429)
+        self.assertTrue(answer.get("Retry-After"))
+
+    def test_connections_of_one_address(self):
+        broker = self.start(harness.Broker("--connections-per-ip", "5"))
+        visitors = [Visitor(broker.http_port, DOMAIN) for _ in range(5)]
+        for visitor in visitors:
+            self.assertEqual(visitor.get("/api/status").status, 200)
+        with Visitor(broker.http_port, DOMAIN) as sixth:
+            try:
+                sixth.send(sixth.head("GET", "/api/status"))
+                rest = sixth.rest()
+            except OSError:
+                rest = b""
+            self.assertTrue(rest == b"" or rest.startswith((b"HTTP/1.1 429", b"HTTP/1.1 503")), rest)
+        visitors.pop().close()
+
+        def again():
+            try:
+                return self.ask(broker, "/api/status").status == 200
+            except (Cut, OSError):
+                return False
+
+        eventually(again, "a place that was left is free again")
+        for visitor in visitors:
+            visitor.close()

@@ -1,0 +1,92 @@
+"""A visitor who leaves in mid-download leaves nothing behind: no connection at the app, no descriptor and no memory in
+broker or agent."""
+import threading
+
+from apps import App
+from harness import SANITIZED, eventually
+from visitor import Cut
+from ways import CLASSIC, MUX, MUX_HTTPS, over
+
+MiB = 1 << 20
+
+
+@over(MUX, CLASSIC, MUX_HTTPS)
+class Leavers:
+    weight = 5
+
+    @classmethod
+    def apps(cls):
+        cls.app = App()
+        return {"app": cls.app}
+
+    def leave(self, count, at_once=20):
+        """`count` downloads, each left after its first bytes: every second with a reset."""
+        numbers, faults = iter(range(count)), []
+        lock = threading.Lock()
+
+        def work():
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                try:
+                    visitor = self.visitor()
+                    visitor.send(visitor.head("GET", "/endless"))
+                    assert visitor.answer_head().status == 200
+                    visitor.take(1 + number % 7 * 20000)
+                    if number % 2:
+                        visitor.abort()
+                    else:
+                        visitor.close()
+                except (Cut, OSError, AssertionError) as error:
+                    faults.append(f"{number}: {error!r}")
+
+        threads = [threading.Thread(target=work) for _ in range(at_once)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(faults[:3], [])
+
+    def settle(self):
+        eventually(lambda: self.app.open_connections() == 0, "every connection at the app closed")
+        with self.visitor() as visitor:
+            self.assertEqual(visitor.get("/hello").status, 200)
+
+    def test_1000_aborted_downloads_leave_nothing(self):
+        ours = [p for p in (self.server, self.clients["app"]) if p.name in ("broker", "agent")]
+        self.leave(200)
+        self.settle()
+        self.assertEqual([p.name for p in ours], ["broker", "agent"])
+        fds = {p.name: p.fds() for p in ours}
+        memory = {p.name: p.memory() for p in ours}
+        self.leave(1000)
+        self.settle()
+        for process in ours:
+            eventually(lambda: process.fds() <= fds[process.name] + 2,
+                       f"{process.name}: {fds[process.name]} descriptors before, {process.fds()} after")
+            if not SANITIZED:
+                growth = process.memory() - memory[process.name]
+                self.assertLess(growth, 4 * MiB, f"{process.name} grew by {growth} bytes")
+
+
+@over(MUX, CLASSIC)
+class UploadLeavers:
+    """The same for who leaves in mid-upload: the app sees a cut, never an end."""
+
+    @classmethod
+    def apps(cls):
+        cls.app = App()
+        return {"app": cls.app}
+
+    def test_an_upload_that_breaks_off_never_ends_well_at_the_app(self):
+        for number in range(100):
+            with self.visitor() as visitor:
+                visitor.send(visitor.head("POST", "/hash", [("Content-Length", "1000000")]) + b"x" * (number * 1000))
+                if number % 2:
+                    visitor.abort()
+        eventually(lambda: self.app.open_connections() == 0, "every connection at the app closed")
+        self.assertTrue(all(r.body_length < 1000000 for r in self.app.seen("/hash")))
+        with self.visitor() as visitor:
+            self.assertEqual(visitor.get("/hello").status, 200)
