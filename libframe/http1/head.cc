@@ -36,15 +36,6 @@ std::uint64_t load_short(const char* p, std::size_t n) {
   return load<std::uint8_t>(p) << 16 | load<std::uint8_t>(p + n / 2) << 8 | load<std::uint8_t>(p + n - 1);
 }
 
-bool equal_nocase_same_size(const char* a, const char* b, std::size_t n) {
-  if (n < 8) return lower(load_short(a, n)) == lower(load_short(b, n));
-  for (std::size_t i = 0; i + 8 < n; i += 8) {
-    if (lower(load<std::uint64_t>(a + i)) != lower(load<std::uint64_t>(b + i))) return false;
-  }
-  // The last eight, which overlap those before them.
-  return lower(load<std::uint64_t>(a + n - 8)) == lower(load<std::uint64_t>(b + n - 8));
-}
-
 // What a trailer section must never carry, beside the hop-by-hop fields and the families of
 // names that allowed_in_trailer() knows by their beginning.
 constexpr std::array<std::string_view, 25> never_in_trailer{
@@ -88,8 +79,13 @@ bool is_port(std::string_view text) { return text.size() <= 5 && std::all_of(tex
 
 }  // namespace
 
-bool equal_nocase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && equal_nocase_same_size(a.data(), b.data(), a.size());
+bool equal_nocase_same_size(const char* a, const char* b, std::size_t n) {
+  if (n < 8) return lower(load_short(a, n)) == lower(load_short(b, n));
+  for (std::size_t i = 0; i + 8 < n; i += 8) {
+    if (lower(load<std::uint64_t>(a + i)) != lower(load<std::uint64_t>(b + i))) return false;
+  }
+  // The last eight, which overlap those before them.
+  return lower(load<std::uint64_t>(a + n - 8)) == lower(load<std::uint64_t>(b + n - 8));
 }
 
 const Field* find(const Fields& fields, std::string_view name) {

@@ -100,15 +100,6 @@ const char* reason_for(llhttp_errno_t error) {
   }
 }
 
-// ---- text
-
-std::string_view trim(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // What is_text() refused, by its name.
 const char* bad_octet(std::string_view text) {
   switch (*std::find_if_not(text.begin(), text.end(), is_text_octet)) {
@@ -226,7 +217,7 @@ void HeadReader::on_field_line(std::string_view line) {
   if (after != line.end() && *after == ':') return;
   // RFC 9112 5.1: "No whitespace is allowed between the field name and colon."
   const std::string_view rest(after, line.end());
-  if (trim(rest).starts_with(':')) return fail(400, "space-before-colon");
+  if (trim_blanks(rest).starts_with(':')) return fail(400, "space-before-colon");
   fail(400, rest.find(':') == std::string_view::npos ? "no-colon" : "bad-name");
 }
 
@@ -254,7 +245,7 @@ void HeadReader::tokenise() {
   // Whoever sees other fields than the lines that were checked has been fooled.
   if (!found.complete || fields.size() != lines_) return fail(400, "bad-head");
 
-  for (Field& field : fields) field.value = trim(field.value);
+  for (Field& field : fields) field.value = trim_blanks(field.value);
   state_ = State::done;
   check_options(fields);
   if (kind_ == Kind::request) {

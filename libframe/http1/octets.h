@@ -35,21 +35,28 @@ constexpr bool is_text_octet(char c) {
   return (octet >= 0x20 && octet != 0x7f) || octet == '\t';
 }
 
-// Whether all of `text` is that. Every octet of every head comes by here: eight at a time.
-inline bool is_text(std::string_view text) {
+// Whether an octet of `word` may be none of these: the borrow of a subtraction can point at an innocent one, and a
+// HTAB is one.
+constexpr bool is_suspect(std::uint64_t word) {
   constexpr std::uint64_t ones = ~std::uint64_t{0} / 255;
-  constexpr std::uint64_t tops = ones * 0x80;
-  const char* p = text.data();
-  const char* const end = p + text.size();
-  for (; end - p >= 8; p += 8) {
+  const std::uint64_t no_del = word ^ (ones * 0x7f);  // a DEL becomes a zero
+  return ((((word - ones * 0x20) & ~word) | ((no_del - ones) & ~no_del)) & ones * 0x80) != 0;
+}
+
+// Whether all of `text` is such. Every octet of every head comes by here: eight at a time, and one at a time
+// only where there is a suspect among them.
+inline bool is_text(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  if (text.size() < 8) return std::all_of(text.data(), end, is_text_octet);
+  const auto eight_are_text = [](const char* p) {
     std::uint64_t word;
     std::memcpy(&word, p, 8);
-    const std::uint64_t no_del = word ^ (ones * 0x7f);  // a DEL becomes a zero
-    const std::uint64_t suspects = ((word - ones * 0x20) & ~word) | ((no_del - ones) & ~no_del);
-    // The borrow may point at an innocent octet, and a HTAB is one: look again, at each.
-    if ((suspects & tops) != 0 && !std::all_of(p, p + 8, is_text_octet)) return false;
+    return !is_suspect(word) || std::all_of(p, p + 8, is_text_octet);
+  };
+  for (const char* p = text.data(); end - p > 8; p += 8) {
+    if (!eight_are_text(p)) return false;
   }
-  return std::all_of(p, end, is_text_octet);
+  return eight_are_text(end - 8);  // overlaps what was looked at already
 }
 
 }  // namespace tenfold::http1

@@ -5,6 +5,7 @@
 // taken; an accepted head obeys rules that are written down here once more, in the plainest way; and
 // written anew it is read as the same head.
 #include <array>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,21 +25,24 @@ using Kind = HeadReader::Kind;
 
 // All that an outcome is, as text.
 std::string outcome(const HeadReader& reader, Kind kind, std::size_t taken) {
-  std::string text = std::to_string(taken);
-  if (reader.failed()) return text + " " + std::to_string(reader.fault().status) + " " + reader.fault().reason;
-  if (!reader.done()) return text + (reader.started() ? " more" : " nothing");
-  const bool response = kind == Kind::response;
-  if (response) {
-    text += " " + std::to_string(reader.response().status) + " " + std::string(reader.response().reason) + " " +
-            std::to_string(reader.response().minor_version);
-  } else if (kind == Kind::request) {
-    text += " " + std::string(reader.request().method) + " " + std::string(reader.request().target) + " " +
-            std::to_string(reader.request().minor_version);
+  std::ostringstream text;
+  text << taken << ' ';
+  if (reader.failed()) {
+    text << reader.fault().status << ' ' << reader.fault().reason;
+    return text.str();
   }
-  for (const Field& field : response ? reader.response().fields : reader.request().fields) {
-    text.append("\n").append(field.name).append(":").append(field.value);
+  if (!reader.done()) {
+    text << (reader.started() ? "more" : "nothing");
+    return text.str();
   }
-  return text;
+  const RequestHead& request = reader.request();
+  const ResponseHead& response = reader.response();
+  if (kind == Kind::request) text << request.method << ' ' << request.target << ' ' << request.minor_version;
+  if (kind == Kind::response) text << response.status << ' ' << response.reason << ' ' << response.minor_version;
+  for (const Field& field : kind == Kind::response ? response.fields : request.fields) {
+    text << '\n' << field.name << ':' << field.value;
+  }
+  return text.str();
 }
 
 std::size_t feed(HeadReader& reader, Bytes bytes, const std::vector<std::size_t>& sizes) {

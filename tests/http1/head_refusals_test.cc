@@ -60,6 +60,7 @@ void check(Kind kind, const std::vector<Refusal>& refusals) {
   }
 }
 
+// `text` with a NUL for each @.
 std::string nul(std::string text) {
   for (char& c : text) {
     if (c == '@') c = '\0';
@@ -148,8 +149,9 @@ TEST_CASE("every octet that is no tchar is refused in a name") {
   const std::string_view tchars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   for (int c = 0; c < 256; ++c) {
     CAPTURE(c);
-    const bool accepted =
-        verdict(Kind::request, with("X" + std::string(1, static_cast<char>(c)) + "Y: b")) == "accepted";
+    std::string line = "X_Y: b";
+    line[1] = static_cast<char>(c);
+    const bool accepted = verdict(Kind::request, with(line)) == "accepted";
     CHECK(accepted == (tchars.find(static_cast<char>(c)) != std::string_view::npos || c == ':'));
   }
 }
