@@ -1,0 +1,180 @@
+// ByteQueue: what goes in comes out, in order, whatever the cuts; and what it holds goes back.
+#include "base/byte_queue.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace tenfold {
+namespace {
+
+std::string content(const ByteQueue& queue) {
+  std::string out(queue.size(), '\0');
+  const std::size_t n = queue.peek({reinterpret_cast<std::uint8_t*>(out.data()), out.size()});
+  REQUIRE(n == out.size());
+  return out;
+}
+
+std::string pattern(std::size_t size) {
+  std::string out(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<char>(i * 7 + i / 251);
+  return out;
+}
+
+constexpr std::size_t payload = sizeof(BlockPool::Block::data);
+
+}  // namespace
+
+TEST_CASE("an empty byte queue holds no block") {
+  BlockPool pool;
+  ByteQueue queue(pool);
+  CHECK(queue.empty());
+  CHECK(queue.front().empty());
+  queue.append({});
+  CHECK(pool.blocks_in_use() == 0);
+  queue.append(to_bytes("hello"));
+  CHECK(pool.blocks_in_use() == 1);
+  queue.consume(5);
+  CHECK(pool.blocks_in_use() == 0);
+  CHECK(queue.front().empty());
+}
+
+TEST_CASE("bytes cross the borders of blocks unchanged") {
+  BlockPool pool;
+  ByteQueue queue(pool);
+  for (const std::size_t size : {payload - 1, payload, payload + 1, 3 * payload + 17}) {
+    CAPTURE(size);
+    const std::string bytes = pattern(size);
+    queue.append(to_bytes(bytes));
+    CHECK(queue.size() == size);
+    CHECK(content(queue) == bytes);
+    queue.consume(size - 1);
+    CHECK(to_text(queue.front()) == bytes.substr(size - 1));
+    queue.clear();
+    CHECK(pool.blocks_in_use() == 0);
+  }
+}
+
+TEST_CASE("the runs are the content, cut at the blocks") {
+  BlockPool pool;
+  ByteQueue queue(pool);
+  const std::string bytes = pattern(2 * payload + 100);
+  queue.append(to_bytes(bytes));
+  queue.consume(10);
+  Bytes runs[4];
+  REQUIRE(queue.runs(runs, 4) == 3);
+  CHECK(runs[0].size() == payload - 10);
+  std::string joined;
+  for (int i = 0; i < 3; ++i) joined += to_text(runs[i]);
+  CHECK(joined == bytes.substr(10));
+  CHECK(queue.runs(runs, 2) == 2);
+}
+
+TEST_CASE("room at the tail takes what is committed and no more") {
+  BlockPool pool;
+  ByteQueue queue(pool);
+  queue.append(to_bytes("ab"));
+  const MutableBytes room = queue.tail_room();
+  REQUIRE(room.size() == payload - 2);
+  room[0] = 'c';
+  room[1] = 'x';
+  queue.commit(1);
+  queue.append(to_bytes("d"));
+  CHECK(content(queue) == "abcd");
+}
+
+TEST_CASE("room that is asked for and not used does not stand in the way") {
+  BlockPool pool;
+  {
+    ByteQueue queue(pool);
+    static_cast<void>(queue.tail_room());
+    queue.commit(0);
+    CHECK(queue.empty());
+    CHECK(queue.front().empty());
+    Bytes run;
+    CHECK(queue.runs(&run, 1) == 0);
+    queue.append(to_bytes("a"));
+    CHECK(content(queue) == "a");
+    queue.clear();
+    static_cast<void>(queue.tail_room());
+    queue.commit(0);
+  }
+  CHECK(pool.blocks_in_use() == 0);
+}
+
+TEST_CASE("a moved queue leaves nothing behind") {
+  BlockPool pool;
+  ByteQueue a(pool);
+  a.append(to_bytes("one"));
+  ByteQueue b(std::move(a));
+  CHECK(a.empty());
+  CHECK(content(b) == "one");
+  a.append(to_bytes("two"));
+  b = std::move(a);
+  CHECK(content(b) == "two");
+  CHECK(pool.blocks_in_use() == 1);
+}
+
+TEST_CASE("the pool keeps a few blocks and gives the rest back") {
+  BlockPool pool(2);
+  std::vector<BlockPool::Block*> taken;
+  for (int i = 0; i < 4; ++i) taken.push_back(pool.take());
+  CHECK(pool.blocks_in_use() == 4);
+  for (BlockPool::Block* block : taken) pool.give(block);
+  CHECK(pool.blocks_in_use() == 0);
+  // The one given back first of those that were kept comes last: a stack, warm in the cache.
+  CHECK(pool.take() == taken[1]);
+  CHECK(pool.take() == taken[0]);
+  pool.give(taken[0]);
+  pool.give(taken[1]);
+}
+
+TEST_CASE("a byte queue behaves as a string does, for any row of calls") {
+  const unsigned seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const auto upto = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
+  BlockPool pool;
+  ByteQueue queue(pool);
+  std::string model;
+  const std::string source = pattern(3 * payload);
+  for (int i = 0; i < 2000; ++i) {
+    switch (upto(3)) {
+      case 0: {
+        const std::string_view piece = std::string_view(source).substr(upto(payload), upto(2 * payload));
+        queue.append(to_bytes(piece));
+        model += piece;
+        break;
+      }
+      case 1: {
+        const MutableBytes room = queue.tail_room();
+        REQUIRE(!room.empty());
+        const std::size_t n = upto(room.size());
+        std::copy_n(source.begin(), n, room.begin());
+        queue.commit(n);
+        model += source.substr(0, n);
+        break;
+      }
+      default: {
+        const std::size_t n = upto(queue.size());
+        queue.consume(n);
+        model.erase(0, n);
+      }
+    }
+    REQUIRE(queue.size() == model.size());
+    const std::string_view front = to_text(queue.front());
+    REQUIRE(front.empty() == model.empty());
+    REQUIRE(model.starts_with(front));
+    if (i % 50 == 0) REQUIRE(content(queue) == model);
+    if (model.size() > 20 * payload) {
+      queue.clear();
+      model.clear();
+      REQUIRE(pool.blocks_in_use() == 0);
+    }
+  }
+}
+
+}  // namespace tenfold

@@ -1,0 +1,254 @@
+// Splice: two pipes as one: every byte, each way's end by itself, cuts, and no more held than the windows allow.
+#include "splice.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <random>
+#include <string>
+
+#include "support/memory_pipe.h"
+#include "support/test_runtime.h"
+
+namespace tenfold {
+namespace {
+
+// Somebody at the far end of a pipe.
+struct Peer final : Duplex::Handler {
+  explicit Peer(std::unique_ptr<Duplex> end) : pipe(std::move(end)) { pipe->set_handler(this); }
+  void on_data(Bytes bytes) override {
+    received += to_text(bytes);
+    if (reads) pipe->credit(bytes.size());
+  }
+  void on_end() override { ended = true; }
+  void on_sent(std::size_t n) override { sent += n; }
+  void on_closed(const Error& why) override { closed = why; }
+
+  std::unique_ptr<Duplex> pipe;
+  bool reads = true;
+  std::string received;
+  std::size_t sent = 0;
+  bool ended = false;
+  std::optional<Error> closed;
+};
+
+struct World final : Splice::Owner {
+  explicit World(std::size_t window = 256 * 1024)
+      : left_pipe(rt.runtime, window),
+        right_pipe(rt.runtime, window),
+        left(left_pipe.take_left()),
+        right(right_pipe.take_right()),
+        splice(std::make_unique<Splice>(left_pipe.take_right(), right_pipe.take_left(), *this)) {}
+
+  void on_splice_done(Splice& done_splice, const Error& why) override {
+    REQUIRE(&done_splice == splice.get());
+    REQUIRE_FALSE(done);
+    done = why;
+    rt.graveyard.bury(std::move(splice));
+  }
+
+  void pump(std::size_t chop = 1 << 20) {
+    bool moved = true;
+    while (moved) {
+      moved = left_pipe.step(chop);
+      moved |= right_pipe.step(chop);
+    }
+  }
+
+  test::TestRuntime rt;
+  test::MemoryPipe left_pipe;
+  test::MemoryPipe right_pipe;
+  Peer left;
+  Peer right;
+  std::unique_ptr<Splice> splice;
+  std::optional<Error> done;
+};
+
+}  // namespace
+
+TEST_CASE("a splice carries bytes both ways") {
+  World world;
+  world.splice->start();
+  world.left.pipe->write(to_bytes("question"));
+  world.right.pipe->write(to_bytes("answer"));
+  world.pump();
+  CHECK(world.right.received == "question");
+  CHECK(world.left.received == "answer");
+  CHECK(world.splice->carried_from_left() == 8);
+  CHECK(world.splice->carried_from_right() == 6);
+  CHECK_FALSE(world.done);
+}
+
+TEST_CASE("each way ends by itself, and the splice when both have") {
+  World world;
+  world.splice->start();
+  world.left.pipe->write(to_bytes("last words"));
+  world.left.pipe->end();
+  world.pump();
+  CHECK(world.right.received == "last words");
+  CHECK(world.right.ended);
+  CHECK_FALSE(world.left.ended);
+  CHECK_FALSE(world.done);
+  world.right.pipe->write(to_bytes("still heard"));
+  world.right.pipe->end();
+  world.pump();
+  CHECK(world.left.received == "still heard");
+  REQUIRE(world.done);
+  CHECK(world.done->kind == ErrorKind::none);
+  REQUIRE(world.left.closed);
+  CHECK(world.left.closed->kind == ErrorKind::none);
+  REQUIRE(world.right.closed);
+  CHECK(world.right.closed->kind == ErrorKind::none);
+}
+
+TEST_CASE("a cut on one side is a cut on the other, with its reason") {
+  World world;
+  world.splice->start();
+  world.left.pipe->write(to_bytes("half a mess"));
+  world.pump();
+  world.left.pipe->reset(ErrorKind::io);
+  world.pump();
+  REQUIRE(world.done);
+  CHECK(world.done->kind == ErrorKind::io);
+  REQUIRE(world.right.closed);
+  CHECK(world.right.closed->kind == ErrorKind::io);
+  CHECK_FALSE(world.right.ended);
+}
+
+TEST_CASE("a cut after one side has ended cleanly is still a cut") {
+  World world;
+  world.splice->start();
+  world.left.pipe->end();
+  world.pump();
+  CHECK(world.right.ended);
+  world.right.pipe->reset(ErrorKind::closed);
+  world.pump();
+  REQUIRE(world.done);
+  CHECK(world.done->kind == ErrorKind::closed);
+  REQUIRE(world.left.closed);
+  CHECK(world.left.closed->kind == ErrorKind::closed);
+}
+
+TEST_CASE("early bytes go first, and their credit goes back to where they came from") {
+  World world;
+  // The former holder of the splice's left pipe takes eight bytes and hands them on.
+  auto taker_pipe = world.left_pipe.take_right();
+  struct Taker final : Duplex::Handler {
+    void on_data(Bytes bytes) override { got += to_text(bytes); }
+    void on_end() override { ended = true; }
+    void on_sent(std::size_t) override {}
+    void on_closed(const Error&) override {}
+    std::string got;
+    bool ended = false;
+  } taker;
+  taker_pipe->set_handler(&taker);
+  world.left.pipe->write(to_bytes("earlybyt"));
+  world.left.pipe->end();
+  world.left_pipe.step();
+  REQUIRE(taker.got == "earlybyt");
+  REQUIRE(taker.ended);
+  CHECK(world.left_pipe.right_uncredited() == 8);
+
+  world.splice->start(to_bytes(taker.got), {}, true, false);
+  world.pump();
+  CHECK(world.right.received == "earlybyt");
+  CHECK(world.right.ended);
+  CHECK(world.left_pipe.right_uncredited() == 0);
+  world.right.pipe->end();
+  world.pump();
+  CHECK(world.done);
+}
+
+TEST_CASE("bytes that stood in a pipe before the splice are not credited to the other side") {
+  World world;
+  // A head was written to the left visitor by the splice's former holder, and has not left yet.
+  auto former = world.left_pipe.take_right();
+  former->write(to_bytes("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+  world.splice->start();
+  world.right.pipe->write(to_bytes("frame"));
+  world.pump(3);
+  CHECK(world.left.received == "HTTP/1.1 101 Switching Protocols\r\n\r\nframe");
+  CHECK(world.right_pipe.left_uncredited() == 0);
+}
+
+TEST_CASE("a reader that stands still stops the writer at the windows") {
+  constexpr std::size_t window = 1000;
+  World world(window);
+  world.splice->start();
+  world.right.reads = false;
+  const std::string much(10 * window, 'x');
+  world.left.pipe->write(to_bytes(much));
+  world.pump(100);
+  CHECK(world.right.received.size() == window);
+  // A second window stands in the queue of the pipe to the reader; the rest has not been taken.
+  CHECK(world.left.pipe->queued() == 8 * window);
+
+  world.right.reads = true;
+  world.right.pipe->credit(window);
+  world.pump(100);
+  CHECK(world.right.received == much);
+  CHECK(world.left_pipe.right_uncredited() == 0);
+  CHECK(world.left.sent == much.size());
+}
+
+TEST_CASE("reset cuts both sides and tells nobody here") {
+  World world;
+  world.splice->start();
+  world.splice->reset(ErrorKind::timeout);
+  world.splice->reset(ErrorKind::io);
+  world.pump();
+  CHECK_FALSE(world.done);
+  REQUIRE(world.left.closed);
+  CHECK(world.left.closed->kind == ErrorKind::timeout);
+  REQUIRE(world.right.closed);
+  CHECK(world.right.closed->kind == ErrorKind::timeout);
+}
+
+TEST_CASE("a destroyed splice cancels both sides") {
+  World world;
+  world.splice->start();
+  world.splice.reset();
+  world.pump();
+  CHECK_FALSE(world.left_pipe.right_alive());
+  CHECK_FALSE(world.right_pipe.left_alive());
+  REQUIRE(world.left.closed);
+  CHECK(world.left.closed->kind == ErrorKind::cancelled);
+}
+
+TEST_CASE("any cut of the bytes and any window carries them whole") {
+  const unsigned seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const auto upto = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(1, most)(random); };
+  for (int round = 0; round < 50; ++round) {
+    CAPTURE(round);
+    World world(upto(5000));
+    world.splice->start();
+    std::string there(upto(40000), '\0');
+    std::string back(upto(40000), '\0');
+    for (char& c : there) c = static_cast<char>(random());
+    for (char& c : back) c = static_cast<char>(random());
+    std::size_t a = 0;
+    std::size_t b = 0;
+    while (a < there.size() || b < back.size()) {
+      const std::string_view from_left = std::string_view(there).substr(a, upto(3000));
+      const std::string_view from_right = std::string_view(back).substr(b, upto(3000));
+      world.left.pipe->write(to_bytes(from_left));
+      world.right.pipe->write(to_bytes(from_right));
+      a += from_left.size();
+      b += from_right.size();
+      world.left_pipe.step(upto(2000));
+      world.right_pipe.step(upto(2000));
+    }
+    world.left.pipe->end();
+    world.right.pipe->end();
+    world.pump(upto(2000));
+    REQUIRE(world.right.received == there);
+    REQUIRE(world.left.received == back);
+    REQUIRE(world.done);
+    REQUIRE(world.done->kind == ErrorKind::none);
+    REQUIRE(world.rt.blocks.blocks_in_use() == 0);
+  }
+}
+
+}  // namespace tenfold

@@ -1,0 +1,45 @@
+// Certificates for tests, made on the spot: an authority of their own, and what it signs.
+//
+//   TemporaryDirectory dir;
+//   const CertificateFiles files = make_certificate(dir.path(), {"broker.example", "127.0.0.1"});
+//   TlsContext::server({files.cert, files.key}); TlsContext::client({files.ca});
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tenfold::test {
+
+// A folder that is gone, with what is in it, at the end of the test.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Writes a file into it and returns its path.
+  std::string write(const std::string& name, const std::string& content) const;
+
+ private:
+  std::string path_;
+};
+
+struct CertificateFiles {
+  std::string cert;  // PEM paths
+  std::string key;
+  std::string ca;
+};
+
+struct CertificateOptions {
+  bool expired = false;      // since yesterday
+  bool self_signed = false;  // by its own key; `ca` then names an authority that did not sign it
+  bool rsa = false;          // 2048 bits; else P-256
+};
+
+// Names that are IPs become IP names. Each call makes its own files, and its own authority.
+CertificateFiles make_certificate(const std::string& directory, const std::vector<std::string>& names,
+                                  const CertificateOptions& options = {});
+
+}  // namespace tenfold::test
