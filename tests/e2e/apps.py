@@ -312,13 +312,13 @@ class WebSocketEcho:
         self._loop.run_forever()
 
     async def _serve(self, ready):
-        server = await websockets.serve(self._echo, "127.0.0.1", 0, max_size=None)
+        server = await websockets.serve(self._echo, "127.0.0.1", 0, max_size=None, ping_interval=None)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
 
     @staticmethod
-    async def _echo(socket_, path="/"):
-        if path == "/greet":
+    async def _echo(socket_):
+        if socket_.path == "/greet":
             await socket_.send("welcome")
         async for message in socket_:
             await socket_.send(message)
