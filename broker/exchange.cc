@@ -174,6 +174,8 @@ void Exchange::finish(bool clean) {
   // "If the app answers before the body's end, that upstream is closed": what is left of the body
   // would be read as the next request.
   if (clean && keep_upstream_ && request_sent_ && upstream_->queued() == 0) {
+    // What the visitor has not taken yet stands in its own queue, and holds back its next request there.
+    upstream_->credit(answer_held_);
     Upstream::give_back(std::move(upstream_));
   } else {
     upstream_.drop(ErrorKind::cancelled);

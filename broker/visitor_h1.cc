@@ -93,6 +93,9 @@ void VisitorH1::process_held() {
 std::size_t VisitorH1::process(Bytes bytes) {
   switch (state_) {
     case State::idle:
+      // A visitor that asks on and on without reading: its answers would pile up here.
+      if (connection_->queued() > limits::buffered_low) return 0;
+      [[fallthrough]];
     case State::reading: {
       const std::size_t taken = reader_.feed(bytes);
       connection_->credit(taken);
@@ -159,6 +162,7 @@ void VisitorH1::on_closed(const Error&) {
 
 void VisitorH1::on_sent(std::size_t) {
   if (state_ == State::lingering) return arm_linger();
+  if (state_ == State::idle && !held_.empty()) return process_held();
   if (state_ != State::exchanging) return;
   side_.runtime.timers.arm_in(*this, limits::body_gap);
   settle_answer();

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "broker/classic/classic_tunnel.h"
-#include "broker/public_rig.h"
+#include "public_rig.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;

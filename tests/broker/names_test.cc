@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <set>
+#include <string>
+#include <vector>
 
 #include "broker/router.h"
 #include "broker/tunnel_name.h"
@@ -9,12 +11,11 @@
 using namespace tenfold::broker;
 
 TEST_CASE("a tunnel name is one DNS label of the reference's grammar") {
-  for (const std::string good : {"abcd", "0000", "ab-cde", "a--b-c", std::string(63, 'x')}) {
+  for (const std::string& good : std::vector<std::string>{"abcd", "0000", "ab-cde", "a--b-c", std::string(63, 'x')}) {
     CAPTURE(good);
     CHECK(is_tunnel_name(good));
   }
-  for (const std::string bad :
-       {"", "abc", "ab-d", "abc-d", "-abcde", "abcde-", "abCd", "ab.cd", "ab cd", std::string(64, 'x')}) {
+  for (const std::string& bad : std::vector<std::string>{"", "abc", "ab-d", "abc-d", "-abcde", "abcde-", "abCd", "ab.cd", "ab cd", std::string(64, 'x')}) {
     CAPTURE(bad);
     CHECK_FALSE(is_tunnel_name(bad));
   }

@@ -1,7 +1,7 @@
 // Whose name it is, over drops, returns and take-overs.
 #include <doctest/doctest.h>
 
-#include "broker/public_rig.h"
+#include "public_rig.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;

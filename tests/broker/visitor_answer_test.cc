@@ -1,7 +1,7 @@
 // From the app to the visitor: framing for each kind of visitor, upgrades, failures before and after the head.
 #include <doctest/doctest.h>
 
-#include "broker/public_rig.h"
+#include "public_rig.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
@@ -186,7 +186,7 @@ TEST_CASE("an answer cut after its head is a visible cut, never a clean end") {
     rig.app().pipe->end();
     rig.pump();
     CHECK(rig.browser->cut);
-    CHECK(rig.browser->heard.find("0\r\n\r\n") == std::string::npos);
+    CHECK(rig.browser->heard.find("\r\n0\r\n\r\n") == std::string::npos);
   }
 }
 

@@ -1,7 +1,7 @@
 // From the visitor to the app: what gets there, what does not, and in which shape.
 #include <doctest/doctest.h>
 
-#include "broker/public_rig.h"
+#include "public_rig.h"
 #include "http1/head_reader.h"
 
 using namespace tenfold;
@@ -152,6 +152,20 @@ TEST_CASE("pipelined requests are answered in order, one at a time") {
   CHECK(rig.visitor_pipe->left_uncredited() == 0);
 }
 
+TEST_CASE("a visitor that asks on and on without reading is not served on and on") {
+  Rig rig;
+  rig.browser->hold_back = true;
+  std::string requests;
+  for (int i = 0; i < 100; ++i) requests += get;
+  rig.browser_says(requests);
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + std::string(200000, 'x');
+  for (int i = 0; i < 100; ++i) rig.app_says(answer);
+  const std::string heard = rig.app().take();
+  std::size_t served = 0;
+  for (std::size_t at = heard.find("GET "); at != std::string::npos; at = heard.find("GET ", at + 1)) ++served;
+  CHECK(served < 5);
+}
+
 TEST_CASE("each request of a connection is routed by its own Host") {
   Rig rig;
   rig.browser_says(get);
@@ -222,7 +236,10 @@ TEST_CASE("a body that stops is answered 408") {
 
 TEST_CASE("an idle connection is closed after its time") {
   Rig rig;
-  rig.rt.pass(61s);
+  rig.rt.pass(59s);
+  rig.pump();
+  CHECK_FALSE(rig.browser->ended);
+  rig.rt.pass(1s);
   rig.pump();
   CHECK(rig.browser->ended);
   CHECK(rig.browser->heard.empty());
