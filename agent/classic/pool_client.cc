@@ -1,0 +1,59 @@
+#include "agent/classic/pool_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tenfold {
+namespace {
+
+// So many failures in a row of each socket, though somebody listens there: the server does not want them.
+constexpr int failures_most = 3;
+
+// How often a pool that leaves looks which of its sockets are done.
+constexpr Duration look_every = 100ms;
+
+}  // namespace
+
+PoolClient::PoolClient(Forwarding& forwarding, Network& network, const Random& random, const HostPort& server,
+                       std::size_t sockets, Owner& owner)
+    : runtime_(forwarding.runtime), server_(server), owner_(owner) {
+  const std::size_t most = std::clamp<std::size_t>(sockets, 1, limits::classic_sockets_most);
+  for (std::size_t i = 0; i < most; ++i) {
+    slots_.push_back(std::make_unique<PoolSlot>(forwarding, network, server_, random, *this));
+  }
+}
+
+void PoolClient::start() {
+  for (const auto& slot : slots_) slot->dial();
+}
+
+void PoolClient::on_slot_up(PoolSlot&) {
+  if (done_ || std::exchange(ready_, true)) return;
+  owner_.on_pool_ready(*this);
+}
+
+void PoolClient::on_slot_failed(PoolSlot&, const Error& why) {
+  const bool lost = std::all_of(slots_.begin(), slots_.end(), [](const auto& slot) {
+    return !slot->up() && (slot->unreachable() || slot->failures() >= failures_most);
+  });
+  if (lost && !std::exchange(done_, true)) owner_.on_pool_lost(*this, why);
+}
+
+void PoolClient::leave(Duration deadline) {
+  leave_by_ = runtime_.now() + deadline;
+  runtime_.timers.arm_in(look_, 0s);
+}
+
+void PoolClient::look_who_left() {
+  std::size_t left = 0;
+  for (const auto& slot : slots_) {
+    if (slot->leave(limits::classic_quiet)) ++left;
+  }
+  if (left < slots_.size() && runtime_.now() < leave_by_) return runtime_.timers.arm_in(look_, look_every);
+  for (const auto& slot : slots_) slot->cut();
+  if (!std::exchange(done_, true)) owner_.on_pool_left(*this);
+}
+
+}  // namespace tenfold

@@ -1,0 +1,56 @@
+// PoolSlot: the place of one socket in a classic pool: dials, serves, and dials again.
+#pragma once
+
+#include <memory>
+
+#include "agent/backoff.h"
+#include "agent/forwarder.h"
+#include "agent/network.h"
+
+namespace tenfold {
+
+class PoolSlot final : public Forwarder::Owner {
+ public:
+  class Owner {
+   public:
+    virtual void on_slot_up(PoolSlot& slot) = 0;
+    // A dial that failed, or a socket that was closed before it served anyone; the next try comes by itself.
+    virtual void on_slot_failed(PoolSlot& slot, const Error& why) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  PoolSlot(Forwarding& forwarding, Network& network, const HostPort& server, const Random& random, Owner& owner);
+
+  void dial();
+
+  // Closes the socket unless a request is on it; returns whether it is closed. Nothing is dialled after this.
+  bool leave(Duration quiet);
+  // Closes it in any case.
+  void cut();
+
+  bool up() const { return forwarder_ != nullptr; }
+  // Failures in a row: since a socket served someone, or stayed for a while.
+  int failures() const { return backoff_.failures(); }
+  // Whether the last dial found nobody.
+  bool unreachable() const { return unreachable_; }
+
+ private:
+  void on_dialed(Result<Dialed> dialed);
+  void on_forwarder_done(Forwarder& forwarder, const Error& why) override;
+  void fail(const Error& why);
+
+  Forwarding& forwarding_;
+  Network& network_;
+  const HostPort& server_;
+  Owner& owner_;
+  Backoff backoff_;
+  bool leaving_ = false;
+  bool unreachable_ = false;
+  std::unique_ptr<Dialing> dialing_;
+  std::unique_ptr<Forwarder> forwarder_;
+  MemberTimer<PoolSlot, &PoolSlot::dial> again_{*this};
+};
+
+}  // namespace tenfold

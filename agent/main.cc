@@ -1,0 +1,101 @@
+// The agent's program: reads the command line, builds the parts and wires them.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "agent/agent.h"
+#include "agent/options.h"
+#include "agent/socket_network.h"
+#include "agent/terminal.h"
+#include "io/log_sink.h"
+#include "io/loop.h"
+
+namespace tenfold {
+namespace {
+
+int to_int(ExitCode code) { return static_cast<int>(code); }
+
+int fail(const Error& error) {
+  Terminal().err("agent: " + error.detail);
+  return to_int(ExitCode::usage);
+}
+
+// Ends the loop when the agent is done.
+class Finish final : public Agent::Owner {
+ public:
+  explicit Finish(Loop& loop) : loop_(loop) {}
+  void on_agent_done(ExitCode code) override {
+    code_ = code;
+    loop_.stop();
+  }
+  ExitCode code() const { return code_; }
+
+ private:
+  Loop& loop_;
+  ExitCode code_ = ExitCode::stopped;
+};
+
+Result<std::shared_ptr<TlsContext>> broker_tls(const Options& options) {
+  if (!options.broker.tls && options.ca_file.empty()) return std::shared_ptr<TlsContext>();
+  return TlsContext::client({.ca_file = options.ca_file, .verify = !options.insecure});
+}
+
+Result<std::shared_ptr<TlsContext>> local_tls(const Options& options) {
+  if (!options.target.tls) return std::shared_ptr<TlsContext>();
+  return TlsContext::client({.ca_file = {}, .verify = local_verifies(options.target)});
+}
+
+int run(const Options& options) {
+  const std::unique_ptr<Log> log = make_log_sink(options.json ? LogFormat::json : LogFormat::text, options.log_level);
+  Result<std::shared_ptr<TlsContext>> to_broker = broker_tls(options);
+  if (!to_broker) return fail(to_broker.error());
+  Result<std::shared_ptr<TlsContext>> to_local = local_tls(options);
+  if (!to_local) return fail(to_local.error());
+
+  Loop loop(*log);
+  Runtime& runtime = loop.runtime();
+  SocketNetwork network(loop);
+  Terminal terminal;
+  Status status(terminal, {.json = options.json, .colour = wants_colour()}, to_string(options.target),
+                [] { return std::time(nullptr); });
+  LocalTarget local(runtime, network, status, options.target, *to_local);
+  Forwarding forwarding{runtime, local, status, options.local_host, options.print_requests};
+  std::mt19937_64 engine(std::random_device{}());
+  const Random random = [&engine] { return std::uniform_real_distribution<double>(0, 1)(engine); };
+  Finish finish(loop);
+  Agent agent(options, forwarding, network, options.broker.tls ? *to_broker : nullptr, random, finish);
+
+  bool asked_before = false;
+  const auto on_signal = [&agent, &asked_before] {
+    if (asked_before) std::_Exit(to_int(ExitCode::stopped));
+    asked_before = true;
+    agent.stop();
+  };
+  loop.watch_signal(SIGINT, on_signal);
+  loop.watch_signal(SIGTERM, on_signal);
+
+  agent.start();
+  loop.run();
+  return to_int(finish.code());
+}
+
+}  // namespace
+}  // namespace tenfold
+
+int main(int argc, char** argv) {
+  using namespace tenfold;
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of our output may go away; the agent stays
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const Result<CommandLine> line = parse_command_line(arguments, [](const char* name) { return std::getenv(name); });
+  if (!line) return fail(line.error());
+  if (!line->print.empty()) {
+    std::fputs(line->print.c_str(), stdout);
+    return 0;
+  }
+  return run(line->options);
+}

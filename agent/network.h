@@ -1,0 +1,62 @@
+// Network: what the agent wants of the world outside: connections, and a link that is fed from
+// one. The real one is socket_network.h; a test has its own, in memory.
+//
+//   dialing_ = network.dial(to, [this](Result<Dialed> dialed) { … });
+//
+// The call comes once, in a later turn. Destroying the Dialing cancels without a call; inside
+// the call itself, bury it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "duplex.h"
+#include "io/address.h"
+#include "mux/link.h"
+#include "tls/tls_context.h"
+
+namespace tenfold {
+
+struct DialTo {
+  HostPort address;
+  std::shared_ptr<TlsContext> tls;  // null: plain. With it, the certificate must bear address.host.
+  Duration deadline{};              // for all of it, the TLS handshake included
+  bool for_link = false;            // tuned for a link: little unsent in the kernel, a dead path found out soon
+};
+
+struct Dialed {
+  std::unique_ptr<Duplex> pipe;
+  std::string peer_ip;  // who answered
+};
+
+// A dial under way.
+class Dialing {
+ public:
+  virtual ~Dialing() = default;
+};
+
+// A link together with what feeds it.
+class DrivenLink {
+ public:
+  virtual ~DrivenLink() = default;
+  // Once. `early`: bytes behind the handshake, delivered to a former handler and not credited.
+  virtual void start(Bytes early) = 0;
+  virtual Link& link() = 0;
+};
+
+class Network {
+ public:
+  using OnDialed = std::function<void(Result<Dialed>)>;
+
+  virtual std::unique_ptr<Dialing> dial(const DialTo& to, OnDialed on_dialed) = 0;
+  // The agent's end of a link over `transport`.
+  virtual std::unique_ptr<DrivenLink> drive(std::unique_ptr<Duplex> transport, Link::Handler& handler) = 0;
+
+ protected:
+  ~Network() = default;
+};
+
+}  // namespace tenfold

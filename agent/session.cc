@@ -1,0 +1,99 @@
+#include "agent/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/version.h"
+#include "base/limits.h"
+#include "mux/link_stream.h"
+#include "mux/control_codec.h"
+
+namespace tenfold {
+
+Session::Session(Forwarding& forwarding, Network& network, std::unique_ptr<Duplex> pipe, Owner& owner)
+    : forwarding_(forwarding), owner_(owner), link_(network.drive(std::move(pipe), *this)) {}
+
+Session::~Session() = default;
+
+void Session::start(Bytes early) {
+  forwarding_.runtime.timers.arm_in(deadline_, limits::dial_time);
+  link_->start(early);
+  control::ControlMessage message;
+  message.mutable_hello()->set_version(1);
+  message.mutable_hello()->set_agent_id(std::string("tenfold-agent/") + version);
+  link_->link().send(message);
+}
+
+void Session::say_goodbye() {
+  control::ControlMessage message;
+  message.mutable_goodbye()->set_reason("asked to stop");
+  link_->link().send(message);
+}
+
+void Session::leave(Duration deadline) {
+  if (std::exchange(leaving_, true)) return;
+  forwarding_.runtime.timers.arm_in(deadline_, deadline);
+  link_->link().drain();
+}
+
+void Session::on_deadline() {
+  const char* what = registered_ ? "link-cut" : "link-not-registered";
+  forwarding_.runtime.log.info(what, {{"streams", forwarders_.size()}});
+  link_->link().close();
+}
+
+void Session::on_link_stream(std::unique_ptr<LinkStream> stream) {
+  // docs/PROTOCOL.md, "Streams": a name that the agent does not serve is refused.
+  if (!registered_ || stream->name() != name_) {
+    forwarding_.runtime.log.warn("stream-refused", {{"name", stream->name()}});
+    return stream->reset(ErrorKind::refused);
+  }
+  auto forwarder = std::make_unique<Forwarder>(forwarding_, std::move(stream), *this);
+  Forwarder& started = *forwarder;
+  forwarders_.emplace(&started, std::move(forwarder));
+  started.start();
+}
+
+void Session::on_forwarder_done(Forwarder& forwarder, const Error& why) {
+  if (why) forwarding_.runtime.log.debug("stream-cut", {{"cause", describe(why)}});
+  const auto found = forwarders_.find(&forwarder);
+  forwarding_.runtime.graveyard.bury(std::move(found->second));
+  forwarders_.erase(found);
+}
+
+void Session::on_control(const control::ControlMessage& message) {
+  switch (message.kind_case()) {
+    case control::ControlMessage::kRegistered: return on_registered(message);
+    case control::ControlMessage::kWelcome:
+      forwarding_.runtime.log.info("welcome", {{"server", message.welcome().server_id()}});
+      return;
+    case control::ControlMessage::kRefused:
+      return forwarding_.status.notice("the broker refuses: " + message.refused().message());
+    case control::ControlMessage::kNotice: return forwarding_.status.notice(message.notice().text());
+    case control::ControlMessage::kDrain: return drain(std::chrono::milliseconds(message.drain().deadline_ms()));
+    default: return;  // an agent's, or of a later version: skipped
+  }
+}
+
+void Session::on_registered(const control::ControlMessage& message) {
+  const control::Registered& said = message.registered();
+  if (registered_ || said.request_id() != 0 || said.urls().empty()) return;
+  registered_ = true;
+  forwarding_.runtime.timers.disarm(deadline_);
+  name_ = said.name();
+  owner_.on_session_registered(*this, {name_, said.urls(0), said.resume_token()});
+}
+
+void Session::drain(Duration deadline) {
+  if (leaving_ || std::exchange(draining_, true)) return;
+  owner_.on_session_draining(*this, deadline);
+}
+
+void Session::on_link_draining() { drain(limits::drain_time); }
+
+void Session::on_link_closed(const Error& why) {
+  forwarding_.runtime.timers.disarm(deadline_);
+  owner_.on_session_closed(*this, why);
+}
+
+}  // namespace tenfold

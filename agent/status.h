@@ -1,0 +1,79 @@
+// Status: what a person at the terminal sees, or the program that reads --json. Lines for people go
+// to stderr, but for the URL and the requests, which go to stdout as `lt` has them; with --json, stdout gets one object
+// a line and stderr nothing. A state is told when it changes, however often it is reported, and text from the far side
+// comes out printable.
+#pragma once
+
+#include <ctime>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace tenfold {
+
+// Where the lines go; each comes without its line end.
+class StatusOutput {
+ public:
+  virtual void out(std::string_view line) = 0;  // stdout
+  virtual void err(std::string_view line) = 0;  // stderr
+
+ protected:
+  ~StatusOutput() = default;
+};
+
+class Status {
+ public:
+  struct Style {
+    bool json = false;
+    bool colour = false;
+  };
+  using WallClock = std::function<std::time_t()>;
+
+  enum class Mode { mux, classic };
+
+  // A tunnel that stands.
+  struct Ready {
+    std::string_view url;
+    std::string_view name;
+    Mode mode = Mode::mux;
+    std::size_t sockets = 1;      // of the pool
+    std::string_view cached_url = {};  // a classic server behind a cache has one
+  };
+
+  // `target`: the local app, as people are to read it.
+  Status(StatusOutput& output, Style style, std::string target, WallClock clock);
+
+  void ready(const Ready& ready);
+  // The broker is away, or the link was lost; the next try comes `in`.
+  void reconnecting(Duration in, const Error& cause);
+  // No tenfold/1 there: the classic pool is next.
+  void fallback(std::string_view cause);
+  void local_down(const Error& cause);
+  void local_up();
+  void request(std::string_view method, std::string_view path, std::string_view peer);
+  // From the broker, or of ours: for a person.
+  void notice(std::string_view text);
+  void drain();
+  void refused(std::string_view code, std::string_view message);
+  void stopping();
+  void stopped();
+
+ private:
+  enum class Tone { plain, good, bad };
+  void say(Tone tone, const std::string& line);
+
+  StatusOutput& output_;
+  const Style style_;
+  const std::string target_;
+  const WallClock clock_;
+  std::string url_;                // the last that was printed
+  bool up_ = false;                // a tunnel stands
+  bool local_down_ = false;        // said of the local app
+  std::optional<ErrorKind> away_;  // said of the broker, and why
+};
+
+}  // namespace tenfold

@@ -1,0 +1,414 @@
+#include "agent/agent.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+
+#include "base/limits.h"
+#include "link_broker.h"
+
+namespace tenfold {
+namespace {
+
+struct AgentTest : test::AgentFixture, Agent::Owner {
+  Options options;
+  std::unique_ptr<Agent> agent;
+  std::optional<ExitCode> code;
+  std::vector<std::unique_ptr<test::LinkBroker>> brokers;
+
+  AgentTest() { options.broker = {false, {"broker.example", 7080}}; }
+  virtual ~AgentTest() {
+    agent.reset();
+    runtime.graveyard.clear();
+  }
+
+  void on_agent_done(ExitCode done) override { code = done; }
+  void start() {
+    agent = std::make_unique<Agent>(options, forwarding, network, nullptr, test::middle, *this);
+    agent->start();
+  }
+
+  // Answers the handshake that waits with `answer`; what it asked for.
+  std::string answer(const std::string& text, const std::string& ip = "192.0.2.1") {
+    REQUIRE(network.waiting() == 1);
+    CHECK(network.next().address() == "broker.example:7080");
+    test::Peer& peer = network.accept(ip);
+    network.pump();
+    const std::string asked = peer.received;
+    if (text.empty()) {
+      peer.cut();
+    } else {
+      peer.say(text);
+    }
+    network.pump();
+    return asked;
+  }
+  static std::string with_json(const std::string& status, const std::string& json, const std::string& fields = {}) {
+    return "HTTP/1.1 " + status + "\r\n" + fields + "Content-Length: " + std::to_string(json.size()) + "\r\n\r\n" +
+           json;
+  }
+  static std::string grant(const std::string& id, const std::string& more = {}) {
+    return with_json("200 OK", R"({"id":")" + id + R"(","port":4321,"max_conn_count":2,"url":"http://)" + id +
+                                   R"(.example")" + more + "}");
+  }
+  // Answers with a link, and registers `name` on it; what was asked.
+  std::string link(const std::string& name, const std::string& resume_token = "resume") {
+    REQUIRE(network.waiting() == 1);
+    test::Peer& peer = network.accept();
+    network.pump();
+    const std::string asked = peer.received;
+    peer.say(test::upgraded_answer);
+    network.pump();
+    brokers.push_back(std::make_unique<test::LinkBroker>(network, peer.take_pipe()));
+    brokers.back()->register_tunnel(name, "https://" + name + ".example", resume_token);
+    network.pump();
+    return asked;
+  }
+  test::LinkBroker& broker() { return *brokers.back(); }
+  void wait_for_dial(Duration most = 20s) {
+    for (Duration waited{}; network.waiting() == 0 && waited < most; waited += 10ms) pass(10ms);
+    REQUIRE(network.waiting() >= 1);
+  }
+};
+
+bool asks_upgrade(const std::string& asked) { return asked.find("Upgrade: tenfold/1\r\n") != std::string::npos; }
+bool asks(const std::string& asked, const std::string& path) {
+  return asked.starts_with("GET " + path + " HTTP/1.1\r\n");
+}
+
+TEST_CASE_FIXTURE(AgentTest, "without --mux the classic handshake leads to the pool") {
+  options.subdomain = "blue-fox";
+  options.token = "secret";
+  start();
+  const std::string asked = answer(grant("blue-fox"));
+  CHECK(asks(asked, "/blue-fox"));
+  CHECK(asked.find("Host: broker.example:7080\r\n") != std::string::npos);
+  CHECK(asked.find("Authorization: Bearer secret\r\n") != std::string::npos);
+  CHECK_FALSE(asks_upgrade(asked));
+  REQUIRE(network.waiting() == 2);
+  CHECK(network.next().address() == "broker.example:4321");
+  CHECK(output.lines.empty());
+  network.accept();
+  CHECK(output.lines == std::vector<std::string>{"your url is: http://blue-fox.example"});
+}
+
+TEST_CASE_FIXTURE(AgentTest, "with --mux the handshake leads to a link") {
+  options.mux = Mux::prefer;
+  start();
+  CHECK(network.next().to.for_link);
+  const std::string asked = link("blue-fox");
+  CHECK(asks(asked, "/?new"));
+  CHECK(asks_upgrade(asked));
+  CHECK(output.lines == std::vector<std::string>{"your url is: https://blue-fox.example"});
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a lost link comes back with the same name, and its token") {
+  options.mux = Mux::prefer;
+  start();
+  link("blue-fox");
+  brokers.clear();
+  network.pump();
+  CHECK(output.has_error("connection lost"));
+  CHECK(network.waiting() == 0);
+  wait_for_dial();
+  const std::string asked = link("blue-fox");
+  CHECK(asks(asked, "/blue-fox"));
+  CHECK(asked.find("Tenfold-Resume: " + base64url("resume") + "\r\n") != std::string::npos);
+  CHECK(output.lines.size() == 1);
+  CHECK(output.has_error("connected again"));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a broker that is away is asked again and again, with one line for the person") {
+  options.mux = Mux::prefer;
+  start();
+  for (int i = 0; i < 20; ++i) {
+    wait_for_dial();
+    network.refuse();
+  }
+  CHECK(output.errors.size() == 1);
+  CHECK_FALSE(code);
+  wait_for_dial();
+  link("blue-fox");
+  CHECK(output.lines.size() == 1);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a broker that says nothing is given up after its time") {
+  start();
+  network.accept();
+  pass(limits::dial_time - 1s);
+  CHECK(output.errors.empty());
+  pass(1s);
+  CHECK(output.has_error("timeout"));
+  wait_for_dial();
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a classic server's JSON in place of the upgrade is used at once, and told") {
+  options.mux = Mux::prefer;
+  start();
+  answer(grant("blue-fox"));
+  CHECK(network.waiting() == 2);
+  CHECK(output.has_error("no tenfold/1 there"));
+}
+
+TEST_CASE_FIXTURE(
+    AgentTest, "a server that closes without a byte, or refuses without a code, is asked once more without Upgrade") {
+  options.mux = Mux::prefer;
+  start();
+  SUBCASE("closed") { CHECK(asks_upgrade(answer(""))); }
+  SUBCASE("404") { CHECK(asks_upgrade(answer(with_json("404 Not Found", "404")))); }
+  SUBCASE("502 of a proxy") { CHECK(asks_upgrade(answer(with_json("502 Bad Gateway", "<html>")))); }
+  CHECK(output.has_error("no tenfold/1 there"));
+  CHECK_FALSE(asks_upgrade(answer(grant("blue-fox"))));
+  CHECK(network.waiting() == 2);
+  network.accept();
+  CHECK(output.has("your url is: http://blue-fox.example"));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "--mux=require against a classic server ends with 3") {
+  options.mux = Mux::require;
+  start();
+  SUBCASE("JSON") { answer(grant("blue-fox")); }
+  SUBCASE("closed") { answer(""); }
+  SUBCASE("404") { answer(with_json("404 Not Found", "404")); }
+  REQUIRE(code);
+  CHECK(*code == ExitCode::refused);
+  CHECK(output.has_error("does not speak tenfold/1"));
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "--mux=require survives a broker that is being restarted behind a proxy") {
+  options.mux = Mux::require;
+  start();
+  link("blue-fox");
+  brokers.clear();
+  network.pump();
+  wait_for_dial();
+  answer(with_json("502 Bad Gateway", "<html>"));
+  CHECK_FALSE(code);
+  wait_for_dial();
+  link("blue-fox");
+  CHECK(output.has_error("connected again"));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a broker that spoke tenfold/1 is asked for it again before the pool is taken") {
+  options.mux = Mux::prefer;
+  start();
+  link("blue-fox");
+  brokers.clear();
+  network.pump();
+  for (int i = 0; i < 2; ++i) {
+    wait_for_dial();
+    CHECK(asks_upgrade(answer("")));
+    CHECK(network.waiting() == 0);
+  }
+  wait_for_dial();
+  CHECK(asks_upgrade(answer("")));
+  CHECK_FALSE(asks_upgrade(answer(grant("blue-fox"))));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a refusal for good ends with 3 and is shown") {
+  options.mux = Mux::prefer;
+  start();
+  SUBCASE("token") { answer(with_json("401 Unauthorized", R"({"message":"no such token","code":"unauthorized"})")); }
+  SUBCASE("name") { answer(with_json("409 Conflict", R"({"message":"taken","code":"name-taken"})")); }
+  SUBCASE("grammar") { answer(with_json("403 Forbidden", R"({"message":"bad","code":"bad-name"})")); }
+  REQUIRE(code);
+  CHECK(*code == ExitCode::refused);
+  CHECK(output.has_error("refused: "));
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "the stock server's refusal ends with 3, too") {
+  start();
+  answer(with_json("403 Forbidden", R"({"message":"Invalid subdomain."})"));
+  REQUIRE(code);
+  CHECK(*code == ExitCode::refused);
+  CHECK(output.has_error("Invalid subdomain."));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "what can heal is asked for again, not before Retry-After") {
+  options.mux = Mux::prefer;
+  start();
+  answer(with_json("429 Too Many Requests", R"({"message":"slow","code":"rate"})", "Retry-After: 30\r\n"));
+  CHECK_FALSE(code);
+  pass(29900ms);
+  CHECK(network.waiting() == 0);
+  pass(200ms);
+  CHECK(network.waiting() == 1);
+}
+
+TEST_CASE_FIXTURE(AgentTest,
+                  "a name of the broker's choice that was taken meanwhile is exchanged for another, and told") {
+  options.mux = Mux::prefer;
+  start();
+  link("blue-fox");
+  brokers.clear();
+  network.pump();
+  wait_for_dial();
+  CHECK(asks(answer(with_json("409 Conflict", R"({"message":"taken","code":"name-taken"})")), "/blue-fox"));
+  const std::string asked = link("red-owl");
+  CHECK(asks(asked, "/?new"));
+  CHECK(asked.find("Tenfold-Resume") == std::string::npos);
+  CHECK(output.lines.back() == "your url is: https://red-owl.example");
+  CHECK(output.has_error("https://blue-fox.example is no longer yours"));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a name that was asked for and had is waited for") {
+  options.mux = Mux::prefer;
+  options.subdomain = "blue-fox";
+  start();
+  link("blue-fox");
+  brokers.clear();
+  network.pump();
+  for (int i = 0; i < 3; ++i) {
+    wait_for_dial();
+    CHECK(asks(answer(with_json("409 Conflict", R"({"message":"taken","code":"name-taken"})")), "/blue-fox"));
+  }
+  CHECK_FALSE(code);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "Drain: a second link is dialled while the first one serves, and then left") {
+  options.mux = Mux::prefer;
+  start();
+  link("blue-fox");
+  test::Peer visitor(runtime);
+  broker().open(visitor, "blue-fox");
+  visitor.say("GET / HTTP/1.1\r\n\r\n");
+  network.pump();
+  test::Peer& app = network.accept();
+  test::LinkBroker& old = broker();
+  old.tell_drain(30000);
+  network.pump();
+  wait_for_dial(1s);
+  CHECK_FALSE(output.has_error("lost"));
+  const std::string asked = link("blue-fox");
+  CHECK(asks(asked, "/blue-fox"));
+  CHECK(asked.find("Tenfold-Resume") != std::string::npos);
+  CHECK(old.draining);
+  CHECK_FALSE(old.closed);
+  app.say("answer");
+  app.end();
+  network.pump();
+  CHECK(visitor.received == "answer");
+  visitor.end();
+  network.pump();
+  CHECK(old.closed);
+  CHECK(visitor.why.kind == ErrorKind::none);
+  CHECK_FALSE(broker().closed);
+  CHECK(output.lines.size() == 1);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "brokers that drain at once do not make it dial in a tight loop") {
+  options.mux = Mux::prefer;
+  start();
+  for (int i = 0; i < 8; ++i) {
+    wait_for_dial();
+    link("blue-fox");
+    broker().tell_drain(1000);
+    network.pump();
+  }
+  pass(1s);
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "an address that is not the broker's is not dialled, unless allowed") {
+  SUBCASE("another") {
+    start();
+    answer(grant("blue-fox", R"(,"ip":"169.254.169.254")"));
+    CHECK(network.next().address() == "broker.example:4321");
+    CHECK(output.has_error("169.254.169.254"));
+  }
+  SUBCASE("the one that answered") {
+    start();
+    answer(grant("blue-fox", R"(,"ip":"192.0.2.1")"));
+    CHECK(network.next().address() == "192.0.2.1:4321");
+  }
+  SUBCASE("allowed") {
+    options.allow_remote_ip = true;
+    start();
+    answer(grant("blue-fox", R"(,"ip":"192.0.2.77")"));
+    CHECK(network.next().address() == "192.0.2.77:4321");
+  }
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a pool whose port refuses leads back to the handshake, for the same name") {
+  start();
+  answer(grant("blue-fox"));
+  network.accept().end();
+  network.accept().end();
+  network.pump();
+  wait_for_dial();
+  while (network.waiting() != 0) {
+    const bool pool = network.next().address() == "broker.example:4321";
+    if (!pool) break;
+    network.refuse();
+    if (network.waiting() == 0) pass(200ms);
+  }
+  wait_for_dial();
+  CHECK(asks(answer(grant("blue-fox")), "/blue-fox"));
+  network.accept();
+  CHECK(output.lines.size() == 1);
+  CHECK(output.has_error("connected again"));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "after a fallback the next connection asks for a link again") {
+  options.mux = Mux::prefer;
+  start();
+  answer("");
+  answer(grant("blue-fox"));
+  network.refuse();
+  network.refuse();
+  wait_for_dial();
+  const std::string asked = link("blue-fox");
+  CHECK(asks_upgrade(asked));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "a random id in place of the name is shown as the URL that it is") {
+  options.subdomain = "blue-fox";
+  start();
+  answer(grant("qqq-random"));
+  network.accept();
+  CHECK(output.lines == std::vector<std::string>{"your url is: http://qqq-random.example"});
+}
+
+TEST_CASE_FIXTURE(AgentTest, "stopping says Goodbye and ends with 0") {
+  options.mux = Mux::prefer;
+  start();
+  link("blue-fox");
+  agent->stop();
+  network.pump();
+  CHECK(broker().heard.back() == "goodbye");
+  CHECK(broker().closed);
+  REQUIRE(code);
+  CHECK(*code == ExitCode::stopped);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "stopping lets a pool finish and ends with 0") {
+  start();
+  answer(grant("blue-fox"));
+  network.accept();
+  network.accept();
+  agent->stop();
+  pass(200ms);
+  REQUIRE(code);
+  CHECK(*code == ExitCode::stopped);
+}
+
+TEST_CASE_FIXTURE(AgentTest, "stopping ends with 0 in every other state at once") {
+  start();
+  SUBCASE("dialling") {}
+  SUBCASE("asking") {
+    network.accept();
+    network.pump();
+  }
+  SUBCASE("waiting") { network.refuse(); }
+  agent->stop();
+  REQUIRE(code);
+  CHECK(*code == ExitCode::stopped);
+  CHECK(network.waiting() == 0);
+  pass(1min);
+  CHECK(network.waiting() == 0);
+}
+
+}  // namespace
+}  // namespace tenfold

@@ -1,0 +1,140 @@
+#include "agent/options.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tenfold {
+namespace {
+
+using Arguments = std::vector<std::string>;
+using Variables = std::map<std::string, std::string>;
+
+Result<CommandLine> parse(const Arguments& arguments, const Variables& variables = {}) {
+  return parse_command_line(arguments, [&variables](const char* name) -> const char* {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
+}
+
+Options options(const Arguments& arguments, const Variables& variables = {}) {
+  const Result<CommandLine> line = parse(arguments, variables);
+  if (!line) FAIL(line.error().detail);
+  return line->options;
+}
+
+std::string error(const Arguments& arguments, const Variables& variables = {}) {
+  const Result<CommandLine> line = parse(arguments, variables);
+  if (line) return "no error";
+  CHECK(line.error().kind == ErrorKind::usage);
+  CHECK(line.error().detail.find('\n') == std::string::npos);
+  return line.error().detail;
+}
+
+TEST_CASE("a port alone is enough") {
+  const Options got = options({"expose", "8080"});
+  CHECK(to_string(got.target) == "http://localhost:8080");
+  CHECK(to_string(got.broker) == "http://127.0.0.1:7080");
+  CHECK(got.mux == Mux::off);
+  CHECK(got.subdomain.empty());
+  CHECK(got.log_level == LogLevel::warn);
+}
+
+TEST_CASE("every flag has its effect") {
+  const Options got =
+      options({"expose", "https://app.local", "--mux=require", "--host", "https://broker.example",
+               "--subdomain=blue-fox", "--token", "secret", "--ca", "/ca.pem", "--insecure", "--local-host",
+               "app.local:3000", "--print-requests", "--json", "--allow-remote-ip", "--log-level", "debug"});
+  CHECK(to_string(got.target) == "https://app.local:443");
+  CHECK(got.mux == Mux::require);
+  CHECK(to_string(got.broker) == "https://broker.example:443");
+  CHECK(got.subdomain == "blue-fox");
+  CHECK(got.token == "secret");
+  CHECK(got.ca_file == "/ca.pem");
+  CHECK(got.insecure);
+  CHECK(got.local_host == "app.local:3000");
+  CHECK(got.print_requests);
+  CHECK(got.json);
+  CHECK(got.allow_remote_ip);
+  CHECK(got.log_level == LogLevel::debug);
+}
+
+TEST_CASE("--mux does not swallow the word behind it") {
+  const Options got = options({"expose", "--mux", "8080"});
+  CHECK(got.mux == Mux::prefer);
+  CHECK(got.target.address.port == 8080);
+}
+
+TEST_CASE("the environment speaks where no flag does") {
+  const Variables variables{{"TENFOLD_HOST", "https://from.environment"}, {"TENFOLD_TOKEN", "t1"}};
+  CHECK(options({"expose", "1"}, variables).broker.address.host == "from.environment");
+  CHECK(options({"expose", "1"}, variables).token == "t1");
+  CHECK(options({"expose", "1", "--host", "https://flag", "--token", "t2"}, variables).broker.address.host == "flag");
+  CHECK(options({"expose", "1", "--host", "https://flag", "--token", "t2"}, variables).token == "t2");
+  CHECK(error({"expose", "1"}, {{"TENFOLD_HOST", "nonsense"}}).starts_with("TENFOLD_HOST 'nonsense': "));
+}
+
+TEST_CASE("an error names the flag and the value") {
+  CHECK(error({"expose", "80a"}).starts_with("TARGET '80a': "));
+  CHECK(error({"expose", "1", "--host", "broker"}).starts_with("--host 'broker': "));
+  CHECK(error({"expose", "1", "--mux=maybe"}).starts_with("--mux 'maybe': "));
+  CHECK(error({"expose", "1", "--subdomain", "a/b"}).starts_with("--subdomain 'a/b': "));
+  CHECK(error({"expose", "1", "--subdomain", std::string(64, 'a')}).starts_with("--subdomain 'aaa"));
+  CHECK(error({"expose", "1", "--local-host", "a b"}).starts_with("--local-host 'a b': "));
+  CHECK(error({"expose", "1", "--log-level", "loud"}).starts_with("--log-level 'loud': "));
+  CHECK(error({"expose", "1", "--nonsense=3"}).starts_with("--nonsense: "));
+  CHECK(error({"expose", "1", "--nonsense"}).starts_with("--nonsense: "));
+  CHECK(error({"expose", "1", "two"}).starts_with("two: "));
+  CHECK(error({"expose", "1", "--host"}).find("--host") != std::string::npos);
+  CHECK(error({"expose"}).starts_with("TARGET: missing"));
+  CHECK(error({}).starts_with("expose: missing"));
+  CHECK(error({"reveal", "8080"}).starts_with("reveal: "));
+}
+
+TEST_CASE("a value's control characters do not reach the terminal") {
+  CHECK(error({"expose", "1\x1b[2J"}).find('\x1b') == std::string::npos);
+  CHECK(error({"expose", "1", "--x\x1b[2J"}).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("a token goes in the clear to loopback only") {
+  for (const char* host :
+       {"http://localhost:7080", "http://127.0.0.1:7080", "http://[::1]:7080", "https://broker.example"}) {
+    CAPTURE(host);
+    CHECK(options({"expose", "1", "--host", host, "--token", "secret"}).token == "secret");
+  }
+  for (const char* host : {"http://broker.example", "http://127.0.0.1.example", "http://localhost.example",
+                           "http://10.0.0.1", "http://0.0.0.0:7080"}) {
+    CAPTURE(host);
+    const std::string line = error({"expose", "1", "--host", host, "--token", "secret"});
+    CHECK(line.starts_with("--token: "));
+    CHECK(line.find("secret") == std::string::npos);
+    CHECK(error({"expose", "1", "--host", host}, {{"TENFOLD_TOKEN", "secret"}}).starts_with("TENFOLD_TOKEN: "));
+  }
+}
+
+TEST_CASE("a token that would break the head is refused, and not shown") {
+  const std::string line = error({"expose", "1", "--token", "sec\r\nret"});
+  CHECK(line.starts_with("--token: "));
+  CHECK(line.find("sec") == std::string::npos);
+}
+
+TEST_CASE("help and the version are asked for anywhere") {
+  for (const Arguments& arguments : {Arguments{"--help"}, {"-h"}, {"expose", "--help"}, {"expose", "nonsense", "-h"}}) {
+    const Result<CommandLine> line = parse(arguments);
+    REQUIRE(line);
+    for (const char* word : {"TARGET", "--mux", "--host", "--subdomain", "--token", "--ca", "--insecure",
+                             "--local-host", "--print-requests", "--json", "--log-level", "Exit codes", "TENFOLD_HOST",
+                             "TENFOLD_TOKEN", "http://127.0.0.1:7080"}) {
+      CAPTURE(word);
+      CHECK(line->print.find(word) != std::string::npos);
+    }
+  }
+  const Result<CommandLine> line = parse({"--version"});
+  REQUIRE(line);
+  CHECK(line->print.starts_with("tenfold agent "));
+}
+
+}  // namespace
+}  // namespace tenfold

@@ -1,0 +1,169 @@
+#include "agent/classic/pool_client.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+
+#include "agent_fixture.h"
+#include "base/limits.h"
+
+namespace tenfold {
+namespace {
+
+struct PoolFixture : test::AgentFixture, PoolClient::Owner {
+  std::unique_ptr<PoolClient> pool;
+  int ready = 0;
+  int left = 0;
+  std::optional<Error> lost;
+
+  virtual ~PoolFixture() = default;
+
+  void on_pool_ready(PoolClient&) override { ++ready; }
+  void on_pool_lost(PoolClient&, const Error& why) override {
+    lost = why;
+    runtime.graveyard.bury(std::move(pool));
+  }
+  void on_pool_left(PoolClient&) override {
+    ++left;
+    runtime.graveyard.bury(std::move(pool));
+  }
+  void start(std::size_t sockets) {
+    pool = std::make_unique<PoolClient>(forwarding, network, test::middle, HostPort{"10.0.0.1", 4321}, sockets, *this);
+    pool->start();
+  }
+  // A socket that carries one request and its answer; the app's side of it.
+  test::Peer& serve(test::Peer& socket) {
+    socket.say("GET / HTTP/1.1\r\n\r\n");
+    network.pump();
+    test::Peer& app = network.accept();
+    app.say("HTTP/1.1 204 No Content\r\n\r\n");
+    network.pump();
+    return app;
+  }
+};
+
+TEST_CASE_FIXTURE(PoolFixture, "so many sockets as the server wants, and it is ready with the first") {
+  start(10);
+  CHECK(network.waiting() == 10);
+  CHECK(network.next().address() == "10.0.0.1:4321");
+  CHECK(network.next().to.tls == nullptr);
+  CHECK(ready == 0);
+  for (int i = 0; i < 10; ++i) network.accept();
+  CHECK(ready == 1);
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "no server makes us open more than our own limit") {
+  start(1000);
+  CHECK(network.waiting() == limits::classic_sockets_most);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "a socket that served is replaced at once, and the backoff starts anew") {
+  start(1);
+  for (int i = 0; i < 5; ++i) {
+    test::Peer& socket = network.accept();
+    serve(socket);
+    CHECK(network.waiting() == 0);
+    socket.cut();
+    network.pump();
+    CHECK(network.waiting() == 1);
+  }
+  CHECK_FALSE(lost);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "a socket that is closed unused is replaced after a backoff that grows") {
+  start(2);
+  network.accept();  // stays
+  Duration before{};
+  for (int i = 0; i < 6; ++i) {
+    network.accept().end();
+    network.pump();
+    CHECK(network.waiting() == 0);
+    Duration waited{};
+    while (network.waiting() == 0) {
+      pass(10ms);
+      waited += 10ms;
+    }
+    CHECK(waited >= before);
+    CHECK(waited >= limits::backoff_least);
+    before = waited;
+  }
+  CHECK(before > 2s);
+  CHECK_FALSE(lost);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "a port that nobody listens on loses the pool when every socket found that out") {
+  start(3);
+  network.refuse();
+  network.refuse();
+  CHECK_FALSE(lost);
+  network.refuse();
+  REQUIRE(lost);
+  CHECK(lost->kind == ErrorKind::refused);
+  CHECK(ready == 0);
+  pass(1min);
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "a server that goes away is looked for again before the pool is lost") {
+  start(3);
+  std::vector<test::Peer*> sockets;
+  for (int i = 0; i < 3; ++i) sockets.push_back(&network.accept());
+  for (test::Peer* socket : sockets) socket->end();
+  network.pump();
+  CHECK_FALSE(lost);
+  pass(1s);
+  REQUIRE(network.waiting() == 3);
+  for (int i = 0; i < 3; ++i) network.refuse();
+  CHECK(lost);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "a server that closes every socket at once loses the pool, too") {
+  start(2);
+  for (int i = 0; i < 20 && !lost; ++i) {
+    while (network.waiting() != 0) {
+      network.accept().end();
+      network.pump();
+    }
+    pass(1s);
+  }
+  CHECK(lost);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "leaving closes idle sockets at once and waits for a request to end") {
+  start(3);
+  network.accept();
+  test::Peer& answered = network.accept();
+  serve(answered);
+  test::Peer& busy = network.accept();
+  busy.say("GET /slow HTTP/1.1\r\n\r\n");
+  network.pump();
+  test::Peer& app = network.accept();
+  network.pump();
+
+  pool->leave(30s);
+  pass(2s);
+  CHECK(answered.closed);
+  CHECK_FALSE(busy.closed);
+  CHECK(left == 0);
+  app.say("HTTP/1.1 204 No Content\r\n\r\n");
+  pass(2s);
+  CHECK(busy.received == "HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(left == 1);
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "leaving ends when its time is up, whatever runs") {
+  start(1);
+  network.accept().say("GET /slow HTTP/1.1\r\n\r\n");
+  network.pump();
+  network.accept();
+  pool->leave(5s);
+  pass(4s);
+  CHECK(left == 0);
+  pass(1100ms);
+  CHECK(left == 1);
+}
+
+}  // namespace
+}  // namespace tenfold

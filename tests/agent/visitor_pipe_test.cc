@@ -1,0 +1,194 @@
+#include "agent/visitor_pipe.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "agent_fixture.h"
+
+namespace tenfold {
+namespace {
+
+const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// What stands behind the pipe: keeps the bytes, and credits them when told to.
+class Sink final : public Duplex::Handler {
+ public:
+  explicit Sink(Duplex& pipe) : pipe_(pipe) {}
+  void on_data(Bytes bytes) override {
+    text += to_text(bytes);
+    held += bytes.size();
+    if (pause_after_each) pipe_.set_handler(nullptr);
+  }
+  void on_end() override { ended = true; }
+  void on_sent(std::size_t n) override { sent += n; }
+  void on_closed(const Error& error) override {
+    closed = true;
+    why = error;
+  }
+  void credit(std::size_t n) {
+    held -= n;
+    pipe_.credit(n);
+  }
+  std::string take() { return std::exchange(text, {}); }
+
+  std::string text;
+  std::size_t held = 0;
+  std::size_t sent = 0;
+  bool ended = false, closed = false, pause_after_each = false;
+  Error why;
+
+ private:
+  Duplex& pipe_;
+};
+
+struct VisitorPipeFixture {
+  test::TestRuntime test;
+  test::MemoryPipe memory{test.runtime, 64 * 1024};
+  test::Peer visitor{test.runtime};
+  std::unique_ptr<VisitorPipe> pipe;
+  std::unique_ptr<Sink> sink;
+
+  void make(std::unique_ptr<HostRewriter> rewriter) {
+    visitor.attach(memory.take_left());
+    pipe = std::make_unique<VisitorPipe>(test.runtime, memory.take_right(), std::move(rewriter));
+    sink = std::make_unique<Sink>(*pipe);
+    pipe->set_handler(sink.get());
+  }
+  void rewrite(std::string host) { make(std::make_unique<HostRewriter>(std::move(host), nullptr)); }
+  void pump() {
+    for (int i = 0; i < 10; ++i) {
+      memory.pump();
+      test.pass(0s);
+    }
+  }
+};
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "without a rewriter bytes, ends and credit go straight through") {
+  make(nullptr);
+  visitor.say("hello");
+  visitor.end();
+  pump();
+  CHECK(sink->text == "hello");
+  CHECK(sink->ended);
+  CHECK(memory.right_uncredited() == 5);
+  sink->credit(5);
+  CHECK(memory.right_uncredited() == 0);
+  pipe->write(to_bytes("bye"));
+  pipe->end();
+  pump();
+  CHECK(visitor.received == "bye");
+  CHECK(sink->sent == 3);
+  CHECK(sink->closed);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "it knows whose turn it is") {
+  make(nullptr);
+  visitor.say("question");
+  pump();
+  CHECK_FALSE(pipe->answered());
+  test.pass(5s);
+  pipe->write(to_bytes("answer"));
+  CHECK(pipe->answered());
+  CHECK(pipe->last_byte() == test.runtime.now());
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a longer Host never lets more pile up than the window's share") {
+  rewrite(std::string(200, 'h'));
+  std::string all;
+  for (int i = 0; i < 40000; ++i) all += request;  // 1 MB
+  visitor.say(all);
+  std::size_t most = 0;
+  while (true) {
+    memory.pump();
+    most = std::max(most, sink->held);
+    if (sink->held == 0) break;
+    sink->credit(std::min<std::size_t>(sink->held, 5000));
+  }
+  // 64 KiB of requests of 27 bytes, each of 226 bytes behind the rewriter.
+  CHECK(most > 64 * 1024);
+  CHECK(most <= 64 * 1024 / request.size() * 227 + 1000);
+  CHECK(sink->text.size() == 40000 * (request.size() + 199));
+  CHECK(memory.right_uncredited() == 0);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a shorter Host gives all credit back") {
+  rewrite("x");
+  std::random_device device;
+  const std::uint64_t seed = device();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const std::string one =
+      "POST / HTTP/1.1\r\nHost: " + std::string(200, 'l') + "\r\nContent-Length: 10\r\n\r\n0123456789";
+  for (int i = 0; i < 3000; ++i) visitor.say(one);
+  std::size_t total = 0;
+  for (int i = 0; i < 100000; ++i) {
+    if (!memory.step(1 + random() % 3000) && sink->held == 0) break;
+    if (sink->held != 0) {
+      const std::size_t n = 1 + random() % sink->held;
+      total += n;
+      sink->credit(n);
+    }
+  }
+  CHECK(total == 3000 * (one.size() - 199));
+  CHECK(memory.right_uncredited() == 0);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture,
+                  "what waits behind an upgrade goes on when the app has agreed, in a turn of its own") {
+  rewrite("h");
+  visitor.say("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\nEARLY");
+  visitor.end();
+  pump();
+  CHECK(sink->take() == "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n");
+  CHECK_FALSE(sink->ended);
+  pipe->write(to_bytes("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+  CHECK(sink->text.empty());
+  pump();
+  CHECK(sink->text == "EARLY");
+  CHECK(sink->ended);
+  sink->credit(sink->held);
+  CHECK(memory.right_uncredited() == 0);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a handler that pauses between two requests loses nothing") {
+  rewrite("h");
+  sink->pause_after_each = true;
+  visitor.say(request + request + request);
+  visitor.end();
+  for (int i = 0; i < 3; ++i) {
+    pump();
+    CHECK(sink->take() == "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_FALSE(sink->ended);
+    pipe->set_handler(sink.get());
+  }
+  pump();
+  CHECK(sink->ended);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "what cannot be read cuts the pipe, with a line in the log") {
+  rewrite("h");
+  visitor.say("GET / HTTP/1.1\nHost: x\n\n");
+  pump();
+  CHECK(sink->text.empty());
+  CHECK(sink->closed);
+  CHECK(sink->why.kind == ErrorKind::protocol);
+  CHECK(visitor.closed);
+  REQUIRE(test.log.lines.size() == 1);
+  CHECK(test.log.lines[0].starts_with("reject reason="));
+  pipe->credit(0);
+  pipe->write(to_bytes("nobody hears this"));
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a visitor's cut goes through at once, whatever waits") {
+  rewrite("h");
+  visitor.say("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\nEARLY");
+  pump();
+  visitor.cut();
+  pump();
+  CHECK(sink->closed);
+  CHECK(sink->why.kind == ErrorKind::io);
+}
+
+}  // namespace
+}  // namespace tenfold
