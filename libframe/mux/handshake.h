@@ -20,19 +20,19 @@ inline constexpr std::string_view cause_field = "tenfold-cause";
 // ---- The agent's side: what an answer means.
 
 struct Answer {
-  int status = 0;             // 0: closed without a byte
-  bool upgraded = false;      // 101 with `Connection: Upgrade` and `Upgrade: tenfold/1`
-  bool has_code = false;      // the body is JSON with our `code`
-  bool has_classic = false;   // 200 with the classic JSON: id and port
+  int status = 0;            // 0: closed without a byte
+  bool upgraded = false;     // 101 with `Connection: Upgrade` and `Upgrade: tenfold/1`
+  bool has_code = false;     // the body is JSON with our `code`
+  bool has_classic = false;  // 200 with the classic JSON: id and port
 };
 
 enum class Next {
-  link,           // the connection is a link now
-  pool,           // use the JSON for the classic pool
-  ask_classic,    // ask once more without Upgrade
-  refused,        // for good: name, token
-  retry,          // refused for now: come back after Retry-After, or the backoff
-  broken,         // neither: a fault of the peer; come back after the backoff
+  link,         // the connection is a link now
+  pool,         // use the JSON for the classic pool
+  ask_classic,  // ask once more without Upgrade
+  refused,      // for good: name, token
+  retry,        // refused for now: come back after Retry-After, or the backoff
+  broken,       // neither: a fault of the peer; come back after the backoff
 };
 
 // `require`: --mux=require, so that pool and ask_classic become refused.
@@ -40,7 +40,18 @@ Next read_answer(const Answer& answer, bool require);
 
 // ---- The broker's side: what it refuses with.
 
-enum class Refusal { none, bad_name, name_taken, unauthorized, forbidden, limit, rate, draining, classic_off, bad_request };
+enum class Refusal {
+  none,
+  bad_name,
+  name_taken,
+  unauthorized,
+  forbidden,
+  limit,
+  rate,
+  draining,
+  classic_off,
+  bad_request
+};
 
 struct RefusalForm {
   int status;

@@ -1,4 +1,9 @@
-// Keepalive: when to send a PING, and when to give the peer up. Pure: time is an argument.
+// Keepalive: when to send a PING, and when to give the peer up. The first PING is due at once, for
+// the round trip that windows grow by; then one every `every`. Pure: time is an argument.
+//
+//   on_time(now) == Act::ping   -> send it;  Act::dead -> the peer is gone
+//   on_bytes(now)               // whatever came
+//   on_pong(now)                // the answer to the last PING
 #pragma once
 
 #include <optional>
@@ -9,7 +14,7 @@ namespace tenfold {
 
 class Keepalive {
  public:
-  Keepalive(Duration every, int missed, TimePoint now) : every_(every), missed_most_(missed), next_(now + every) {}
+  Keepalive(Duration every, int missed, TimePoint now) : every_(every), missed_most_(missed), next_(now) {}
 
   enum class Act { nothing, ping, dead };
 
@@ -20,17 +25,19 @@ class Keepalive {
   void on_pong(TimePoint now);
 
   // Any byte from the peer: it lives, though its PONG may stand behind bulk.
-  void on_bytes(TimePoint now);
+  void on_bytes() { heard_ = true; }
 
   TimePoint deadline() const { return next_; }
+  // Zero before the first answer.
   Duration rtt() const { return rtt_; }
 
  private:
   Duration every_;
   int missed_most_;
   TimePoint next_;
-  std::optional<TimePoint> sent_;  // when the PING without an answer left
-  int missed_ = 0;                 // turns without a sign of life since then
+  std::optional<TimePoint> sent_;  // when the PING that waits for its answer left
+  bool heard_ = false;             // a sign of life since that PING
+  int missed_ = 0;                 // PINGs in a row without one
   Duration rtt_{};
 };
 

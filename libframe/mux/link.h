@@ -55,6 +55,7 @@ struct LinkOptions {
   std::uint32_t stream_window_most = limits::stream_window_most;
   std::uint32_t link_window = limits::link_window;
   Duration ping_every = limits::ping_every;
+  std::int32_t last_stream_id = limits::last_stream_id;  // can_open() is false from there on
 };
 
 struct LinkStats {
@@ -62,6 +63,8 @@ struct LinkStats {
   std::uint64_t streams_opened = 0;  // ever
   std::size_t bytes_queued = 0;      // written by streams' holders, not yet in a frame
   Duration rtt{};                    // of the last PING; zero before the first answer
+  std::int32_t send_window = 0;      // the connection's, in bytes that may still be sent
+  std::int32_t unreturned = 0;       // bytes that arrived and whose connection credit is still to be returned
 };
 
 class Link {
@@ -75,7 +78,8 @@ class Link {
     virtual void on_link_stream(std::unique_ptr<LinkStream> stream) = 0;
     // A whole message came on the control stream.
     virtual void on_control(const control::ControlMessage& message) = 0;
-    // There is output where there was none: call take_output() before the turn ends.
+    // There is output where there was none: call take_output() before the turn ends, not from in here. A new
+    // link has some from the start, and does not say so.
     virtual void on_link_output() = 0;
     // The peer takes no new stream (GOAWAY): those that run go on.
     virtual void on_link_draining() = 0;
@@ -101,6 +105,7 @@ class Link {
 
   // Fills `room` (at least limits::flush_small) with whole frames as far as they
   // fit; returns the number of bytes, 0 when nothing is ready. One call is one write of the transport.
+  // Streams hear on_sent() from inside it; nothing but want_output() tells of what is left when it was not 0.
   std::size_t take_output(MutableBytes room);
   bool want_output() const;
 

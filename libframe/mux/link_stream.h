@@ -1,38 +1,95 @@
 // LinkStream: one stream of a link, a Duplex. END_STREAM is its FIN, RST_STREAM its
 // reset: CANCEL (cancelled), REFUSED_STREAM (refused), CONNECT_ERROR (anything else).
+//
+// Each way goes by itself:   flowing -> ending (end() behind what is queued; or END_STREAM came and is
+// not told yet) -> ended. When both have ended, or either side resets, the stream is over: it lets go of
+// its link, and tells its handler what that has not heard yet.
+//
+// A stream without a handler is paused: what comes is held, at most a window of it, and told in a later turn after
+// there is a handler again.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/byte_queue.h"
+#include "base/error.h"
+#include "base/runtime.h"
 #include "duplex.h"
 #include "mux/link.h"
+#include "mux/turn_list.h"
+#include "mux/window_growth.h"
 
 namespace tenfold {
 
-class LinkStream final : public Duplex {
+class LinkStream final : public Duplex, private Turn {
  public:
   ~LinkStream() override;
 
   void set_handler(Handler* handler) override;
   std::size_t write(Bytes bytes) override;
-  std::size_t queued() const override;
+  std::size_t queued() const override { return queued_; }
   void end() override;
   void reset(ErrorKind why) override;
   void credit(std::size_t n) override;
 
   // Agent only, once, before any write(): `:status 200`, the local dial worked.
   void accept();
-  // Agent only, instead: 502 (504 for timeout) with `tenfold-cause` and END_STREAM. The broker's
-  // stream hears on_closed() of that kind: refused, timeout, dns or tls.
+  // Agent only, instead, and the last call: 502 (504 for timeout) with `tenfold-cause` and END_STREAM. The broker's
+  // stream hears on_closed() of that kind: refused, timeout, dns or tls. No further event here.
   void refuse(ErrorKind cause);
 
   // What the opener asked for; empty on the broker's side.
-  std::string_view name() const;
-  std::string_view peer() const;
+  std::string_view name() const { return std::string_view(target_).substr(0, name_size_); }
+  std::string_view peer() const { return std::string_view(target_).substr(name_size_); }
 
-  std::int32_t id() const;
+  std::int32_t id() const { return id_; }
 
  private:
   friend class Link;
-  // IMPLEMENTATION
+
+  enum class Way : std::uint8_t { flowing, ending, ended };
+
+  LinkStream(Link::Core& core, Runtime& runtime, std::int32_t id, const StreamTarget& target, std::uint32_t window);
+
+  // From the link, inside its events.
+  void on_data(Bytes bytes);
+  void on_end();
+  void on_sent(std::size_t n);
+  // The link has let go of the stream.
+  void on_closed(const Error& why);
+
+  bool has_output() const { return !out_.empty() || out_way_ == Way::ending; }
+  bool has_news() const;
+  void tell_later();
+  // Tells what was held back; by the timer.
+  void tell();
+  bool tell_data();
+
+  Link::Core* core_;  // null: over, as far as the link is concerned
+  Runtime& runtime_;
+  Handler* handler_ = nullptr;
+  ByteQueue out_;                // written, not in a frame yet
+  ByteQueue held_;               // arrived, not told yet
+  std::size_t queued_ = 0;       // written, on_sent() not told yet
+  std::size_t sent_untold_ = 0;  // ... of these, in a frame already
+  std::size_t uncredited_ = 0;   // arrived, not credited yet
+  WindowGrowth growth_;
+  std::unique_ptr<Error> closing_;  // on_closed() that is not told yet
+  std::string target_;              // name, then peer
+  std::uint32_t name_size_;
+  std::int32_t id_;
+  Way out_way_ = Way::flowing;
+  Way in_way_ = Way::flowing;
+  bool silent_ = false;        // nothing more is told: reset here, or on_closed() was told
+  bool head_sent_ = false;     // our HEADERS left, so that DATA may follow
+  bool answered_ = false;      // the agent's 200
+  bool blocked_ = false;       // no window: out of the rotation until that opens
+  std::uint8_t interims_ = 0;  // 1xx before the answer
+  MemberTimer<LinkStream, &LinkStream::tell> later_{*this};
 };
 
 }  // namespace tenfold

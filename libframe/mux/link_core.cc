@@ -1,0 +1,390 @@
+#include "mux/link_core.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "base/limits.h"
+#include "mux/handshake.h"
+
+namespace tenfold {
+
+namespace {
+
+// What nghttp2 runs over at a time, so that what it tells of it stays small.
+constexpr std::size_t input_slice = 16 * limits::KiB;
+
+constexpr std::int32_t control_id = 1;
+
+Nghttp2Glue::Setup setup(Link::Role role, const LinkOptions& options) {
+  const bool broker = role == Link::Role::broker;
+  return {broker ? Nghttp2Glue::Side::client : Nghttp2Glue::Side::server, options.max_streams + 1,
+          options.stream_window, options.link_window};
+}
+
+}  // namespace
+
+Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::Handler& handler)
+    : runtime_(runtime),
+      role_(role),
+      options_(options),
+      handler_(handler),
+      glue_(setup(role, options), *this),
+      guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client),
+      keepalive_(options.ping_every, limits::pings_missed, runtime.now()) {
+  if (role_ == Role::broker) {
+    const StreamTarget control{handshake::control_authority, {}};
+    const std::int32_t id = glue_.submit_open(control.name, control.peer);
+    assert(id == control_id);
+    guard_.on_stream();
+    adopt_control(new_stream(id, control));
+  }
+  runtime_.timers.arm(tick_, keepalive_.deadline());
+}
+
+Link::Core::~Core() {
+  assert(!dispatching_);
+  state_ = State::closed;
+  // Streams that outlive the link hear of its end here.
+  const Error gone{ErrorKind::closed, "the link is gone"};
+  const auto others = [this](const LinkStream& stream) { return &stream != control_.get(); };
+  while (LinkStream* stream = streams_.any(others)) {
+    let_go(*stream);
+    stream->on_closed(gone);
+  }
+  if (control_ != nullptr) let_go(*control_);
+}
+
+// ---- Input -----------------------------------------------------------------------
+
+void Link::Core::receive(Bytes bytes) {
+  assert(!dispatching_);
+  if (ended()) return;
+  keepalive_.on_bytes();
+  while (!bytes.empty() && !ended()) {
+    const Bytes slice = bytes.first(std::min(bytes.size(), input_slice));
+    bytes = bytes.subspan(slice.size());
+    const FrameGuard::Verdict verdict = guard_.look(slice, runtime_.now());
+    const H2Code code = glue_.receive(slice.first(verdict.passed));
+    dispatch();
+    if (code != H2Code::no_error) {
+      fail({ErrorKind::protocol, "bytes that are no HTTP/2 that a link can be"}, code);
+    } else if (verdict.code != H2Code::no_error) {
+      const bool flood = verdict.code == H2Code::enhance_your_calm;
+      fail({flood ? ErrorKind::limit : ErrorKind::protocol, verdict.reason}, verdict.code);
+    }
+  }
+  wake();
+}
+
+void Link::Core::dispatch() {
+  if (dispatching_) return;  // the loop further up the stack comes to what was added
+  dispatching_ = true;
+  for (std::size_t i = 0; i < glue_.events().size() && !ended(); ++i) {
+    const MuxEvent event = glue_.events()[i];
+    handle(event);
+  }
+  dispatching_ = false;
+  glue_.clear_events();
+}
+
+void Link::Core::handle(const MuxEvent& event) {
+  using Kind = MuxEvent::Kind;
+  switch (event.kind) {
+    case Kind::opened: return on_opened(event.id, glue_.open_at(event.value));
+    case Kind::settings:
+      streams_.for_each([this](LinkStream& stream) {
+        stream.blocked_ = false;
+        make_ready(stream);
+      });
+      return;
+    case Kind::pong:
+      if (event.value == pings_) keepalive_.on_pong(runtime_.now());
+      return;
+    case Kind::going: return on_going(static_cast<H2Code>(event.value));
+    case Kind::refusal_sent:
+      // RFC 9113 8.1: "A server MAY request that the client abort transmission of a request without error by sending a
+      // RST_STREAM with an error code of NO_ERROR after sending a complete response".
+      if (glue_.has_stream(event.id)) glue_.submit_reset(event.id, H2Code::no_error);
+      return;
+    case Kind::fault: return on_stream_fault();
+    case Kind::gone:
+      if (event.value == static_cast<std::uint32_t>(H2Code::no_error)) return;
+      stop({ErrorKind::protocol,
+            glue_.goaway_reason().empty() ? to_string(static_cast<H2Code>(event.value)) : glue_.goaway_reason()});
+      return;
+    default: break;
+  }
+  // Events of streams that nobody holds any more.
+  LinkStream* stream = streams_.find(event.id);
+  if (stream == nullptr) return;
+  switch (event.kind) {
+    case Kind::answered: return on_answered(*stream, static_cast<int>(event.value), event.cause);
+    case Kind::data: uncredited_ += event.bytes.size(); return stream->on_data(event.bytes);
+    case Kind::ended: return stream->on_end();
+    case Kind::window: stream->blocked_ = false; return make_ready(*stream);
+    case Kind::sent: return stream->on_sent(event.value);
+    case Kind::closed: return on_stream_over(*stream, static_cast<H2Code>(event.value));
+    default: return;
+  }
+}
+
+void Link::Core::on_opened(std::int32_t id, const Nghttp2Glue::Open& open) {
+  if (control_ == nullptr) {
+    if (id != control_id || !open.good || open.name != handshake::control_authority) {
+      return fail({ErrorKind::protocol, "the first stream is not the control stream"}, H2Code::protocol_error);
+    }
+    adopt_control(new_stream(id, {open.name, open.peer}));
+    control_->accept();
+    control_->write(to_bytes(std::exchange(early_control_, {})));
+    return;
+  }
+  if (!open.good) return glue_.submit_reset(id, H2Code::protocol_error);
+  if (state_ == State::draining) return glue_.submit_reset(id, H2Code::refused_stream);
+  ++opened_;
+  handler_.on_link_stream(new_stream(id, {open.name, open.peer}));
+}
+
+void Link::Core::on_answered(LinkStream& stream, int status, ErrorKind cause) {
+  const bool interim = status >= 100 && status < 200;
+  if (interim && !stream.answered_ && ++stream.interims_ <= limits::interim_answers) return;
+  if (interim || stream.answered_) {
+    // RFC 9113 8.5: "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and PRIORITY)
+    // MUST NOT be sent on a connected stream and MUST be treated as a stream error (Section 5.4.2) of type
+    // PROTOCOL_ERROR if received."
+    cut(stream, H2Code::protocol_error);
+    return stream.on_closed({ErrorKind::protocol, "a second answer on a stream"});
+  }
+  if (status == 200) {
+    stream.answered_ = true;
+    return;
+  }
+  cut(stream, H2Code::cancel);
+  stream.on_closed({cause, "answered with status " + std::to_string(status)});
+}
+
+void Link::Core::on_stream_over(LinkStream& stream, H2Code code) {
+  let_go(stream);
+  const bool clean = code == H2Code::no_error && stream.out_way_ == LinkStream::Way::ended &&
+                     stream.in_way_ != LinkStream::Way::flowing;
+  if (clean) return stream.on_closed({});
+  stream.on_closed({reset_kind(code), std::string("the stream was reset: ") + to_string(code)});
+}
+
+void Link::Core::on_going(H2Code code) {
+  if (code != H2Code::no_error) {
+    glue_.terminate(H2Code::no_error);
+    return stop({ErrorKind::closed, std::string("the peer ended the link: ") + to_string(code)});
+  }
+  if (std::exchange(peer_going_, true)) return;
+  handler_.on_link_draining();
+  if (streams() == 0) close();
+}
+
+void Link::Core::on_stream_fault() {
+  if (guard_.on_stream_fault(runtime_.now())) return;
+  fail({ErrorKind::limit, "too many streams that had to be reset"}, H2Code::enhance_your_calm);
+}
+
+// ---- Control ---------------------------------------------------------------------
+
+void Link::Core::adopt_control(std::unique_ptr<LinkStream> stream) {
+  control_ = std::move(stream);
+  control_->set_handler(this);
+}
+
+void Link::Core::send(const control::ControlMessage& message) {
+  if (ended()) return;
+  const std::string bytes = encode_control(message);
+  const std::size_t waiting = control_ != nullptr ? control_->queued() : early_control_.size();
+  if (waiting + bytes.size() > limits::control_queued) {
+    return fail({ErrorKind::limit, "the peer does not read the control stream"}, H2Code::enhance_your_calm);
+  }
+  if (control_ == nullptr) {
+    early_control_ += bytes;
+  } else {
+    control_->write(to_bytes(bytes));
+  }
+}
+
+void Link::Core::on_data(Bytes bytes) {
+  control_->credit(bytes.size());
+  const Error bad = control_reader_.feed(bytes, [this](const control::ControlMessage& message) {
+    if (message.kind_case() != control::ControlMessage::KIND_NOT_SET && !ended()) handler_.on_control(message);
+  });
+  if (bad) fail(bad, H2Code::protocol_error);
+}
+
+void Link::Core::on_end() { fail({ErrorKind::protocol, "the control stream ended"}, H2Code::protocol_error); }
+
+void Link::Core::on_closed(const Error& why) {
+  fail({ErrorKind::protocol, "the control stream ended: " + describe(why)}, H2Code::protocol_error);
+}
+
+// ---- Streams ---------------------------------------------------------------------
+
+bool Link::Core::takes_streams() const {
+  return role_ == Role::broker && state_ == State::running && !peer_going_ &&
+         glue_.next_stream_id() <= static_cast<std::uint32_t>(options_.last_stream_id);
+}
+
+// nghttp2 lets opens beyond the peer's MAX_CONCURRENT_STREAMS wait in silence, so they are counted here.
+std::size_t Link::Core::most_streams() const {
+  const std::uint32_t theirs = glue_.peer_max_streams();
+  return std::min(options_.max_streams, theirs == 0 ? 0 : theirs - 1);
+}
+
+Result<std::unique_ptr<LinkStream>> Link::Core::open_stream(const StreamTarget& target) {
+  assert(!target.name.empty());
+  if (!takes_streams()) return Error{ErrorKind::closed, "the link takes no new stream"};
+  if (streams() >= most_streams()) return Error{ErrorKind::limit, "the link carries as many streams as it may"};
+  if (std::max(target.name.size(), target.peer.size()) > limits::link_target_bytes) {
+    return Error{ErrorKind::limit, "the stream's name or peer is too long"};
+  }
+  const std::int32_t id = glue_.submit_open(target.name, target.peer);
+  if (id == 0) return Error{ErrorKind::closed, "the link takes no new stream"};
+  guard_.on_stream();
+  ++opened_;
+  std::unique_ptr<LinkStream> stream = new_stream(id, {});
+  wake();
+  return stream;
+}
+
+std::unique_ptr<LinkStream> Link::Core::new_stream(std::int32_t id, const StreamTarget& target) {
+  std::unique_ptr<LinkStream> stream(new LinkStream(*this, runtime_, id, target, options_.stream_window));
+  streams_.insert(id, stream.get());
+  return stream;
+}
+
+void Link::Core::let_go(LinkStream& stream) {
+  streams_.remove(stream.id_);
+  TurnList::remove(stream);
+  if (&stream != control_.get()) queued_ -= stream.out_.size();
+  stream.out_.clear();
+  uncredited_ -= stream.uncredited_;
+  grown_ -= stream.growth_.window() - options_.stream_window;
+  stream.core_ = nullptr;
+  if (streams() == 0 && (state_ == State::draining || (peer_going_ && state_ == State::running))) close();
+}
+
+void Link::Core::cut(LinkStream& stream, H2Code code) {
+  // Once its HEADERS have left, nghttp2 may have forgotten the stream already: both ways have ended, and the event that
+  // says so is on its way.
+  const bool known = glue_.has_stream(stream.id_) || (role_ == Role::broker && !stream.head_sent_);
+  if (known) glue_.submit_reset(stream.id_, code);
+  let_go(stream);
+  wake();
+}
+
+void Link::Core::accept(LinkStream& stream) {
+  glue_.submit_accept(stream.id_);
+  wake();
+}
+
+void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
+  glue_.submit_refusal(stream.id_, cause);
+  let_go(stream);
+  wake();
+}
+
+void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
+  uncredited_ -= n;
+  if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
+  glue_.return_stream_credit(stream.id_, n);
+  const bool in_bounds = uncredited_ < limits::tunnel_buffered && grown_ < limits::tunnel_buffered;
+  const std::uint32_t more =
+      stream.growth_.on_credit(n, runtime_.now(),
+                               {keepalive_.rtt(), stream.uncredited_, in_bounds ? limits::tunnel_buffered - grown_ : 0,
+                                options_.stream_window_most});
+  if (more != 0) {
+    grown_ += more;
+    glue_.set_stream_window(stream.id_, stream.growth_.window());
+  }
+  wake();
+}
+
+// ---- Life ------------------------------------------------------------------------
+
+void Link::Core::on_tick() {
+  switch (keepalive_.on_time(runtime_.now())) {
+    case Keepalive::Act::nothing: break;
+    case Keepalive::Act::ping: glue_.submit_ping(++pings_); break;
+    case Keepalive::Act::dead: fail({ErrorKind::timeout, "the peer is silent"}, H2Code::no_error); return;
+  }
+  if (streams() == 0) glue_.trim();
+  runtime_.timers.arm(tick_, keepalive_.deadline());
+  wake();
+}
+
+void Link::Core::drain() {
+  if (state_ != State::running) return;
+  state_ = State::draining;
+  // Streams that the broker opens before it hears of this are refused, which tells it to go elsewhere.
+  if (role_ == Role::agent) glue_.submit_goaway();
+  if (streams() == 0) close();
+  wake();
+}
+
+void Link::Core::close() {
+  if (ended()) return;
+  goaway_due_ = true;
+  stop({});
+}
+
+void Link::Core::fail(Error why, H2Code code) {
+  if (ended()) return;
+  runtime_.log.warn("link-fault", {{"reason", why.detail}, {"code", to_string(code)}});
+  glue_.terminate(code);
+  stop(std::move(why));
+}
+
+void Link::Core::stop(Error why) {
+  if (ended()) return;
+  state_ = State::closing;
+  why_ = std::move(why);
+  streams_.for_each([this](LinkStream& stream) {
+    if (&stream != control_.get()) TurnList::remove(stream);
+  });
+  runtime_.timers.disarm(tick_);
+  runtime_.timers.arm_in(finish_, Duration::zero());
+  wake();
+}
+
+void Link::Core::end_of_input(const Error& why) {
+  if (closed()) return;
+  const bool in_order = peer_going_ && streams() == 0;
+  stop(why || in_order ? why : Error{ErrorKind::closed, "the peer went away"});
+  if (dispatching_) return;
+  runtime_.timers.disarm(finish_);
+  finish();
+}
+
+void Link::Core::finish() {
+  state_ = State::closed;
+  const Error cut{why_ ? why_.kind : ErrorKind::closed, why_ ? why_.detail : "the link was closed"};
+  const auto others = [this](const LinkStream& stream) { return &stream != control_.get(); };
+  while (LinkStream* stream = streams_.any(others)) {
+    let_go(*stream);
+    stream->on_closed(cut);
+  }
+  handler_.on_link_closed(why_);
+}
+
+void Link::Core::wake() {
+  if (announced_ || dispatching_ || !want_output()) return;
+  announced_ = true;
+  handler_.on_link_output();
+}
+
+LinkStats Link::Core::stats() const {
+  LinkStats stats;
+  stats.streams = static_cast<std::uint32_t>(streams());
+  stats.streams_opened = opened_;
+  stats.bytes_queued = queued_;
+  stats.rtt = keepalive_.rtt();
+  stats.send_window = glue_.connection_window();
+  stats.unreturned = glue_.connection_unreturned();
+  return stats;
+}
+
+}  // namespace tenfold

@@ -1,0 +1,149 @@
+// Link::Core: what a Link is inside. It stands between nghttp2's session (nghttp2_glue) and the streams: turns what
+// nghttp2 told into the streams' and the owner's events, says who sends next (turn_list), watches the peer
+// (frame_guard, keepalive) and ends the link.
+//
+//      running --drain()--> draining --last stream ends--> closing --next turn--> closed
+//         \____________close(), a fault, a silent peer____/   end_of_input() goes to closed at once
+//
+// `closing`: nothing more is taken from the peer, and what still goes out is the control messages before close(), and
+// GOAWAY. The owner and the streams hear of it in the turn after, as `closed`.
+//
+// link_core.cc has its life and its input, link_output.cc its output. One for each Link, on its thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/runtime.h"
+#include "duplex.h"
+#include "mux/control_codec.h"
+#include "mux/frame_guard.h"
+#include "mux/keepalive.h"
+#include "mux/link.h"
+#include "mux/link_stream.h"
+#include "mux/nghttp2_glue.h"
+#include "mux/stream_table.h"
+#include "mux/turn_list.h"
+
+namespace tenfold {
+
+class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
+ public:
+  Core(Runtime& runtime, Role role, const LinkOptions& options, Link::Handler& handler);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // ---- For Link.
+  void receive(Bytes bytes);
+  void end_of_input(const Error& why);
+  std::size_t take_output(MutableBytes room);
+  bool want_output() const;
+  Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
+  bool can_open() const { return takes_streams() && streams() < most_streams(); }
+  void send(const control::ControlMessage& message);
+  void drain();
+  void close();
+  bool closed() const { return state_ == State::closed; }
+  LinkStats stats() const;
+
+  // ---- For the streams.
+  Role role() const { return role_; }
+  // `n` bytes, or an end, were added to its output.
+  void on_written(LinkStream& stream, std::size_t n);
+  void on_credit(LinkStream& stream, std::size_t n);
+  void accept(LinkStream& stream);
+  void refuse(LinkStream& stream, ErrorKind cause);
+  // Lets go of the stream, with RST_STREAM.
+  void cut(LinkStream& stream, H2Code code);
+
+ private:
+  enum class State : std::uint8_t { running, draining, closing, closed };
+  // How the asking for DATA went, for the stream whose turn it is.
+  enum class Asked : std::uint8_t {
+    not_at_all,  // nghttp2 has no window for it
+    sent,
+    drained,  // nothing left to send
+    over,     // the next frame does not fit into its turn
+    no_room,  // ... nor into what is left of the output's room
+  };
+
+  bool ended() const { return state_ >= State::closing; }
+  bool takes_streams() const;
+  std::size_t most_streams() const;
+  // The control stream left out.
+  std::size_t streams() const { return streams_.size() - (control_ != nullptr && control_->core_ != nullptr ? 1 : 0); }
+  // Tells the owner that there is output, if it does not know.
+  void wake();
+
+  // ---- Input.
+  void dispatch();
+  void handle(const MuxEvent& event);
+  void on_opened(std::int32_t id, const Nghttp2Glue::Open& open);
+  void on_answered(LinkStream& stream, int status, ErrorKind cause);
+  void on_stream_over(LinkStream& stream, H2Code code);
+  void on_going(H2Code code);
+  void on_stream_fault();
+
+  // ---- The control stream's events.
+  void on_data(Bytes bytes) override;
+  void on_end() override;
+  void on_sent(std::size_t) override {}
+  void on_closed(const Error& why) override;
+  void adopt_control(std::unique_ptr<LinkStream> stream);
+
+  // ---- Output.
+  void fill();
+  bool take_turn(LinkStream& stream);
+  void make_ready(LinkStream& stream);
+  Chunk next_chunk(std::int32_t id, std::size_t most) override;
+  void take_chunk(std::int32_t id, MutableBytes out, bool last) override;
+  void on_head_sent(std::int32_t id) override;
+
+  // ---- Life.
+  std::unique_ptr<LinkStream> new_stream(std::int32_t id, const StreamTarget& target);
+  // From here on the stream is on its own.
+  void let_go(LinkStream& stream);
+  void on_tick();
+  // The peer did wrong: GOAWAY with that code.
+  void fail(Error why, H2Code code);
+  void stop(Error why);
+  // The last events.
+  void finish();
+
+  Runtime& runtime_;
+  const Role role_;
+  const LinkOptions options_;
+  Link::Handler& handler_;
+  Nghttp2Glue glue_;
+  FrameGuard guard_;
+  Keepalive keepalive_;
+  std::uint32_t pings_ = 0;  // sent so far: the number in the last one
+
+  StreamTable<LinkStream> streams_;  // all that run, the control stream included
+  std::unique_ptr<LinkStream> control_;
+  ControlReader control_reader_;
+  std::string early_control_;  // messages from before the broker opened the control stream
+
+  TurnList turns_;              // streams with something to send, and window for it as far as is known
+  LinkStream* turn_ = nullptr;  // whose turn it is, while nghttp2 asks for DATA
+  Asked asked_ = Asked::not_at_all;
+
+  State state_ = State::running;
+  Error why_;                   // what on_link_closed() will say
+  bool dispatching_ = false;    // events are being handed out
+  bool announced_ = false;      // the owner knows that there is output
+  bool goaway_due_ = false;     // after the control messages that were sent before close()
+  bool peer_going_ = false;     // its GOAWAY came
+  std::uint64_t opened_ = 0;    // streams, ever
+  std::size_t queued_ = 0;      // bytes in the streams' output, the control stream's left out
+  std::size_t uncredited_ = 0;  // bytes that streams' holders have not credited
+  std::size_t grown_ = 0;       // by how much streams' windows are above where they started, all together
+
+  MemberTimer<Core, &Core::on_tick> tick_{*this};
+  MemberTimer<Core, &Core::finish> finish_{*this};
+};
+
+}  // namespace tenfold

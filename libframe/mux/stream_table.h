@@ -1,0 +1,94 @@
+// StreamTable: from a stream's id to the stream. Ids of one link go up by two, so they fill a table of
+// slots in order, and a look-up is one step as a rule; opening and closing streams allocates nothing as long as no more
+// of them are open than ever before. Linear probing; a removal closes its gap, so there are no tombstones to collect.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tenfold {
+
+template <typename Stream>
+class StreamTable {
+ public:
+  std::size_t size() const { return size_; }
+
+  // Null when there is none.
+  Stream* find(std::int32_t id) const {
+    if (size_ == 0) return nullptr;
+    for (std::size_t at = home(id);; at = next(at)) {
+      if (slots_[at].stream == nullptr) return nullptr;
+      if (slots_[at].id == id) return slots_[at].stream;
+    }
+  }
+
+  void insert(std::int32_t id, Stream* stream) {
+    assert(stream != nullptr && find(id) == nullptr);
+    if (2 * (size_ + 1) > slots_.size()) grow();
+    place({id, stream});
+    ++size_;
+  }
+
+  void remove(std::int32_t id) {
+    std::size_t gap = home(id);
+    while (slots_[gap].id != id) gap = next(gap);
+    assert(slots_[gap].stream != nullptr);
+    for (std::size_t at = next(gap); slots_[at].stream != nullptr; at = next(at)) {
+      // Whoever's way from home leads over the gap moves into it.
+      const std::size_t way = (at - home(slots_[at].id)) & mask();
+      if (way < ((at - gap) & mask())) continue;
+      slots_[gap] = slots_[at];
+      gap = at;
+    }
+    slots_[gap] = {};
+    --size_;
+  }
+
+  // Calls `each` for every stream; it must not insert or remove.
+  template <typename Each>
+  void for_each(Each each) const {
+    for (const Slot& slot : slots_) {
+      if (slot.stream != nullptr) each(*slot.stream);
+    }
+  }
+
+  // Some stream for which `wanted` holds, or null: for taking them out one by one.
+  template <typename Wanted>
+  Stream* any(Wanted wanted) const {
+    for (const Slot& slot : slots_) {
+      if (slot.stream != nullptr && wanted(*slot.stream)) return slot.stream;
+    }
+    return nullptr;
+  }
+
+ private:
+  struct Slot {
+    std::int32_t id = 0;
+    Stream* stream = nullptr;
+  };
+
+  std::size_t mask() const { return slots_.size() - 1; }
+  std::size_t home(std::int32_t id) const { return (static_cast<std::uint32_t>(id) >> 1) & mask(); }
+  std::size_t next(std::size_t at) const { return (at + 1) & mask(); }
+
+  void place(const Slot& slot) {
+    std::size_t at = home(slot.id);
+    while (slots_[at].stream != nullptr) at = next(at);
+    slots_[at] = slot;
+  }
+
+  void grow() {
+    std::vector<Slot> old(slots_.empty() ? 8 : slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.stream != nullptr) place(slot);
+    }
+  }
+
+  std::vector<Slot> slots_;  // a power of two of them, at most half full
+  std::size_t size_ = 0;
+};
+
+}  // namespace tenfold

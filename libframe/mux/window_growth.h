@@ -1,0 +1,36 @@
+// WindowGrowth: when a stream's receive window is too small for its path. A window that is
+// drained by half within one round trip is what holds the sender back: it doubles. One that drains more slowly is
+// large enough, for the sender or the holder is the slow part. Pure: time is an argument.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace tenfold {
+
+class WindowGrowth {
+ public:
+  WindowGrowth(std::uint32_t window, TimePoint now) : since_(now), window_(window) {}
+
+  // What the growth of one stream depends on besides itself.
+  struct Around {
+    Duration rtt;         // zero: not known yet, so nothing grows
+    std::size_t waiting;  // delivered bytes of this stream that its holder still has
+    std::size_t budget;   // by how much the link lets its streams' windows grow still
+    std::uint32_t most;   // where windows stop growing
+  };
+
+  // `n` bytes were credited. Returns by how much the window grew: 0 nearly always.
+  std::uint32_t on_credit(std::size_t n, TimePoint now, const Around& around);
+
+  std::uint32_t window() const { return window_; }
+
+ private:
+  TimePoint since_;          // when drained_ was 0
+  std::uint32_t window_;     // bytes
+  std::size_t drained_ = 0;  // bytes credited since then
+};
+
+}  // namespace tenfold

@@ -1,0 +1,148 @@
+// Two links back to back in memory, and what hears their events. Nothing moves by itself: the test pumps.
+//
+//   LinkPair pair;
+//   auto stream = pair.broker.open("blue-fox");   // a HeardStream: the pipe and what it told
+//   pair.pump();
+//   HeardStream& far = *pair.agent.streams.at(0);
+//   far.pipe->accept();
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mux/link.h"
+#include "mux/link_stream.h"
+#include "proto/control.pb.h"
+#include "support/test_runtime.h"
+
+namespace tenfold::test {
+
+// A stream with everything that it told.
+struct HeardStream final : Duplex::Handler {
+  explicit HeardStream(std::unique_ptr<LinkStream> s) : pipe(std::move(s)) {}
+
+  void on_data(Bytes bytes) override {
+    CHECK_FALSE(ended);
+    CHECK_FALSE(closed);
+    text += to_text(bytes);
+    if (credits) pipe->credit(bytes.size());
+  }
+  void on_end() override {
+    CHECK_FALSE(ended);
+    CHECK_FALSE(closed);
+    ended = true;
+  }
+  void on_sent(std::size_t n) override {
+    CHECK_FALSE(closed);
+    sent += n;
+  }
+  void on_closed(const Error& why) override {
+    CHECK_FALSE(closed);
+    closed = why;
+  }
+
+  std::unique_ptr<LinkStream> pipe;
+  bool credits = true;  // each byte at once
+  std::string text;
+  bool ended = false;
+  std::size_t sent = 0;
+  std::optional<Error> closed;
+};
+
+struct LinkEnd final : Link::Handler {
+  LinkEnd(TestRuntime& rt, Link::Role role, const LinkOptions& options)
+      : link(std::make_unique<Link>(rt.runtime, role, options, *this)) {}
+
+  void on_link_stream(std::unique_ptr<LinkStream> stream) override {
+    streams.push_back(std::make_unique<HeardStream>(std::move(stream)));
+    HeardStream& heard = *streams.back();
+    if (accepts) {
+      heard.pipe->set_handler(&heard);
+      heard.pipe->accept();
+    }
+    if (on_stream) on_stream(heard);
+  }
+  void on_control(const control::ControlMessage& message) override { messages.push_back(message); }
+  void on_link_output() override { ++outputs; }
+  void on_link_draining() override { draining = true; }
+  void on_link_closed(const Error& why) override {
+    CHECK_FALSE(closed);
+    closed = why;
+  }
+
+  std::unique_ptr<HeardStream> open(std::string_view name = "blue-fox", std::string_view peer = {}) {
+    Result<std::unique_ptr<LinkStream>> stream = link->open_stream({name, peer});
+    REQUIRE(stream);
+    auto heard = std::make_unique<HeardStream>(std::move(*stream));
+    heard->pipe->set_handler(heard.get());
+    return heard;
+  }
+
+  bool accepts = true;  // streams, at once
+  std::function<void(HeardStream&)> on_stream;
+  std::vector<std::unique_ptr<HeardStream>> streams;  // that the peer opened
+  std::vector<control::ControlMessage> messages;
+  int outputs = 0;  // on_link_output()
+  bool draining = false;
+  std::optional<Error> closed;
+  std::unique_ptr<Link> link;
+};
+
+// All that a link has to send now.
+inline std::string take_all(Link& link, std::size_t room = 16 * 1024) {
+  std::string all;
+  std::vector<std::uint8_t> bytes(room);
+  while (const std::size_t n = link.take_output(bytes)) all.append(reinterpret_cast<const char*>(bytes.data()), n);
+  return all;
+}
+
+struct LinkPair {
+  explicit LinkPair(const LinkOptions& options = {}) : LinkPair(options, options) {}
+  LinkPair(const LinkOptions& brokers, const LinkOptions& agents)
+      : broker(rt, Link::Role::broker, brokers), agent(rt, Link::Role::agent, agents) {}
+  ~LinkPair() {
+    broker.streams.clear();
+    agent.streams.clear();
+  }
+
+  // Until nothing moves any more; pieces of at most `chop` bytes.
+  void pump(std::size_t chop = static_cast<std::size_t>(-1)) {
+    bool moved = true;
+    while (moved) {
+      moved = carry(*broker.link, *agent.link, chop);
+      moved |= carry(*agent.link, *broker.link, chop);
+      rt.pass(Duration::zero());
+      moved |= broker.link->want_output() || agent.link->want_output();
+    }
+  }
+
+  static bool carry(Link& from, Link& to, std::size_t chop) {
+    bool moved = false;
+    std::vector<std::uint8_t> room(16 * 1024);
+    while (const std::size_t n = from.take_output(room)) {
+      moved = true;
+      for (std::size_t at = 0; at < n;) {
+        const std::size_t size = std::min(chop, n - at);
+        // A copy of its own size, so that whoever reads beyond it or keeps it is found out by the sanitizer.
+        const std::vector<std::uint8_t> piece(room.begin() + static_cast<std::ptrdiff_t>(at),
+                                              room.begin() + static_cast<std::ptrdiff_t>(at + size));
+        to.receive(piece);
+        at += size;
+      }
+    }
+    return moved;
+  }
+
+  TestRuntime rt;
+  LinkEnd broker;
+  LinkEnd agent;
+};
+
+}  // namespace tenfold::test
