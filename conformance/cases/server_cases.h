@@ -1,0 +1,25 @@
+// Every group of cases against a server. A group is one file of the same name.
+#pragma once
+
+#include "conformance/case.h"
+#include "conformance/expect.h"
+#include "conformance/server_target.h"
+
+namespace tenfold::conformance {
+
+using ServerSuite = Suite<ServerTarget>;
+
+void add_classic_handshake(ServerSuite& suite);
+void add_classic_names(ServerSuite& suite);
+void add_classic_pool(ServerSuite& suite);
+void add_classic_waiting(ServerSuite& suite);
+void add_classic_requests(ServerSuite& suite);
+void add_classic_answers(ServerSuite& suite);
+void add_classic_upgrade(ServerSuite& suite);
+void add_classic_own(ServerSuite& suite);
+void add_edge(ServerSuite& suite);
+
+ServerSuite classic_server_suite();
+ServerSuite mux_server_suite();
+
+}  // namespace tenfold::conformance

@@ -1,0 +1,119 @@
+// conformance: plays clients and visitors against any server, and a server against any client. docs/CONFORMANCE.md.
+// Exit codes: 0 no `must` failed, 1 one did, 2 nothing could be tested.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "conformance/cases/server_cases.h"
+#include "conformance/expect.h"
+#include "conformance/preflight.h"
+#include "conformance/report.h"
+#include "conformance/runner.h"
+
+namespace tenfold::conformance {
+namespace {
+
+struct Options {
+  std::vector<std::string> only;
+  std::vector<std::string> report;  // format, file
+  bool list = false;
+  unsigned jobs = 8;
+  std::string host;
+  double waiting = 12;
+  ServerOptions server;
+};
+
+// http://HOST[:PORT] or https://…
+void read_host(const std::string& url, ServerOptions& server) {
+  const std::size_t scheme = url.find("://");
+  const std::string name = url.substr(0, scheme);
+  if (scheme == std::string::npos || (name != "http" && name != "https")) {
+    throw Unusable("--host " + url + ": not http://HOST:PORT nor https://HOST:PORT");
+  }
+  server.tls = name == "https";
+  std::string authority = url.substr(scheme + 3);
+  authority = authority.substr(0, authority.find('/'));
+  server.at.port = server.tls ? 443 : 80;
+  const std::size_t colon = authority.rfind(':');
+  if (colon != std::string::npos && authority.find(']', colon) == std::string::npos) {
+    const int port = std::atoi(authority.c_str() + colon + 1);
+    if (port < 1 || port > 65535) throw Unusable("--host " + url + ": the port is no number from 1 to 65535");
+    server.at.port = static_cast<std::uint16_t>(port);
+    authority.resize(colon);
+  }
+  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
+  if (authority.empty()) throw Unusable("--host " + url + ": no host in it");
+  server.at.host = authority;
+}
+
+template <typename Target, typename Make>
+int run(const Suite<Target>& suite, const Options& options, const std::string& target, Make make) {
+  const auto cases = suite.select(options.only);
+  if (cases.empty()) throw Unusable("no case has that id; --list shows them all");
+  const auto results = run_cases(cases, options.jobs, make, [](const Result& result) { print_line(std::cout, result); });
+  const Count total = count(results);
+  std::cout << "\n" << target << ": " << summary(total) << "\n";
+  if (!options.report.empty()) write_report({options.report[0], options.report[1]}, target, results);
+  return total.must_failed == 0 ? 0 : 1;
+}
+
+template <typename Target>
+int list(const Suite<Target>& suite, const Options& options) {
+  std::vector<CaseInfo> infos;
+  for (const auto& each : suite.select(options.only)) infos.push_back(each.info);
+  print_list(std::cout, infos);
+  return 0;
+}
+
+int test_server(Options& options) {
+  const ServerSuite suite = classic_server_suite();
+  if (options.list) return list(suite, options);
+  read_host(options.host, options.server);
+  if (options.server.domain.empty()) options.server.domain = options.server.at.host;
+  options.server.waiting = Millis(static_cast<int>(options.waiting * 1000));
+  check_server(options.server);
+  return run(suite, options, options.host, [&](std::size_t i) {
+    return ServerTarget(options.server, static_cast<unsigned>(i));
+  });
+}
+
+int main_with(int argc, char** argv) {
+  Options options;
+  CLI::App app("Checks that a tunnel server or client speaks the classic protocol and tenfold/1.");
+  app.require_subcommand(1);
+  CLI::App* server = app.add_subcommand("server", "Plays clients and visitors against a server");
+  server->add_option("--host", options.host, "http://HOST:PORT or https://HOST:PORT of the server");
+  server->add_option("--domain", options.server.domain, "its domain (default: the host)");
+  server->add_option("--only", options.only, "ids of cases, or of groups of them");
+  server->add_option("--report", options.report, "junit, markdown or json, and a file")->expected(2);
+  server->add_option("--command", options.server.command, "starts one more server: {port}, {domain} and {max_conn} are filled in");
+  server->add_option("--token", options.server.token, "for servers that want one");
+  server->add_option("--ca", options.server.ca_file, "the roots to trust (PEM)");
+  server->add_option("--jobs", options.jobs, "cases side by side");
+  server->add_option("--waiting", options.waiting, "seconds that the server may leave a visitor waiting");
+  server->add_flag("--insecure", options.server.insecure, "no check of the certificate");
+  server->add_flag("--mux", options.server.mux, "tenfold/1 as well");
+  server->add_flag("--list", options.list, "print the cases and run none");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return test_server(options);
+}
+
+}  // namespace
+}  // namespace tenfold::conformance
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  tenfold::conformance::kill_commands_on_signals();
+  tenfold::conformance::throw_failures_of_doctest();
+  try {
+    return tenfold::conformance::main_with(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "conformance: " << error.what() << "\n";
+    return 2;
+  }
+}

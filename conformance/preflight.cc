@@ -1,0 +1,39 @@
+// Is the target there? See preflight.h.
+#include "conformance/preflight.h"
+
+namespace tenfold::conformance {
+
+void check_server(const ServerOptions& options) {
+  const std::string at = to_string(options.at);
+  const Deadline deadline = in(8s);
+  Http client;
+  try {
+    client = Http(Socket::connect(options.at, "", deadline));
+  } catch (const Failure& error) {
+    throw Unusable("no server to test: " + std::string(error.what()));
+  }
+  try {
+    if (options.tls) {
+      client.socket().start_tls({options.domain, options.ca_file, !options.insecure, "http/1.1"}, deadline);
+    }
+  } catch (const Timeout&) {
+    throw Unusable(at + " takes the connection and does not answer the TLS handshake within 8 s");
+  } catch (const Failure& error) {
+    throw Unusable(at + " does not speak TLS as wanted (" + error.what() + "); use http://, --ca FILE or --insecure");
+  }
+  try {
+    client.send(request("GET", "/api/status", options.domain), deadline);
+    const std::string first = client.read_some(deadline);
+    if (!options.tls && (first.starts_with("\x15\x03") || first.find("HTTPS port") != std::string::npos)) {
+      throw Unusable(at + " speaks TLS; use https://");
+    }
+    if (first.empty()) throw Unusable(at + " closes the connection without an answer (TLS? use https://)");
+    if (!first.starts_with("HTTP/1.")) throw Unusable(at + " does not speak HTTP/1.1");
+  } catch (const Timeout&) {
+    throw Unusable(at + " takes the connection and does not answer within 8 s");
+  } catch (const Lost&) {
+    throw Unusable(at + " breaks the connection without an answer (TLS? use https://)");
+  }
+}
+
+}  // namespace tenfold::conformance

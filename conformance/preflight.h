@@ -1,0 +1,16 @@
+// Before any case: is the target there at all, and does it speak what is expected? What is wrong is one clear
+// line, told within 10 s.
+#pragma once
+
+#include "conformance/server_target.h"
+
+namespace tenfold::conformance {
+
+// The target cannot be tested; the text is the line for the user.
+struct Unusable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+void check_server(const ServerOptions& options);
+
+}  // namespace tenfold::conformance

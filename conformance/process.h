@@ -1,0 +1,46 @@
+// Process: a command under test, run by the shell in a process group of its own, its output kept. Nothing of it
+// outlives the Process: the group is killed with it, and the kernel kills the command when the suite dies.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "conformance/wire/deadline.h"
+
+namespace tenfold::conformance {
+
+class Process {
+ public:
+  // Errors of the command itself show as its exit.
+  explicit Process(const std::string& command);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  bool running();
+  // Its exit code (128 + the signal when it was killed), once it ended in time.
+  std::optional<int> wait(Millis within);
+  void signal(int number);  // to the command, not to its group
+  void kill();              // the whole group, at once
+  // stdout and stderr so far, in one.
+  std::string output() const;
+  // Whether `text` shows up in the output.
+  bool says(const std::string& text, Millis within);
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  int output_ = -1;  // a file in memory
+  std::optional<int> exit_;
+};
+
+// {key} is replaced by its value.
+std::string fill_in(std::string command, const std::map<std::string, std::string>& values);
+
+// The suite's own end by SIGINT or SIGTERM takes every command with it. Call once, before any thread is started.
+void kill_commands_on_signals();
+
+}  // namespace tenfold::conformance

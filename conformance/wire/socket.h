@@ -1,0 +1,104 @@
+// Socket: one TCP connection, plain or under TLS, for a case that runs on a thread of its own: calls block, and
+// throw Timeout at their deadline. Listener: where such connections arrive.
+//
+//   Socket socket = Socket::connect(endpoint, "127.0.0.7");
+//   socket.write(bytes);
+//   std::string some = socket.read();      // empty: the peer sent FIN
+//
+// Nothing of libframe stands behind it: a fault of ours must not hide the same fault of ours.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conformance/wire/deadline.h"
+
+namespace tenfold::conformance {
+
+class Tls;  // one connection's TLS state
+class TlsIdentity;
+
+struct Endpoint {
+  std::string host;  // a name or an address
+  std::uint16_t port = 0;
+};
+
+std::string to_string(const Endpoint& endpoint);
+
+struct TlsWish {
+  std::string name;        // for SNI and the certificate's check; an address is no SNI
+  std::string ca_file;     // empty: the system's roots
+  bool verify = true;
+  std::string alpn = "http/1.1";
+};
+
+class Socket {
+ public:
+  Socket();
+  explicit Socket(int fd);  // takes it over
+  ~Socket();
+  Socket(Socket&& other) noexcept;
+  Socket& operator=(Socket&& other) noexcept;
+
+  // `source`: the address to come from; empty: the system's choice. Throws Lost or Timeout.
+  static Socket connect(const Endpoint& to, const std::string& source = "", Deadline deadline = in(patience));
+
+  void start_tls(const TlsWish& wish, Deadline deadline = in(patience));
+  void accept_tls(const TlsIdentity& identity, Deadline deadline = in(patience));
+  std::string alpn() const;  // what the handshake agreed on
+
+  // Some bytes, at least one; empty at the peer's FIN. Throws Lost at a reset.
+  std::string read(Deadline deadline = in(patience), std::size_t most = 65536);
+  void write(std::string_view bytes, Deadline deadline = in(patience));
+  // As much as the connection takes until the deadline; returns how much that was.
+  std::size_t write_some(std::string_view bytes, Deadline deadline);
+
+  // Whether read() would return at once within this time (bytes, FIN or a reset).
+  bool readable(Millis within);
+
+  void finish();  // FIN; reading goes on
+  void reset();   // RST
+  void close();
+  void small_receive_buffer();  // a slow reader fills sooner
+
+  bool open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  Endpoint local() const;
+  Endpoint peer() const;
+
+ private:
+  int fd_ = -1;
+  std::unique_ptr<Tls> tls_;
+};
+
+class Listener {
+ public:
+  explicit Listener(const std::string& address = "127.0.0.1");
+  ~Listener();
+  Listener(Listener&& other) noexcept;
+  Listener& operator=(Listener&& other) noexcept;
+
+  std::uint16_t port() const { return port_; }
+  Socket accept(Deadline deadline = in(patience));
+  bool pending(Millis within);  // whether accept() would return
+  // Stops listening; connections are refused from then on, until listen_again().
+  void close();
+  void listen_again();
+
+ private:
+  void open();
+  std::string address_;
+  std::uint16_t port_ = 0;
+  int fd_ = -1;
+};
+
+// The first of them that is readable, or -1 when none is in time.
+int first_readable(const std::vector<Socket*>& sockets, Millis within);
+
+// A port that nobody listens on, for a program that is told its port.
+std::uint16_t free_port();
+
+}  // namespace tenfold::conformance
