@@ -45,8 +45,40 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, cons
   return SSL_TLSEXT_ERR_OK;
 }
 
-// An encrypted key is an error, not a question on the terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
+// An encrypted key is an error, not a question on the terminal. `asked` learns of it.
+int no_passphrase(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+// Of a PEM file that gave no certificate. The queue's first error is the innermost one.
+std::string why_no_certificate() {
+  const unsigned long code = ERR_peek_error();
+  const int reason = ERR_GET_REASON(code);
+  const std::string words = drain_reason();
+  const bool none = (ERR_GET_LIB(code) == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE) ||
+                    (ERR_GET_LIB(code) == ERR_LIB_X509 && reason == X509_R_NO_CERTIFICATE_OR_CRL_FOUND);
+  return none ? "no certificate in it" : words;
+}
+
+// Takes the key for the certificate that `context` has.
+Error use_key(SSL_CTX* context, const TlsServerOptions& options) {
+  const X509* certificate = SSL_CTX_get0_certificate(context);
+  bool encrypted = false;
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
+  const bool taken = SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
+  SSL_CTX_set_default_passwd_cb(context, nullptr);
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  // A key of another type than the certificate's is taken without a word: for a certificate still to come.
+  if (taken && X509_check_private_key(certificate, SSL_CTX_get0_privatekey(context)) == 1) return {};
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  if (encrypted) return bad_file("key", options.key_file, "it is encrypted");
+  if (ERR_GET_LIB(code) != ERR_LIB_X509) return bad_file("key", options.key_file, "no key in it");
+  return {ErrorKind::usage,
+          "key " + printable(options.key_file) + " does not fit certificate " + printable(options.cert_file)};
+}
 
 void set_common(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
@@ -55,7 +87,6 @@ void set_common(SSL_CTX* context) {
   // An idle connection gives its record buffers back.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
 }
 
 }  // namespace
@@ -77,19 +108,9 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& o
 
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, options.cert_file.c_str()) != 1) {
-    return bad_file("certificate", options.cert_file, drain_reason());
+    return bad_file("certificate", options.cert_file, why_no_certificate());
   }
-  if (SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    const unsigned long code = ERR_peek_last_error();
-    const int reason = ERR_GET_REASON(code);
-    const std::string words = drain_reason();
-    if (ERR_GET_LIB(code) == ERR_LIB_X509 &&
-        (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH)) {
-      return Error{ErrorKind::usage,
-                   "key " + printable(options.key_file) + " does not fit certificate " + printable(options.cert_file)};
-    }
-    return bad_file("key", options.key_file, words);
-  }
+  if (Error error = use_key(context, options)) return error;
   return made;
 }
 
@@ -107,7 +128,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsClientOptions& o
   }
   if (const std::string why = unreadable(options.ca_file); !why.empty()) return bad_file("CA", options.ca_file, why);
   if (SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
-    return bad_file("CA", options.ca_file, drain_reason());
+    return bad_file("CA", options.ca_file, why_no_certificate());
   }
   return made;
 }

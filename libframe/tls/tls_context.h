@@ -15,14 +15,14 @@ struct ssl_ctx_st;
 namespace tenfold {
 
 struct TlsServerOptions {
-  std::string cert_file;                                        // PEM, the chain
-  std::string key_file;                                         // PEM, not encrypted
+  std::string cert_file{};                                      // PEM, the chain
+  std::string key_file{};                                       // PEM, not encrypted
   std::uint64_t records_per_key = limits::tls_records_per_key;  // then our key is renewed
 };
 
 struct TlsClientOptions {
-  std::string ca_file;  // PEM; empty: the system's roots
-  bool verify = true;   // --insecure: false
+  std::string ca_file{};  // PEM; empty: the system's roots
+  bool verify = true;     // --insecure: false
   std::uint64_t records_per_key = limits::tls_records_per_key;
 };
 

@@ -100,8 +100,10 @@ std::string TemporaryDirectory::write(const std::string& name, const std::string
 
 CertificateFiles make_certificate(const std::string& directory, const std::vector<std::string>& names,
                                   const CertificateOptions& options) {
-  const Key ca_key = make_key(options.rsa);
-  const Certificate ca = make_body("Tenfold test authority", ca_key.get(), false);
+  const Key ca_key = make_key(false);
+  static int made = 0;
+  const int number = made++;
+  const Certificate ca = make_body("Tenfold test authority " + std::to_string(number), ca_key.get(), false);
   X509_set_issuer_name(ca.get(), X509_get_subject_name(ca.get()));
   add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE");
   add_extension(ca.get(), ca.get(), NID_subject_key_identifier, "hash");
@@ -114,10 +116,19 @@ CertificateFiles make_certificate(const std::string& directory, const std::vecto
   add_extension(leaf.get(), issuer, NID_subject_alt_name, alternative_names(names));
   X509_sign(leaf.get(), options.self_signed ? key.get() : ca_key.get(), EVP_sha256());
 
-  static int made = 0;
-  const std::string stem = directory + "/" + std::to_string(made++);
+  const std::string stem = directory + "/" + std::to_string(number);
   return {write_certificate(stem + ".crt", leaf.get()), write_key(stem + ".key", key.get()),
           write_certificate(stem + "-ca.crt", ca.get())};
+}
+
+std::string encrypt_key(const std::string& path) {
+  const File from(std::fopen(path.c_str(), "r"));
+  const Key key(PEM_read_PrivateKey(from.get(), nullptr, nullptr, nullptr));
+  const std::string encrypted = path + ".encrypted";
+  const File to(std::fopen(encrypted.c_str(), "w"));
+  const unsigned char passphrase[] = {'s', 'e', 's', 'a', 'm', 'e'};
+  PEM_write_PrivateKey(to.get(), key.get(), EVP_aes_128_cbc(), passphrase, sizeof passphrase, nullptr, nullptr);
+  return encrypted;
 }
 
 }  // namespace tenfold::test

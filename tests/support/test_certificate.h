@@ -42,4 +42,7 @@ struct CertificateOptions {
 CertificateFiles make_certificate(const std::string& directory, const std::vector<std::string>& names,
                                   const CertificateOptions& options = {});
 
+// The same key under a passphrase, beside it; returns its path.
+std::string encrypt_key(const std::string& path);
+
 }  // namespace tenfold::test
