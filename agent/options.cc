@@ -66,10 +66,10 @@ void declare(CLI::App& app, CLI::App& expose, Words& words) {
 
 // One line of our own for what CLI11 cannot make sense of.
 Error explain(const CLI::ParseError& error, const CLI::App& app) {
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const std::vector<std::string> rest = app.remaining(true);
-    const std::string& first = rest.empty() ? std::string() : rest.front();
-    return usage(first.substr(0, first.find('=')), {}, first.starts_with('-') ? "no such flag" : "nothing takes this");
+  if (const std::vector<std::string> rest = app.remaining(true); !rest.empty()) {
+    const std::string& first = rest.front();
+    return usage(printable(first.substr(0, first.find('=')), 200), {},
+                 first.starts_with('-') ? "no such flag" : "nothing takes this word");
   }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return usage("expose", {}, "missing: the one thing that this program does (see --help)");

@@ -5,8 +5,8 @@
 
 #include "agent/version.h"
 #include "base/limits.h"
-#include "mux/link_stream.h"
 #include "mux/control_codec.h"
+#include "mux/link_stream.h"
 
 namespace tenfold {
 
@@ -33,7 +33,8 @@ void Session::say_goodbye() {
 void Session::leave(Duration deadline) {
   if (std::exchange(leaving_, true)) return;
   forwarding_.runtime.timers.arm_in(deadline_, deadline);
-  link_->link().drain();
+  // In a turn of its own: the GOAWAY of drain() overtakes what is queued, and behind it nobody reads a Goodbye.
+  forwarding_.runtime.timers.arm_in(drain_, Duration::zero());
 }
 
 void Session::on_deadline() {
@@ -70,7 +71,7 @@ void Session::on_control(const control::ControlMessage& message) {
     case control::ControlMessage::kRefused:
       return forwarding_.status.notice("the broker refuses: " + message.refused().message());
     case control::ControlMessage::kNotice: return forwarding_.status.notice(message.notice().text());
-    case control::ControlMessage::kDrain: return drain(std::chrono::milliseconds(message.drain().deadline_ms()));
+    case control::ControlMessage::kDrain: return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
     default: return;  // an agent's, or of a later version: skipped
   }
 }
@@ -84,15 +85,16 @@ void Session::on_registered(const control::ControlMessage& message) {
   owner_.on_session_registered(*this, {name_, said.urls(0), said.resume_token()});
 }
 
-void Session::drain(Duration deadline) {
+void Session::tell_draining(Duration deadline) {
   if (leaving_ || std::exchange(draining_, true)) return;
   owner_.on_session_draining(*this, deadline);
 }
 
-void Session::on_link_draining() { drain(limits::drain_time); }
+void Session::on_link_draining() { tell_draining(limits::drain_time); }
 
 void Session::on_link_closed(const Error& why) {
   forwarding_.runtime.timers.disarm(deadline_);
+  forwarding_.runtime.timers.disarm(drain_);
   owner_.on_session_closed(*this, why);
 }
 

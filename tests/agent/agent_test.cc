@@ -28,6 +28,11 @@ struct AgentTest : test::AgentFixture, Agent::Owner {
     agent->start();
   }
 
+  void stop() {
+    agent->stop();
+    runtime.graveyard.clear();
+  }
+
   // Answers the handshake that waits with `answer`; what it asked for.
   std::string answer(const std::string& text, const std::string& ip = "192.0.2.1") {
     REQUIRE(network.waiting() == 1);
@@ -58,7 +63,6 @@ struct AgentTest : test::AgentFixture, Agent::Owner {
     network.pump();
     const std::string asked = peer.received;
     peer.say(test::upgraded_answer);
-    network.pump();
     brokers.push_back(std::make_unique<test::LinkBroker>(network, peer.take_pipe()));
     brokers.back()->register_tunnel(name, "https://" + name + ".example", resume_token);
     network.pump();
@@ -375,7 +379,7 @@ TEST_CASE_FIXTURE(AgentTest, "stopping says Goodbye and ends with 0") {
   options.mux = Mux::prefer;
   start();
   link("blue-fox");
-  agent->stop();
+  stop();
   network.pump();
   CHECK(broker().heard.back() == "goodbye");
   CHECK(broker().closed);
@@ -388,7 +392,7 @@ TEST_CASE_FIXTURE(AgentTest, "stopping lets a pool finish and ends with 0") {
   answer(grant("blue-fox"));
   network.accept();
   network.accept();
-  agent->stop();
+  stop();
   pass(200ms);
   REQUIRE(code);
   CHECK(*code == ExitCode::stopped);
@@ -402,7 +406,7 @@ TEST_CASE_FIXTURE(AgentTest, "stopping ends with 0 in every other state at once"
     network.pump();
   }
   SUBCASE("waiting") { network.refuse(); }
-  agent->stop();
+  stop();
   REQUIRE(code);
   CHECK(*code == ExitCode::stopped);
   CHECK(network.waiting() == 0);

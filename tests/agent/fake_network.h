@@ -17,6 +17,7 @@
 
 #include "agent/network.h"
 #include "base/limits.h"
+#include "mux/link_stream.h"
 #include "support/memory_pipe.h"
 
 namespace tenfold::test {
@@ -63,15 +64,21 @@ class Peer final : public Duplex::Handler {
   std::unique_ptr<Duplex> pipe_;
 };
 
+class PumpedLink;
+
+struct Links {
+  std::vector<PumpedLink*> running;
+  std::vector<std::unique_ptr<Duplex>> ended;  // with last words that are still on their way
+};
+
 // A link over a pipe, flushed by hand.
-class PumpedLink final : public DrivenLink, private Duplex::Handler {
+class PumpedLink final : public DrivenLink, private Duplex::Handler, private Link::Handler {
  public:
-  PumpedLink(Runtime& runtime, std::unique_ptr<Duplex> pipe, Link::Role role, Link::Handler& handler,
-             std::vector<PumpedLink*>& all)
-      : all_(all), pipe_(std::move(pipe)), link_(runtime, role, LinkOptions{}, handler) {
-    all_.push_back(this);
+  PumpedLink(Runtime& runtime, std::unique_ptr<Duplex> pipe, Link::Role role, Link::Handler& handler, Links& links)
+      : links_(links), handler_(handler), pipe_(std::move(pipe)), link_(runtime, role, LinkOptions{}, *this) {
+    links_.running.push_back(this);
   }
-  ~PumpedLink() override { std::erase(all_, this); }
+  ~PumpedLink() override { std::erase(links_.running, this); }
 
   void start(Bytes early) override {
     pipe_->set_handler(this);
@@ -80,6 +87,7 @@ class PumpedLink final : public DrivenLink, private Duplex::Handler {
   Link& link() override { return link_; }
 
   bool flush() {
+    if (pipe_ == nullptr) return false;
     std::vector<std::uint8_t> room(limits::flush_bulk);
     bool any = false;
     while (const std::size_t n = link_.take_output(room)) {
@@ -92,13 +100,26 @@ class PumpedLink final : public DrivenLink, private Duplex::Handler {
  private:
   void on_data(Bytes bytes) override {
     link_.receive(bytes);
-    pipe_->credit(bytes.size());
+    if (pipe_ != nullptr) pipe_->credit(bytes.size());
   }
   void on_end() override { link_.end_of_input({ErrorKind::closed, "the other end"}); }
   void on_sent(std::size_t) override {}
   void on_closed(const Error& why) override { link_.end_of_input(why ? why : Error{ErrorKind::closed, "pipe"}); }
 
-  std::vector<PumpedLink*>& all_;
+  void on_link_stream(std::unique_ptr<LinkStream> stream) override { handler_.on_link_stream(std::move(stream)); }
+  void on_control(const control::ControlMessage& message) override { handler_.on_control(message); }
+  void on_link_output() override {}
+  void on_link_draining() override { handler_.on_link_draining(); }
+  void on_link_closed(const Error& why) override {
+    flush();
+    pipe_->end();
+    pipe_->set_handler(nullptr);
+    links_.ended.push_back(std::move(pipe_));
+    handler_.on_link_closed(why);
+  }
+
+  Links& links_;
+  Link::Handler& handler_;
   std::unique_ptr<Duplex> pipe_;
   Link link_;
 };
@@ -164,7 +185,7 @@ class FakeNetwork final : public Network {
   void pump() {
     for (bool moved = true; moved;) {
       moved = false;
-      for (std::size_t i = 0; i < links_.size(); ++i) moved |= links_[i]->flush();
+      for (std::size_t i = 0; i < links_.running.size(); ++i) moved |= links_.running[i]->flush();
       runtime_.graveyard.clear();
       for (std::size_t i = 0; i < pipes_.size(); ++i) moved |= pipes_[i]->step();
       moved |= run_timers_due_now();
@@ -193,7 +214,7 @@ class FakeNetwork final : public Network {
   Runtime& runtime_;
   std::vector<std::unique_ptr<MemoryPipe>> pipes_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  std::vector<PumpedLink*> links_;
+  Links links_;
 };
 
 }  // namespace tenfold::test

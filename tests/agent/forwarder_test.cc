@@ -30,8 +30,8 @@ struct ForwarderFixture : test::AgentFixture, Forwarder::Owner {
     forwarder->start();
   }
   void pump() {
-    while (memory.step()) network.pump();
-    network.pump();
+    do network.pump();
+    while (memory.step());
     runtime.graveyard.clear();
   }
   void say(std::string_view text) {

@@ -95,7 +95,7 @@ TEST_CASE("a 101 to something else is no link") {
 TEST_CASE("a classic server's answer, however its body is framed") {
   for (const std::string& text :
        {answer_with("200 OK", classic_json), "HTTP/1.1 200 OK\r\n\r\n" + classic_json,
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n52\r\n" + classic_json + "\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n51\r\n" + classic_json + "\r\n0\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\n\r\n" + answer_with("200 OK", classic_json)}) {
     CAPTURE(text);
     const HandshakeAnswer answer = read(text, true);
@@ -151,10 +151,11 @@ TEST_CASE("silence is an answer, half an answer is not") {
 
 TEST_CASE("what is no HTTP, or too much of it, fails") {
   for (const std::string& text :
-       {std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), std::string("\x15\x03\x01\x00\x02\x02\x46\r\n\r\n"),
+       {std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), std::string("\x15\x03\x01\x00\x02\x02\x46\r\n\r\n", 11),
         answer_with("200 OK", std::string(limits::classic_json_bytes + 1, ' ')),
         "HTTP/1.1 200 OK\r\nX: " + std::string(limits::head_bytes, 'a') + "\r\n\r\n",
         std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")}) {
+    CAPTURE(text.substr(0, 100));
     AnswerReader reader;
     feed(reader, text, 1000);
     CHECK(reader.failed());

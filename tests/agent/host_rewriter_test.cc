@@ -47,7 +47,7 @@ TEST_CASE("every request's Host is replaced, and nothing else") {
   const std::string post =
       "POST /b?c=%20 HTTP/1.1\r\nX-First: 1\r\nHOST: x\r\nContent-Length: 21\r\n\r\nHost: not-a-head\r\n\r\nx";
   const std::string post_rewritten =
-      "POST /b?c=%20 HTTP/1.1\r\nX-First: 1\r\nHost: app.local\r\nContent-Length: 21\r\n\r\nHost: not-a-head\r\n\r\nx";
+      "POST /b?c=%20 HTTP/1.1\r\nX-First: 1\r\nHOST: app.local\r\nContent-Length: 21\r\n\r\nHost: not-a-head\r\n\r\nx";
   const std::string chunked =
       "PUT /d HTTP/1.1\r\nHost: y\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nHost:\r\n0\r\nX-Trailer: 1\r\n\r\n";
   const std::string chunked_rewritten =

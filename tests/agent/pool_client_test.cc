@@ -134,8 +134,8 @@ TEST_CASE_FIXTURE(PoolFixture, "leaving closes idle sockets at once and waits fo
   start(3);
   network.accept();
   test::Peer& answered = network.accept();
-  serve(answered);
   test::Peer& busy = network.accept();
+  serve(answered);
   busy.say("GET /slow HTTP/1.1\r\n\r\n");
   network.pump();
   test::Peer& app = network.accept();
@@ -147,6 +147,7 @@ TEST_CASE_FIXTURE(PoolFixture, "leaving closes idle sockets at once and waits fo
   CHECK_FALSE(busy.closed);
   CHECK(left == 0);
   app.say("HTTP/1.1 204 No Content\r\n\r\n");
+  network.pump();
   pass(2s);
   CHECK(busy.received == "HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(left == 1);
