@@ -79,6 +79,7 @@ class TcpSocket::Core final : private Deferred {
   void settle();
   void close(const Error& why);
   void close_handle(bool abort);
+  int pending_error() const;
   Error error_of(int uv_error) const;
   int fd() const;
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }

@@ -70,13 +70,22 @@ void TcpSocket::Core::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* ro
     core.take({reinterpret_cast<const std::uint8_t*>(room->base), static_cast<std::size_t>(n)});
   } else if (core.out_ == Out::broken) {
     core.close(core.error_of(core.write_error_));
-  } else if (n == UV_EOF) {
+  } else if (const int cut = n == UV_EOF ? core.pending_error() : static_cast<int>(n); cut != 0) {
+    core.close(core.error_of(cut));
+  } else {
     core.in_ = In::ended;
     core.handler_->on_end();
     core.settle();
-  } else {
-    core.close(core.error_of(static_cast<int>(n)));
   }
+}
+
+// libuv takes a hang-up that comes along with the last bytes for an end, an RST as well. A cut
+// must not look like an end: the kernel knows which one it was.
+int TcpSocket::Core::pending_error() const {
+  int error = 0;
+  socklen_t length = sizeof error;
+  ::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &length);
+  return -error;
 }
 
 void TcpSocket::Core::take(Bytes bytes) {
