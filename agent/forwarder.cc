@@ -124,13 +124,11 @@ void Forwarder::on_closed(const Error& why) { finish(state_ == State::refusing ?
 void Forwarder::on_splice_done(Splice&, const Error& why) { finish(why); }
 
 void Forwarder::finish(const Error& why) {
-  if (std::exchange(state_, State::done) == State::done) return;
+  if (state_ == State::done) return;
+  unvisited_ = state_ == State::waiting;
+  state_ = State::done;
   forwarding_.runtime.timers.disarm(linger_);
   owner_.on_forwarder_done(*this, why);
-}
-
-bool Forwarder::served() const {
-  return state_ == State::refusing || (splice_ != nullptr && splice_->carried_from_right() != 0);
 }
 
 bool Forwarder::between_requests(Duration quiet) const {

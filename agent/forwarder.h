@@ -48,8 +48,8 @@ class Forwarder final : private Duplex::Handler, public Splice::Owner {
   // Once.
   void start();
 
-  // Whether anything came to the visitor by this pipe: the app's bytes or an answer of ours.
-  bool served() const;
+  // Whether a visitor came by this pipe, to its end or not.
+  bool visited() const { return state_ != State::waiting && !unvisited_; }
   // A pooled socket's: nobody has come yet, or the last one was answered at least `quiet` ago.
   bool between_requests(Duration quiet) const;
 
@@ -77,6 +77,7 @@ class Forwarder final : private Duplex::Handler, public Splice::Owner {
   std::unique_ptr<Duplex> visitor_;  // until it is joined
   LinkStream* stream_ = nullptr;     // the stream in it, if it is one
   VisitorPipe* pipe_ = nullptr;      // the outermost of it, where there is one: always round a pooled socket
+  bool unvisited_ = false;           // it was over before a visitor came
   std::vector<std::uint8_t> early_;  // what a pooled socket brought before the app answered
   std::unique_ptr<Dialing> dialing_;
   std::unique_ptr<Splice> splice_;

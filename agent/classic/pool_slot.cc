@@ -25,11 +25,12 @@ void PoolSlot::on_dialed(Result<Dialed> dialed) {
 }
 
 void PoolSlot::on_forwarder_done(Forwarder& forwarder, const Error& why) {
-  const bool served = forwarder.served();
+  const bool visited = forwarder.visited();
   forwarding_.runtime.graveyard.bury(std::move(forwarder_));
   if (leaving_) return;
-  // The stock server closes a socket after each answer: what served is replaced at once, or visitors would wait.
-  if (served) {
+  // The stock server closes a socket after each answer, and a visitor who leaves takes his with him: a socket that was
+  // used is replaced at once, or the next visitors would wait.
+  if (visited) {
     backoff_.reset();
     return dial();
   }

@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(ForwarderFixture, "the app is dialled when a visitor's first b
   pump();
   CHECK(server.received == "HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(memory.right_uncredited() == 0);
-  CHECK(forwarder->served());
+  CHECK(forwarder->visited());
 }
 
 TEST_CASE_FIXTURE(ForwarderFixture, "a socket that nobody used ends in peace") {
