@@ -46,7 +46,10 @@ class Recorder(unittest.TestResult):
 
     def report(self, test, outcome, detail=""):
         self.reported = True
-        name = getattr(test, "_testMethodName", None) or str(test)
+        case = getattr(test, "test_case", test)  # of a subtest
+        name = getattr(case, "_testMethodName", None) or str(test)
+        if case is not test:
+            name += " " + test._subDescription()
         seconds = time.monotonic() - getattr(self, "begin", time.monotonic())
         print(json.dumps({"test": name, "outcome": outcome, "seconds": seconds, "detail": detail}), flush=True)
 
