@@ -27,9 +27,9 @@ void LinkDriver::on_data(Bytes bytes) {
 
 void LinkDriver::on_end() { link_.end_of_input({ErrorKind::closed, "the link's connection was closed by the peer"}); }
 
-void LinkDriver::on_sent(std::size_t) {
-  if (link_.want_output()) loop_.defer(*this);
-}
+// Whatever the link wants by now: what it announced before may be gone with the streams that it was of, and only a
+// take_output() lets it announce anew.
+void LinkDriver::on_sent(std::size_t) { loop_.defer(*this); }
 
 void LinkDriver::on_closed(const Error& why) {
   link_.end_of_input(why ? why : Error{ErrorKind::closed, "the link's connection was closed"});
@@ -40,7 +40,7 @@ void LinkDriver::on_link_output() { loop_.defer(*this); }
 // Small writes first, so that what is urgent is not behind bulk; when more is ready, it is bulk.
 void LinkDriver::flush() {
   std::size_t room = limits::flush_small;
-  while (transport_->queued() < limits::flush_small && link_.want_output()) {
+  while (transport_->queued() < limits::flush_small) {
     const MutableBytes out = loop_.write_room().first(room);
     const std::size_t n = link_.take_output(out);
     if (n == 0) return;

@@ -24,7 +24,7 @@ std::size_t Link::Core::take_output(MutableBytes room) {
   const std::size_t size = glue_.output_size();
   // Whoever hears that its bytes left may write more, or cut streams: that is for the next room.
   dispatch();
-  announced_ = want_output();
+  announced_ = size != 0 && want_output();
   return size;
 }
 
