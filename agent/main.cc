@@ -53,7 +53,7 @@ Result<std::shared_ptr<TlsContext>> local_tls(const Options& options) {
 int run(const Options& options) {
   const std::unique_ptr<Log> log = make_log_sink(options.json ? LogFormat::json : LogFormat::text, options.log_level);
   Result<std::shared_ptr<TlsContext>> to_broker = broker_tls(options);
-  if (!to_broker) return fail(to_broker.error());
+  if (!to_broker) return fail({ErrorKind::usage, "--ca: " + to_broker.error().detail});
   Result<std::shared_ptr<TlsContext>> to_local = local_tls(options);
   if (!to_local) return fail(to_local.error());
 

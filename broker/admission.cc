@@ -10,7 +10,7 @@
 namespace tenfold::broker {
 namespace {
 
-bool is_this_machine(std::string_view ip) { return ip == "::1" || ip.starts_with("127."); }
+bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0.1"; }
 
 // RFC 6750 2.1's b68token, of a length that fits a head.
 bool is_token(std::string_view text) {
@@ -56,7 +56,7 @@ Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view
     // Every token is looked at, so that the time taken tells nothing.
     bool known = false;
     for (const std::string& good : options_.tokens) known |= same_secret(good, token);
-    if (!known) return {Refusal::forbidden, false};
+    if (!known) return {Refusal::unauthorized, false};
     return {Refusal::none, true};
   }
   return {admit_another(client_ip), false};

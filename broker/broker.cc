@@ -28,6 +28,11 @@ std::size_t most_connections() {
   return std::max<std::size_t>(16, files.rlim_cur / 2);
 }
 
+// The operator's next look is at the flag.
+Error of_flag(std::string_view flag, const Error& error) {
+  return {error.kind, std::string(flag) + ": " + error.detail};
+}
+
 OwnSiteOptions own_site_options(const Options& options) {
   return {options.public_url, options.landing, options.classic, options.classic_address};
 }
@@ -93,21 +98,21 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   std::vector<std::string> tokens;
   if (!options.token_file.empty()) {
     Result<std::vector<std::string>> read = read_token_file(options.token_file);
-    if (!read) return read.error();
+    if (!read) return of_flag("--token-file", read.error());
     tokens = *std::move(read);
   }
   std::shared_ptr<TlsContext> tls;
   if (!options.https.empty()) {
     Result<std::shared_ptr<TlsContext>> made = TlsContext::server({options.tls_cert, options.tls_key});
-    if (!made) return made.error();
+    if (!made) return of_flag("--tls-cert, --tls-key", made.error());
     tls = *std::move(made);
   }
   auto parts = std::make_unique<Parts>(loop, options, std::move(tokens), std::move(on_stopped));
   for (const HostPort& address : options.http) {
-    if (Error error = parts->door.listen(address, nullptr)) return error;
+    if (const Error error = parts->door.listen(address, nullptr)) return of_flag("--http", error);
   }
   for (const HostPort& address : options.https) {
-    if (Error error = parts->door.listen(address, tls)) return error;
+    if (const Error error = parts->door.listen(address, tls)) return of_flag("--https", error);
   }
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }

@@ -14,7 +14,7 @@ std::string ip_of_peer(const std::string& peer) {
   return ip;
 }
 
-bool is_this_machine(std::string_view ip) { return ip == "::1" || ip.starts_with("127."); }
+bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0.1"; }
 
 }  // namespace
 

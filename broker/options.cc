@@ -43,9 +43,14 @@ bool is_domain(std::string_view name) {
   return true;
 }
 
-bool is_site_url(std::string_view url) {
+bool is_url(std::string_view url) {
   const bool scheme = url.starts_with("http://") || url.starts_with("https://");
-  const std::string_view site = scheme ? url.substr(url.find("://") + 3) : std::string_view{};
+  return scheme && url.size() > url.find("://") + 3 &&
+         std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+bool is_site_url(std::string_view url) {
+  const std::string_view site = is_url(url) ? url.substr(url.find("://") + 3) : std::string_view{};
   return !site.empty() && site.find_first_of("/?#@ \t\"") == std::string_view::npos;
 }
 
@@ -83,6 +88,9 @@ Error check(const Texts& texts, Options& options) {
   if (!is_domain(options.domain)) return bad("--domain", options.domain, "must be a DNS name, without a port");
   if (!options.public_url.empty() && !is_site_url(options.public_url)) {
     return bad("--public-url", options.public_url, "must be http://HOST[:PORT] or https://HOST[:PORT]");
+  }
+  if (!options.landing.empty() && !is_url(options.landing)) {
+    return bad("--landing", options.landing, "must be an http:// or https:// URL");
   }
   if (texts.classic != "on" && texts.classic != "off") return bad("--classic", texts.classic, "must be on or off");
   options.classic = texts.classic == "on";

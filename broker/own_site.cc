@@ -20,9 +20,11 @@ constexpr std::string_view classic_proof = "classic ";
 
 std::string to_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-Reply refuse(Refusal refusal) {
+Reply refuse(Refusal refusal, std::string_view name = {}) {
   const handshake::RefusalForm form = handshake::form(refusal);
-  Reply reply = json_reply(form.status, to_json({{"message", form.message}, {"code", form.code}}));
+  std::string message(form.message);
+  if (refusal == Refusal::name_taken) message = "The name " + std::string(name) + " is in use.";
+  Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
   if (form.status == 503 || form.status == 429) reply.fields.emplace_back("Retry-After", "5");
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");
   if (form.status == 426) {
@@ -118,7 +120,7 @@ OwnSite::Answer OwnSite::new_tunnel(const OwnRequest& request, std::string_view 
   std::string token = resume == nullptr ? std::string{} : decode_base64url(resume->value);
   if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
   Result<Claim> claim = registry_.claim(name, token);
-  if (!claim) return refuse(Refusal::name_taken);
+  if (!claim) return refuse(Refusal::name_taken, name);
   return LinkGrant{*claim, tunnel_url(claim->name, request.scheme, request.host), std::move(token),
                    std::string(request.client_ip), verdict.trusted};
 }

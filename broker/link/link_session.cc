@@ -46,6 +46,8 @@ void LinkSession::drain(Duration deadline) {
   message.mutable_drain()->set_deadline_ms(
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count()));
   driver_.link().send(message);
+  // Idle streams go now, or the link would not end before they do.
+  on_link_draining();
   driver_.link().drain();
 }
 

@@ -121,6 +121,11 @@ std::size_t HeadReader::room() const {
 std::size_t HeadReader::feed(Bytes bytes) {
   const std::string_view in = to_text(bytes);
   if (text_.capacity() < small_text) text_.reserve(small_text);
+  // A TLS handshake record has no line's end in it for long: who speaks TLS to a plain port is told at once.
+  if (kind_ == Kind::request && text_.empty() && !in.empty() && in.front() == 0x16 && state_ == State::reading) {
+    fail(400, "tls-on-plain-port");
+    return 1;
+  }
   std::size_t taken = 0;
   while (state_ == State::reading && taken < in.size()) {
     const std::size_t newline = in.find('\n', taken);

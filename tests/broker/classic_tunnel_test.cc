@@ -3,22 +3,13 @@
 
 #include "broker/classic/classic_tunnel.h"
 #include "public_rig.h"
+#include "wanting.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
 using namespace tenfold::broker::test;
 
 namespace {
-
-struct Wanting final : Opening {
-  std::string_view opening_peer() const override { return "203.0.113.9:1"; }
-  Duration opening_patience() const override { return patience; }
-  void on_open(Upstream given) override { upstream = std::move(given); }
-  void on_open_failed(const Error& error) override { why = error; }
-  Duration patience = 30s;
-  Upstream upstream;
-  Error why;
-};
 
 struct Pool final : ClassicTunnel::Owner {
   explicit Pool(std::size_t max_conn = 2)

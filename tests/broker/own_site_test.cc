@@ -136,7 +136,7 @@ TEST_CASE("with tokens, a tunnel needs one") {
   options.tokens = {"s3cret"};
   Rig rig("myapp", options);
   CHECK(ask(rig, "/?new").status == 401);
-  CHECK(ask(rig, "/?new", "Authorization: Bearer wrong\r\n").status == 403);
+  CHECK(ask(rig, "/?new", "Authorization: Bearer wrong\r\n").status == 401);
   CHECK(ask(rig, "/?new", "Authorization: Bearer s3cret\r\n").status == 200);
 }
 
