@@ -145,7 +145,8 @@ class BrokerStops(OneApp):
 @over(MUX, CLASSIC)
 class AgentStops(OneApp):
     def test_it_says_goodbye_and_its_name_is_free_for_the_next(self):
-        for _ in range(3):
+        # Without a link there is no goodbye: the broker waits for sockets before it tells a visitor.
+        for _ in range(3 if self.way.mux else 1):
             agent = self.client(self.app.port, subdomain="my-own-name")
             self.assertEqual(agent.tunnel, "my-own-name")
             with self.visitor(tunnel="my-own-name") as visitor:

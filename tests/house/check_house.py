@@ -16,7 +16,7 @@ DOORS = {
     r"nghttp2/.*": r"libframe/mux/nghttp2_glue\.(h|cc)|tests/.*|conformance/.*",
     r"llhttp\.h": r"libframe/http1/head_reader\.cc",
     r"uv\.h": r"libframe/io/.*|tests/io/.*",
-    r"openssl/.*": r"libframe/tls/.*|tests/(support|tls)/.*",
+    r"openssl/.*": r"libframe/tls/.*|tests/(support|tls)/.*|conformance/wire/.*",
     r"spdlog/.*": r"libframe/io/log_sink\.cc",
     r"CLI/.*": r"(broker|agent|conformance)/(options|main)\.(h|cc)",
     r"doctest.*": r"(tests|conformance)/.*",
@@ -37,6 +37,7 @@ USES = {
 OURS = {"base", "http1", "mux", "tls", "io", "broker", "agent"}
 
 MOST_LINES = 450  # of code; a file beyond it has two ideas in it
+MOST_TEST_LINES = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 
@@ -90,8 +91,9 @@ def breaches_of_text(name, text, names):
         if "\t" in line:
             yield f"{name}:{number}: a tab"
     length = lines_of_code(text)
-    if length > MOST_LINES:
-        yield f"{name}: {length} lines of code, {MOST_LINES} at most"
+    most = MOST_TEST_LINES if name.startswith("tests/") else MOST_LINES
+    if length > most:
+        yield f"{name}: {length} lines of code, {most} at most"
     # A source with its header beside it is introduced there.
     alone = name.endswith(".cc") and not name.startswith("tests/") and name[:-2] + "h" not in names
     if (name.endswith(".h") or alone) and not text.lstrip().startswith("//"):
