@@ -61,8 +61,7 @@ void TlsSocket::end() {
 // One write of the transport for all that is ready.
 void TlsSocket::send_output() {
   ByteQueue& output = engine_.output();
-  // write_room() may be where the caller's plaintext stands: it is encrypted by now.
-  const MutableBytes room = loop_.write_room();
+  const MutableBytes room = loop_.cipher_room();
   while (!output.empty()) {
     Bytes run = output.front();
     if (run.size() < output.size()) run = room.first(output.peek(room));

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "io/io_world.h"
+#include "io_world.h"
 
 namespace tenfold {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "io/io_world.h"
+#include "io_world.h"
 
 namespace tenfold {
 namespace {

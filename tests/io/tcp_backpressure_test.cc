@@ -4,7 +4,7 @@
 #include <random>
 
 #include "base/limits.h"
-#include "io/io_world.h"
+#include "io_world.h"
 #include "splice.h"
 
 namespace tenfold {

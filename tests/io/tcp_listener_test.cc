@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "io/io_world.h"
+#include "io_world.h"
 
 namespace tenfold {
 namespace {

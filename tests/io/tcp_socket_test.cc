@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "base/limits.h"
-#include "io/io_world.h"
+#include "io_world.h"
 
 namespace tenfold {
 namespace {

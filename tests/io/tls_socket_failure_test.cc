@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "base/limits.h"
-#include "io/tls_world.h"
+#include "tls_world.h"
 
 namespace tenfold {
 namespace {

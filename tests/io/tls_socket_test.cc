@@ -6,8 +6,8 @@
 #include <random>
 
 #include "base/limits.h"
-#include "io/tls_world.h"
 #include "splice.h"
+#include "tls_world.h"
 
 namespace tenfold {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "io/io_world.h"
+#include "io_world.h"
 #include "io/tls_socket.h"
 #include "support/test_certificate.h"
 

@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "tls/engine_pair.h"
+#include "engine_pair.h"
 
 namespace tenfold {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "tls/engine_pair.h"
+#include "engine_pair.h"
 
 namespace tenfold {
 namespace {

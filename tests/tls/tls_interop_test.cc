@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-#include "tls/engine_pair.h"
+#include "engine_pair.h"
 
 namespace tenfold {
 namespace {
