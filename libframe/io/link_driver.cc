@@ -40,7 +40,7 @@ void LinkDriver::on_link_output() { loop_.defer(*this); }
 // Small writes first, so that what is urgent is not behind bulk; when more is ready, it is bulk.
 void LinkDriver::flush() {
   std::size_t room = limits::flush_small;
-  while (transport_->queued() < limits::flush_small) {
+  while (transport_->queued() <= limits::flush_small) {
     const MutableBytes out = loop_.write_room().first(room);
     const std::size_t n = link_.take_output(out);
     if (n == 0) return;

@@ -154,16 +154,20 @@ void Loop::defer(Deferred& work) {
   last_deferred_ = &work;
 }
 
-// One round: what is deferred from inside it waits for the next, so that new events are heard in between.
+// What is deferred from inside waits for the next round: first links gather their frames, then TLS makes records of
+// them, then sockets write those. After so many rounds new events are heard in between.
 void Loop::run_deferred() {
-  for (std::size_t left = deferred_; left != 0 && first_deferred_ != nullptr; --left) {
-    const Callback callback(*this);
-    Deferred* work = first_deferred_;
-    first_deferred_ = work->next_;
-    (first_deferred_ == nullptr ? last_deferred_ : first_deferred_->previous_) = nullptr;
-    --deferred_;
-    work->loop_ = nullptr;
-    work->on_turn_end();
+  constexpr int rounds = 4;
+  for (int round = 0; round < rounds && deferred_ != 0; ++round) {
+    for (std::size_t left = deferred_; left != 0 && first_deferred_ != nullptr; --left) {
+      const Callback callback(*this);
+      Deferred* work = first_deferred_;
+      first_deferred_ = work->next_;
+      (first_deferred_ == nullptr ? last_deferred_ : first_deferred_->previous_) = nullptr;
+      --deferred_;
+      work->loop_ = nullptr;
+      work->on_turn_end();
+    }
   }
   if (deferred_ == 0) uv_idle_stop(&handles_->idle);
 }

@@ -80,7 +80,7 @@ class Loop {
   };
 
   // Scratch, whole and reused by everyone, valid within one callback only: for reads (64 KiB); for frames that leave
-  // together (limits::flush_bulk); for their ciphertext. What is written may stand in the room before.
+  // together (limits::flush_bulk); for the ciphertext of one write(), whose plaintext may stand in one of the others.
   MutableBytes read_room();
   MutableBytes write_room();
   MutableBytes cipher_room();

@@ -42,7 +42,7 @@ class TcpSocket::Core final : private Deferred {
 
   void set_handler(Handler* handler);
   std::size_t write(Bytes bytes);
-  std::size_t queued() const { return queue_.size(); }
+  std::size_t queued() const { return queue_.size() + untold_; }
   void end();
   void reset(ErrorKind why);
   void credit(std::size_t n);
@@ -60,6 +60,11 @@ class TcpSocket::Core final : private Deferred {
 
   // Of the queue in one write: as many as libuv takes without allocating.
   static constexpr std::size_t most_runs = 4;
+  // What is written goes to the kernel when the turn ends, all in one call: an answer's head and body, or the frames
+  // of one read. So much on an empty queue goes at once, without a copy...
+  static constexpr std::size_t large_write = 32 * limits::KiB;
+  // ... and so much in the queue does not wait for the turn's end.
+  static constexpr std::size_t full_queue = 64 * limits::KiB;
 
   ~Core() = default;
 
@@ -67,11 +72,13 @@ class TcpSocket::Core final : private Deferred {
   static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* room);
   static void on_written(uv_write_t* request, int status);
   static void on_handle_closed(uv_handle_t* handle);
-  void on_turn_end() override { settle(); }
+  void on_turn_end() override;
 
   void pause(Pause reason);
   void resume(Pause reason);
   void take(Bytes bytes);
+  std::size_t try_write(const uv_buf_t* buffers, std::size_t count);
+  void push();
   void flush();
   void flushed();
   void send_fin();
@@ -87,6 +94,7 @@ class TcpSocket::Core final : private Deferred {
   Loop& loop_;
   Handler* handler_ = nullptr;
   ByteQueue queue_;                             // written and not yet taken by the kernel
+  std::size_t untold_ = 0;                      // gone, and on_sent() is to tell of it
   std::size_t in_flight_ = 0;                   // of its front: these belong to write_ until its callback
   std::size_t uncredited_ = 0;                  // delivered to a handler
   std::size_t window_ = limits::buffered_high;  // reading stops when so many are uncredited...

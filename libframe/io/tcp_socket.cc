@@ -41,7 +41,7 @@ void TcpSocket::Core::set_handler(Handler* handler) {
   } else {
     resume(Pause::no_handler);
     // What could not be told while nobody listened.
-    if (out_ == Out::broken || (in_ == In::ended && out_ == Out::ended)) loop_.defer(*this);
+    if (untold_ != 0 || out_ == Out::broken || (in_ == In::ended && out_ == Out::ended)) loop_.defer(*this);
   }
 }
 
@@ -117,19 +117,53 @@ void TcpSocket::Core::set_window(std::size_t bytes) {
 std::size_t TcpSocket::Core::write(Bytes bytes) {
   if (state_ != State::open || out_ != Out::flowing || bytes.empty()) return bytes.size();
   std::size_t gone = 0;
-  if (queue_.empty()) {
+  if (queue_.empty() && bytes.size() >= large_write) {
     const uv_buf_t run = uv_buf_init(const_cast<char*>(to_text(bytes).data()), static_cast<unsigned>(bytes.size()));
-    const int n = uv_try_write(stream(), &run, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-      break_off(n);
-      return bytes.size();
-    }
-    gone = static_cast<std::size_t>(std::max(n, 0));
-    if (gone == bytes.size()) return gone;
+    gone = try_write(&run, 1);
+    if (gone == bytes.size() || out_ == Out::broken) return bytes.size();
+    queue_.append(bytes.subspan(gone));
+    flush();
+    return gone;
   }
-  queue_.append(bytes.subspan(gone));
-  if (in_flight_ == 0) flush();
-  return gone;
+  queue_.append(bytes);
+  if (in_flight_ != 0) return 0;
+  if (queue_.size() >= full_queue) push();
+  loop_.defer(*this);
+  return 0;
+}
+
+void TcpSocket::Core::on_turn_end() {
+  if (state_ != State::open) return;
+  if (in_flight_ == 0 && out_ != Out::broken) push();
+  if (handler_ != nullptr && untold_ != 0) handler_->on_sent(std::exchange(untold_, 0));
+  settle();
+}
+
+// How much the kernel takes now.
+std::size_t TcpSocket::Core::try_write(const uv_buf_t* buffers, std::size_t count) {
+  const int n = uv_try_write(stream(), buffers, static_cast<unsigned>(count));
+  if (n < 0 && n != UV_EAGAIN) break_off(n);
+  return static_cast<std::size_t>(std::max(n, 0));
+}
+
+// Sends the queue as far as the kernel takes it, the rest by way of libuv; no event.
+void TcpSocket::Core::push() {
+  while (!queue_.empty()) {
+    Bytes runs[most_runs];
+    uv_buf_t buffers[most_runs];
+    const std::size_t count = queue_.runs(runs, most_runs);
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      buffers[i] = uv_buf_init(const_cast<char*>(to_text(runs[i]).data()), static_cast<unsigned>(runs[i].size()));
+      offered += runs[i].size();
+    }
+    const std::size_t gone = try_write(buffers, count);
+    if (out_ == Out::broken) return;
+    queue_.consume(gone);
+    untold_ += gone;
+    if (gone < offered) return flush();
+  }
+  if (out_ == Out::ending) send_fin();
 }
 
 // Hands the front of the queue to libuv, which writes it when the kernel takes it.
@@ -166,21 +200,16 @@ void TcpSocket::Core::on_written(uv_write_t* request, int status) {
 void TcpSocket::Core::flushed() {
   const std::size_t n = std::exchange(in_flight_, 0);
   queue_.consume(n);
-  if (!queue_.empty()) {
-    flush();
-  } else if (out_ == Out::ending) {
-    send_fin();
-  }
-  if (handler_ != nullptr) handler_->on_sent(n);
-  settle();
+  untold_ += n;
+  on_turn_end();
 }
 
 void TcpSocket::Core::end() {
   if (state_ != State::open || out_ != Out::flowing) return;
   out_ = Out::ending;
-  if (!queue_.empty()) return;
-  send_fin();
-  if (in_ == In::ended) loop_.defer(*this);
+  // Now, and not when the turn ends: by then the owner may have let go of the socket.
+  if (in_flight_ == 0) push();
+  if (untold_ != 0 || in_ == In::ended) loop_.defer(*this);
 }
 
 void TcpSocket::Core::send_fin() {

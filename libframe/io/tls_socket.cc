@@ -14,6 +14,7 @@ TlsSocket::TlsSocket(Loop& loop, std::unique_ptr<Duplex> transport, std::shared_
       transport_(std::move(transport)),
       on_ready_(std::move(on_ready)),
       engine_(loop.runtime(), std::move(context), role, host, *this),
+      plain_(loop.runtime().blocks),
       early_(loop.runtime().blocks) {
   loop.runtime().timers.arm_in(deadline_, limits::tls_handshake_time);
   transport_->set_handler(this);
@@ -37,6 +38,13 @@ void TlsSocket::set_handler(Duplex::Handler* handler) {
 
 std::size_t TlsSocket::write(Bytes bytes) {
   if (state_ == State::closed || ended_ || failure_) return bytes.size();
+  if (!plain_.empty() || bytes.size() < large_write) {
+    plain_.append(bytes);
+    unsent_ += bytes.size();
+    if (plain_.size() >= full_queue) encrypt();
+    loop_.defer(*this);
+    return 0;
+  }
   engine_.write(bytes);
   send_output();
   const std::size_t told = std::exchange(unsent_, unsent_ + bytes.size());
@@ -47,10 +55,30 @@ std::size_t TlsSocket::write(Bytes bytes) {
 std::size_t TlsSocket::queued() const { return unsent(); }
 
 // Of unsent_, what can still be here.
-std::size_t TlsSocket::unsent() const { return std::min(unsent_, engine_.held() + transport_->queued()); }
+std::size_t TlsSocket::unsent() const {
+  return std::min(unsent_, plain_.size() + engine_.held() + transport_->queued());
+}
+
+void TlsSocket::encrypt() {
+  if (plain_.empty()) return;
+  while (!plain_.empty()) {
+    const Bytes run = plain_.front();
+    engine_.write(run);
+    plain_.consume(run.size());
+  }
+  send_output();
+}
+
+void TlsSocket::on_turn_end() {
+  if (state_ == State::closed) return;
+  if (!failure_) encrypt();
+  settle_sent();
+  tell();
+}
 
 void TlsSocket::end() {
   if (state_ == State::closed || std::exchange(ended_, true)) return;
+  encrypt();
   engine_.end();
   if (state_ == State::handshaking) return;  // on_tls_ready() ends the transport
   send_output();
@@ -151,6 +179,7 @@ void TlsSocket::on_closed(const Error& why) {
 void TlsSocket::fail(const Error& why) {
   if (failure_ || state_ == State::closed) return;
   failure_ = why;
+  plain_.clear();
   send_output();
   transport_->end();
   loop_.defer(*this);
@@ -185,6 +214,7 @@ void TlsSocket::reset(ErrorKind why) {
   if (state_ == State::closed) return;
   state_ = State::closed;
   handler_ = nullptr;
+  plain_.clear();
   loop_.runtime().timers.disarm(deadline_);
   transport_->reset(why);
 }

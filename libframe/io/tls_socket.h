@@ -12,6 +12,8 @@
 #include <memory>
 #include <string>
 
+#include "base/byte_queue.h"
+#include "base/limits.h"
 #include "duplex.h"
 #include "io/loop.h"
 #include "tls/tls_context.h"
@@ -36,6 +38,11 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void credit(std::size_t n) override;
 
  private:
+  // So much on an empty queue becomes records at once, without a copy...
+  static constexpr std::size_t large_write = 8 * limits::KiB;
+  // ... and so much in the queue does not wait for the turn's end.
+  static constexpr std::size_t full_queue = 64 * limits::KiB;
+
   // Of both ways. A failure leads from anywhere to closed.
   //   handshaking -> open -> closed
   enum class State : std::uint8_t { handshaking, open, closed };
@@ -50,9 +57,10 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void on_tls_data(Bytes plaintext) override;
   void on_tls_end() override;
   void on_tls_error(const Error& why) override;
-  void on_turn_end() override { tell(); }
+  void on_turn_end() override;
   void on_deadline();
 
+  void encrypt();
   void send_output();
   void settle_credit();
   void settle_sent();
@@ -66,6 +74,7 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   Duplex::Handler* handler_ = nullptr;
   std::function<void()> on_ready_;
   TlsEngine engine_;
+  ByteQueue plain_;                       // written in this turn: one record, not one a write
   ByteQueue early_;                       // plaintext that came while nobody listened
   std::size_t uncredited_ = 0;            // plaintext, early_ included
   std::size_t transport_uncredited_ = 0;  // ciphertext
