@@ -1,5 +1,7 @@
 #include "mux/control_codec.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <cassert>
 #include <cstdint>
 
@@ -56,6 +58,8 @@ Error ControlReader::feed(Bytes bytes, const std::function<void(const control::C
     held_ = {};
     return failed_ = {kind, detail};
   };
+  // protobuf would write a line to stderr for what a peer gets wrong.
+  const google::protobuf::LogSilencer silence;
   while (!text.empty()) {
     const Length length = read_length(text);
     if (length.state == Length::State::bad) return fail(ErrorKind::protocol, "a control message's length is no varint");

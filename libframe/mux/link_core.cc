@@ -16,6 +16,9 @@ constexpr std::size_t input_slice = 16 * limits::KiB;
 
 constexpr std::int32_t control_id = 1;
 
+// What the owner is told of a fault that GOAWAY names so.
+ErrorKind kind_of(H2Code code) { return code == H2Code::enhance_your_calm ? ErrorKind::limit : ErrorKind::protocol; }
+
 Nghttp2Glue::Setup setup(Link::Role role, const LinkOptions& options) {
   const bool broker = role == Link::Role::broker;
   return {broker ? Nghttp2Glue::Side::client : Nghttp2Glue::Side::server, options.max_streams + 1,
@@ -52,7 +55,7 @@ Link::Core::~Core() {
     let_go(*stream);
     stream->on_closed(gone);
   }
-  if (control_ != nullptr) let_go(*control_);
+  if (control_ != nullptr && control_->core_ != nullptr) let_go(*control_);
 }
 
 // ---- Input -----------------------------------------------------------------------
@@ -67,11 +70,11 @@ void Link::Core::receive(Bytes bytes) {
     const FrameGuard::Verdict verdict = guard_.look(slice, runtime_.now());
     const H2Code code = glue_.receive(slice.first(verdict.passed));
     dispatch();
+    const char* too_much = "more headers or answers than a link has";
     if (code != H2Code::no_error) {
-      fail({ErrorKind::protocol, "bytes that are no HTTP/2 that a link can be"}, code);
+      fail({kind_of(code), code == H2Code::protocol_error ? "no HTTP/2 preface" : too_much}, code);
     } else if (verdict.code != H2Code::no_error) {
-      const bool flood = verdict.code == H2Code::enhance_your_calm;
-      fail({flood ? ErrorKind::limit : ErrorKind::protocol, verdict.reason}, verdict.code);
+      fail({kind_of(verdict.code), verdict.reason}, verdict.code);
     }
   }
   wake();

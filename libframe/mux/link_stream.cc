@@ -103,15 +103,14 @@ void LinkStream::on_sent(std::size_t n) {
 }
 
 void LinkStream::on_closed(const Error& why) {
-  out_.clear();
-  queued_ = 0;
-  sent_untold_ = 0;
-  out_way_ = Way::ended;
   if (why) {  // an abort overtakes what it finds on its way
+    out_.clear();
     held_.clear();
+    queued_ = 0;
+    sent_untold_ = 0;
     in_way_ = Way::ended;
   }
-  if (handler_ == nullptr || !held_.empty() || in_way_ == Way::ending) {
+  if (handler_ == nullptr || has_news()) {
     closing_ = std::make_unique<Error>(why);
     return;
   }

@@ -273,8 +273,9 @@ H2Code Nghttp2Glue::receive(Bytes bytes) {
   // Otherwise one reader that stands still would stop all of them, and what streams that were reset still get would
   // never come back.
   check(nghttp2_session_consume_connection(session_, arrived_));
-  if (head_too_heavy_ || taken == NGHTTP2_ERR_FLOODED) return H2Code::enhance_your_calm;
-  return taken < 0 ? H2Code::protocol_error : H2Code::no_error;
+  if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return H2Code::protocol_error;
+  // What else it gives up at is a flood: of PINGs and SETTINGS that nobody reads the answers to, of CONTINUATIONs.
+  return taken < 0 || head_too_heavy_ ? H2Code::enhance_your_calm : H2Code::no_error;
 }
 
 void Nghttp2Glue::clear_events() {

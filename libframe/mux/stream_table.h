@@ -32,9 +32,9 @@ class StreamTable {
   }
 
   void remove(std::int32_t id) {
+    assert(find(id) != nullptr);
     std::size_t gap = home(id);
     while (slots_[gap].id != id) gap = next(gap);
-    assert(slots_[gap].stream != nullptr);
     for (std::size_t at = next(gap); slots_[at].stream != nullptr; at = next(at)) {
       // Whoever's way from home leads over the gap moves into it.
       const std::size_t way = (at - home(slots_[at].id)) & mask();

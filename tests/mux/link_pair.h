@@ -29,22 +29,20 @@ struct HeardStream final : Duplex::Handler {
   explicit HeardStream(std::unique_ptr<LinkStream> s) : pipe(std::move(s)) {}
 
   void on_data(Bytes bytes) override {
-    CHECK_FALSE(ended);
-    CHECK_FALSE(closed);
+    if (ended || closed) FAIL("data behind the end");
     text += to_text(bytes);
     if (credits) pipe->credit(bytes.size());
   }
   void on_end() override {
-    CHECK_FALSE(ended);
-    CHECK_FALSE(closed);
+    if (ended || closed) FAIL("a second end");
     ended = true;
   }
   void on_sent(std::size_t n) override {
-    CHECK_FALSE(closed);
+    if (closed) FAIL("an event behind the last");
     sent += n;
   }
   void on_closed(const Error& why) override {
-    CHECK_FALSE(closed);
+    if (closed) FAIL("an event behind the last");
     closed = why;
   }
 
@@ -73,7 +71,7 @@ struct LinkEnd final : Link::Handler {
   void on_link_output() override { ++outputs; }
   void on_link_draining() override { draining = true; }
   void on_link_closed(const Error& why) override {
-    CHECK_FALSE(closed);
+    if (closed) FAIL("an event behind the last");
     closed = why;
   }
 

@@ -1,0 +1,290 @@
+// Windows, credit and turns: who may send how much, and who is next.
+#include <map>
+
+#include "base/limits.h"
+#include "link_pair.h"
+#include "raw_frames.h"
+
+using namespace tenfold;
+using namespace tenfold::test;
+
+namespace {
+
+constexpr std::size_t MiB = limits::MiB;
+
+LinkOptions small_windows() {
+  LinkOptions options;
+  options.stream_window = options.stream_window_most = 64 * 1024;
+  options.link_window = 100'000;
+  return options;
+}
+
+// All credit that was taken from a connection is back, or on record as to be given back.
+void check_connection_windows(LinkPair& pair, const LinkOptions& brokers, const LinkOptions& agents) {
+  const LinkStats broker = pair.broker.link->stats();
+  const LinkStats agent = pair.agent.link->stats();
+  CHECK(broker.send_window + agent.unreturned == static_cast<std::int32_t>(agents.link_window));
+  CHECK(agent.send_window + broker.unreturned == static_cast<std::int32_t>(brokers.link_window));
+}
+
+std::map<std::uint32_t, std::size_t> payload_by_stream(const std::string& bytes) {
+  std::map<std::uint32_t, std::size_t> sizes;
+  for (const raw::Frame& frame : raw::parse(bytes)) {
+    if (frame.type == raw::data) sizes[frame.id] += frame.payload.size();
+  }
+  return sizes;
+}
+
+}  // namespace
+
+TEST_CASE("a stream whose reader stands still stops at its window, and nobody else does") {
+  const LinkOptions options = small_windows();
+  LinkPair pair(options);
+  // More of them than the connection's window holds.
+  std::vector<std::unique_ptr<HeardStream>> stalled;
+  pair.agent.on_stream = [](HeardStream& stream) { stream.credits = false; };
+  for (int i = 0; i < 10; ++i) {
+    stalled.push_back(pair.broker.open());
+    stalled.back()->pipe->write(to_bytes(std::string(100'000, 'x')));
+  }
+  pair.pump();
+  for (const auto& stream : stalled) CHECK(stream->sent == options.stream_window);
+  CHECK(pair.broker.link->stats().bytes_queued == 10 * (100'000 - options.stream_window));
+
+  pair.agent.on_stream = nullptr;
+  const auto flowing = pair.broker.open();
+  flowing->pipe->write(to_bytes(std::string(2'000'000, 'y')));
+  pair.broker.link->send([] {
+    control::ControlMessage message;
+    message.mutable_notice()->set_text("control flows too");
+    return message;
+  }());
+  pair.pump();
+  CHECK(flowing->sent == 2'000'000);
+  CHECK(pair.agent.messages.size() == 1);
+
+  // The stalled ones go on where they were.
+  for (const auto& far : pair.agent.streams) {
+    if (!far->credits) far->pipe->credit(far->text.size());
+  }
+  pair.pump();
+  for (const auto& stream : stalled) CHECK(stream->sent == 100'000);
+  check_connection_windows(pair, options, options);
+}
+
+TEST_CASE("what arrives for streams that were reset does not cost the connection its window") {
+  const LinkOptions options = small_windows();
+  LinkPair pair(options);
+  pair.agent.on_stream = [](HeardStream& stream) { stream.credits = false; };
+  for (int i = 0; i < 300; ++i) {
+    const auto near = pair.broker.open();
+    near->pipe->write(to_bytes(std::string(60'000, 'x')));
+    LinkPair::carry(*pair.broker.link, *pair.agent.link, 16'000);
+    HeardStream& far = *pair.agent.streams.back();
+    // Cut while half of it is on its way.
+    near->pipe->write(to_bytes(std::string(1'000, 'y')));
+    far.pipe->reset(ErrorKind::io);
+    LinkPair::carry(*pair.broker.link, *pair.agent.link, 16'000);
+    pair.pump();
+    REQUIRE(near->closed);
+    REQUIRE(near->sent >= 60'000);
+  }
+  check_connection_windows(pair, options, options);
+  CHECK(pair.agent.link->stats().streams == 0);
+  CHECK(pair.rt.blocks.blocks_in_use() == 0);
+}
+
+TEST_CASE("bulk streams get a quantum each in turn, however many bytes they have waiting") {
+  constexpr std::size_t count = 7;
+  LinkPair pair;
+  pair.pump();
+  std::vector<std::unique_ptr<HeardStream>> near;
+  for (std::size_t i = 0; i < count; ++i) near.push_back(pair.broker.open());
+  pair.pump();
+  for (std::size_t i = 0; i < count; ++i) near[i]->pipe->write(to_bytes(std::string(200'000 + 10'000 * i, 'x')));
+  for (const std::size_t room_size : {std::size_t{16} * 1024, std::size_t{128} * 1024, std::size_t{50'000}}) {
+    CAPTURE(room_size);
+    std::vector<std::uint8_t> room(room_size);
+    std::map<std::uint32_t, std::size_t> sent;
+    std::size_t total = 0;
+    while (total < 2 * count * limits::stream_quantum) {
+      const std::size_t n = pair.broker.link->take_output(room);
+      REQUIRE(n != 0);
+      const std::string bytes(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(n));
+      for (const auto& [id, size] : payload_by_stream(bytes)) {
+        sent[id] += size;
+        total += size;
+      }
+      pair.agent.link->receive(to_bytes(bytes));
+      pair.rt.pass(Duration::zero());
+    }
+    CHECK(sent.size() == count);
+    for (const auto& [id, size] : sent) {
+      CAPTURE(id);
+      // Two rounds, with a turn that was begun at either end.
+      CHECK(size + limits::stream_quantum >= total / count);
+      CHECK(size <= total / count + limits::stream_quantum);
+    }
+  }
+}
+
+TEST_CASE("a small message waits for one turn of each bulk stream at most, a control message for none") {
+  LinkPair pair;
+  pair.pump();
+  std::vector<std::unique_ptr<HeardStream>> bulk;
+  for (int i = 0; i < 5; ++i) {
+    bulk.push_back(pair.broker.open());
+    bulk.back()->pipe->write(to_bytes(std::string(150'000, 'x')));
+  }
+  const auto small = pair.broker.open();
+  std::vector<std::uint8_t> room(16 * 1024);
+  for (int i = 0; i < 3; ++i) pair.broker.link->take_output(room);
+  small->pipe->write(to_bytes("hello"));
+  control::ControlMessage message;
+  message.mutable_notice()->set_text("control");
+  pair.broker.link->send(message);
+  const std::size_t n = pair.broker.link->take_output(room);
+  const std::vector<raw::Frame> first = raw::parse({reinterpret_cast<const char*>(room.data()), n});
+  REQUIRE_FALSE(first.empty());
+  CHECK(first[0].type == raw::data);
+  CHECK(first[0].id == 1);
+  std::size_t before_small = 0;
+  bool seen = false;
+  while (!seen) {
+    const std::size_t size = pair.broker.link->take_output(room);
+    REQUIRE(size != 0);
+    for (const raw::Frame& frame : raw::parse({reinterpret_cast<const char*>(room.data()), size})) {
+      if (frame.id == static_cast<std::uint32_t>(small->pipe->id())) seen = true;
+      if (!seen) before_small += frame.payload.size();
+    }
+  }
+  CHECK(before_small <= 5 * limits::stream_quantum);
+}
+
+TEST_CASE("a room is filled with whole frames, a DATA frame and its header are one TLS record") {
+  LinkPair pair;
+  pair.pump();
+  const auto a = pair.broker.open();
+  const auto b = pair.broker.open();
+  pair.pump();
+  a->pipe->write(to_bytes(std::string(200'000, 'x')));
+  b->pipe->write(to_bytes(std::string(200'000, 'x')));
+  std::vector<std::uint8_t> room(16 * 1024);
+  for (int i = 0; i < 10; ++i) {
+    CHECK(pair.broker.link->take_output(room) == 16 * 1024);
+    const std::vector<raw::Frame> frames = raw::parse({reinterpret_cast<const char*>(room.data()), room.size()});
+    REQUIRE(frames.size() == 1);
+    CHECK(frames[0].payload.size() == 16'375);
+  }
+  // What is left of a larger room takes a part.
+  room.resize(40'000);
+  CHECK(pair.broker.link->take_output(room) == room.size());
+}
+
+TEST_CASE("the end goes with the last bytes, in one frame") {
+  LinkPair pair;
+  pair.pump();
+  const auto near = pair.broker.open();
+  near->pipe->write(to_bytes("all of it"));
+  near->pipe->end();
+  const std::vector<raw::Frame> frames = raw::parse(take_all(*pair.broker.link));
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[0].type == raw::headers);
+  CHECK(frames[0].flags == raw::end_headers);
+  CHECK(frames[1].type == raw::data);
+  CHECK(frames[1].flags == raw::end_stream);
+  CHECK(frames[1].payload == "all of it");
+}
+
+TEST_CASE("the window of a stream grows with its path, and only for a reader that keeps up") {
+  static constexpr Duration way = 50ms;
+  LinkPair pair;
+  pair.pump();
+  const auto fast = pair.broker.open();
+  const auto slow = pair.broker.open();
+  pair.pump();
+  HeardStream& far_slow = *pair.agent.streams.at(1);
+  far_slow.credits = false;
+  fast->pipe->write(to_bytes(std::string(60 * MiB, 'f')));
+  slow->pipe->write(to_bytes(std::string(2 * MiB, 's')));
+
+  std::vector<std::size_t> rounds;  // bytes of the fast stream in each round trip
+  std::size_t credited = 0;
+  for (int round = 0; round < 160; ++round) {
+    const std::size_t before = fast->sent;
+    const std::string there = take_all(*pair.broker.link, 128 * 1024);
+    rounds.push_back(fast->sent - before);
+    pair.rt.pass(way);
+    pair.agent.link->receive(to_bytes(there));
+    pair.agent.streams[0]->text.clear();
+    const std::size_t n = std::min<std::size_t>(10'000, far_slow.text.size() - credited);
+    far_slow.pipe->credit(n);
+    credited += n;
+    const std::string back = take_all(*pair.agent.link);
+    pair.rt.pass(way);
+    pair.broker.link->receive(to_bytes(back));
+    REQUIRE_FALSE(pair.broker.closed);
+    CHECK(slow->sent - credited <= limits::stream_window);
+    if (fast->sent == 60 * MiB) break;
+  }
+  CHECK(rounds[0] == limits::stream_window);
+  const std::size_t most = *std::max_element(rounds.begin(), rounds.end());
+  CHECK(most >= 6 * MiB);
+  CHECK(most <= 16 * MiB);
+  CHECK(fast->sent == 60 * MiB);
+}
+
+TEST_CASE("streams' windows grow by so much together that a tunnel's budget holds them") {
+  static constexpr Duration way = 50ms;
+  LinkPair pair;
+  pair.pump();
+  constexpr std::size_t count = 8;
+  std::vector<std::unique_ptr<HeardStream>> near;
+  for (std::size_t i = 0; i < count; ++i) near.push_back(pair.broker.open());
+  const auto round_trip = [&pair] {
+    const std::string there = take_all(*pair.broker.link, 128 * 1024);
+    pair.rt.pass(way);
+    pair.agent.link->receive(to_bytes(there));
+    const std::string back = take_all(*pair.agent.link);
+    pair.rt.pass(way);
+    pair.broker.link->receive(to_bytes(back));
+  };
+  for (int round = 0; round < 60; ++round) round_trip();  // until a PING has measured the path
+  REQUIRE(pair.agent.link->stats().rtt >= 2 * way);
+  for (const auto& stream : near) stream->pipe->write(to_bytes(std::string(10 * MiB, 'f')));
+  // All keep up for a while, then all stand still: what comes after that is what has to be held.
+  for (int round = 0; round < 9; ++round) {
+    if (round == 4) {
+      for (const auto& far : pair.agent.streams) {
+        far->credits = false;
+        far->text.clear();
+      }
+    }
+    round_trip();
+  }
+  CHECK(take_all(*pair.broker.link).empty());
+  std::size_t held = 0;
+  for (const auto& far : pair.agent.streams) held += far->text.size();
+  CHECK(held > count * limits::stream_window);
+  CHECK(held <= count * limits::stream_window + limits::tunnel_buffered);
+  pair.broker.link->end_of_input({});
+  pair.agent.link->end_of_input({});
+}
+
+TEST_CASE("a stream's credit that is still out when it ends is forgotten with it") {
+  LinkPair pair;
+  for (int i = 0; i < 50; ++i) {
+    const auto near = pair.broker.open();
+    pair.agent.on_stream = [](HeardStream& stream) { stream.credits = false; };
+    near->pipe->write(to_bytes(std::string(1000, 'x')));
+    near->pipe->end();
+    pair.pump();
+    HeardStream& far = *pair.agent.streams.back();
+    far.pipe->end();
+    pair.pump();
+    REQUIRE(far.closed);
+    REQUIRE(near->closed);
+    far.pipe->credit(1000);
+  }
+  check_connection_windows(pair, {}, {});
+}
