@@ -37,15 +37,15 @@ void LinkDriver::on_closed(const Error& why) {
 
 void LinkDriver::on_link_output() { loop_.defer(*this); }
 
-// Small writes first, so that what is urgent is not behind bulk; when more is ready, it is bulk.
+// A small write first, so that what is urgent is not behind bulk; when that left something behind, it is bulk. A
+// transport may keep what it is given to the end of the turn: on_sent() goes on from there.
 void LinkDriver::flush() {
-  std::size_t room = limits::flush_small;
-  while (transport_->queued() <= limits::flush_small) {
-    const MutableBytes out = loop_.write_room().first(room);
-    const std::size_t n = link_.take_output(out);
+  while (transport_->queued() < limits::flush_small && link_.want_output()) {
+    const MutableBytes room = loop_.write_room().first(bulk_ ? limits::flush_bulk : limits::flush_small);
+    const std::size_t n = link_.take_output(room);
+    bulk_ = link_.want_output();
     if (n == 0) return;
-    transport_->write(out.first(n));
-    room = limits::flush_bulk;
+    transport_->write(room.first(n));
   }
 }
 
