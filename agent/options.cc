@@ -13,18 +13,43 @@ namespace {
 
 constexpr const char* default_host = "http://127.0.0.1:7080";
 
-constexpr const char* footer = R"(Environment:
-  TENFOLD_HOST    --host, where the flag is not given
-  TENFOLD_TOKEN   --token, where the flag is not given; other users cannot read it from the list of processes
+// Written by hand, for CLI11 has its own idea of --mux[=require].
+constexpr const char* help = R"(Give a local app a public URL.
+
+Usage: agent expose [FLAGS] TARGET
+
+  TARGET             the local app: PORT, HOST:PORT, http://HOST[:PORT] or https://HOST[:PORT]
+
+  --host URL         the broker [http://127.0.0.1:7080]
+  --mux              one TLS connection for all visitors; the classic sockets where the server does not know it
+  --mux=require      ... and never the classic sockets
+  --subdomain NAME   the name to ask for; otherwise any
+  --token TOKEN      what the broker knows you by; travels over https:// and to loopback only
+  --ca FILE          the roots to trust, PEM, in place of the system's
+  --insecure         take any certificate of the broker's
+  --local-host HOST  what the Host of every request becomes
+  --print-requests   a line for each request
+  --json             one event a line on stdout, each a JSON object
+  --allow-remote-ip  let a classic server send the sockets to an address other than its own
+  --log-level LEVEL  trace, debug, info, warn, error or off; the log goes to stderr [warn]
+  -h, --help         this text
+  --version          the version
+
+Environment:
+  TENFOLD_HOST       --host, where the flag is not given
+  TENFOLD_TOKEN      --token, where the flag is not given; other users cannot read it in the list of processes
 
 Exit codes:
-  0   asked to stop (SIGINT, SIGTERM); what runs is finished first, a second signal exits at once
-  2   a wrong flag or value, or a file that cannot be read
-  3   the broker refuses for good: the name, the token, or --mux=require against a classic server
+  0  asked to stop (SIGINT, SIGTERM): what runs is finished first, a second signal exits at once
+  2  a wrong flag or value, or a file that cannot be read
+  3  refused for good: the name, the token, or --mux=require against a classic server
 A local app that is down and a broker that is away are no reason to exit: the agent says so and comes back.
 
+The certificate of an https:// TARGET is checked, but on loopback.
+
 Example:
-  agent expose 8080 --mux --host https://broker.example --subdomain blue-fox)";
+  agent expose 8080 --mux --host https://broker.example --subdomain blue-fox
+)";
 
 Error usage(std::string_view flag, std::string_view value, std::string_view why) {
   std::string line(flag);
@@ -40,28 +65,19 @@ struct Words {
 
 void declare(CLI::App& app, CLI::App& expose, Words& words) {
   app.require_subcommand(1);
-  app.set_help_flag("-h,--help", "This text");
-  app.set_version_flag("--version", version, "The version");
-  app.footer(footer);
-
-  expose.set_help_flag("-h,--help", "This text");
-  expose.footer(footer);
-  expose.add_option("TARGET", words.target, "The local app: PORT, HOST:PORT, http://… or https://…")->type_name("");
-  expose.add_option("--host", words.host, std::string("The broker's URL [") + default_host + "]")->type_name("URL");
-  expose.add_flag("--mux{prefer}", words.mux,
-                  "One TLS connection for all visitors, and the classic sockets where the server does not know it; "
-                  "--mux=require: never the classic sockets");
-  expose.add_option("--subdomain", words.subdomain, "The name to ask for; otherwise a random one")->type_name("NAME");
-  expose.add_option("--token", words.token, "What the broker knows you by")->type_name("TOKEN");
-  expose.add_option("--ca", words.ca, "PEM file with the roots to trust, in place of the system's")->type_name("FILE");
-  expose.add_flag("--insecure", words.insecure, "Take any certificate of the broker's");
-  expose.add_option("--local-host", words.local_host, "Rewrite the Host of every request to this")->type_name("HOST");
-  expose.add_flag("--print-requests", words.print_requests, "A line for each request");
-  expose.add_flag("--json", words.json, "One event a line on stdout, each a JSON object");
-  expose.add_flag("--allow-remote-ip", words.allow_remote_ip,
-                  "Let a classic server send the sockets to an address other than its own");
-  expose.add_option("--log-level", words.log_level, "trace, debug, info, warn, error or off, on stderr [warn]")
-      ->type_name("LEVEL");
+  expose.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  expose.add_option("TARGET", words.target);
+  expose.add_option("--host", words.host);
+  expose.add_flag("--mux{prefer}", words.mux);  // a flag, so that it does not take TARGET for its value
+  expose.add_option("--subdomain", words.subdomain);
+  expose.add_option("--token", words.token);
+  expose.add_option("--ca", words.ca);
+  expose.add_flag("--insecure", words.insecure);
+  expose.add_option("--local-host", words.local_host);
+  expose.add_flag("--print-requests", words.print_requests);
+  expose.add_flag("--json", words.json);
+  expose.add_flag("--allow-remote-ip", words.allow_remote_ip);
+  expose.add_option("--log-level", words.log_level);
 }
 
 // One line of our own for what CLI11 cannot make sense of.
@@ -74,11 +90,12 @@ Error explain(const CLI::ParseError& error, const CLI::App& app) {
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return usage("expose", {}, "missing: the one thing that this program does (see --help)");
   }
-  std::string text = error.what();
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return usage(printable(text.substr(0, text.find(':'))), {}, "its value is missing");
+  }
   return {ErrorKind::usage, printable(text.substr(0, text.find('\n')))};
 }
-
-std::string help(const CLI::App& expose) { return expose.help("agent expose"); }
 
 // RFC 6750, section 2.1: what a bearer token is made of. Also keeps a line break out of the head.
 bool is_token(std::string_view text) {
@@ -155,8 +172,8 @@ Result<Options> understand(const Words& words, const Environment& environment) {
 }  // namespace
 
 Result<CommandLine> parse_command_line(std::span<const std::string> arguments, const Environment& environment) {
-  CLI::App app("Tenfold's agent: a public URL for a local app", "agent");
-  CLI::App& expose = *app.add_subcommand("expose", "Give a local app a public URL");
+  CLI::App app;
+  CLI::App& expose = *app.add_subcommand("expose");
   Words words;
   declare(app, expose, words);
 
@@ -164,7 +181,7 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments, c
   const auto asked = [&](std::string_view flag) {
     return std::find(arguments.begin(), arguments.end(), flag) != arguments.end();
   };
-  if (asked("--help") || asked("-h")) return CommandLine{{}, help(expose)};
+  if (asked("--help") || asked("-h")) return CommandLine{{}, help};
   if (asked("--version")) return CommandLine{{}, std::string("tenfold agent ") + version + '\n'};
 
   try {

@@ -87,7 +87,10 @@ TEST_CASE("an error names the flag and the value") {
   CHECK(error({"expose", "1", "--nonsense=3"}).starts_with("--nonsense: "));
   CHECK(error({"expose", "1", "--nonsense"}).starts_with("--nonsense: "));
   CHECK(error({"expose", "1", "two"}).starts_with("two: "));
-  CHECK(error({"expose", "1", "--host"}).find("--host") != std::string::npos);
+  CHECK(error({"expose", "1", "--host"}) == "--host: its value is missing");
+  CHECK(error({"expose", "1", "--json=often"}).find("--json") != std::string::npos);
+  CHECK(options({"expose", "1", "--host", "http://a", "--host", "http://b"}).broker.address.host == "b");
+  CHECK(error({"expose", "1", "expose", "2"}) != "no error");
   CHECK(error({"expose"}).starts_with("TARGET: missing"));
   CHECK(error({}).starts_with("expose: missing"));
   CHECK(error({"reveal", "8080"}).starts_with("reveal: "));
