@@ -57,7 +57,7 @@ class Splice {
     Splice* splice = nullptr;
     Side* other = nullptr;
     std::unique_ptr<Duplex> pipe;
-    std::size_t foreign = 0;    // bytes that a former handler wrote and that have not left yet: no credit is due for them
+    std::size_t foreign = 0;  // bytes that a former handler wrote and that have not left yet: no credit is due for them
     std::uint64_t carried = 0;  // bytes that came from this pipe
     std::size_t earlier = 0;    // in this pipe's queue from before the splice: not the other pipe's to be credited
     bool ended = false;         // its FIN was heard and passed on

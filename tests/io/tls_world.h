@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "io_world.h"
 #include "io/tls_socket.h"
+#include "io_world.h"
 #include "support/test_certificate.h"
 
 namespace tenfold::test {

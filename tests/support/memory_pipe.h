@@ -59,10 +59,10 @@ class MemoryPipe {
     Duplex::Handler* handler = nullptr;
     std::size_t window = 0;
     std::size_t uncredited = 0;
-    bool alive = true;      // the wrapper exists and was not reset
+    bool alive = true;  // the wrapper exists and was not reset
     bool out_ended = false;
-    bool end_heard = false; // on_end() was delivered here
-    bool closed = false;    // on_closed() was delivered here
+    bool end_heard = false;           // on_end() was delivered here
+    bool closed = false;              // on_closed() was delivered here
     ErrorKind cut = ErrorKind::none;  // how the other end was reset
   };
 
