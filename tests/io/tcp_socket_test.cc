@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+#include <vector>
+
 #include "base/limits.h"
 #include "io_world.h"
 
@@ -28,6 +31,25 @@ TEST_CASE("bytes go both ways, and the ends know each other's address") {
   world.run_until([&] { return server.received == "question" && client.received == "answer"; });
   CHECK(client.pipe->queued() == 0);
   CHECK(client.sent == 8);
+}
+
+TEST_CASE("what is written in one turn arrives in one piece, and behind it what comes in the next") {
+  IoWorld world;
+  TcpPair pair(world);
+  Recorder client(std::move(pair.client));
+  Recorder server(std::move(pair.server));
+  std::vector<std::string> pieces;
+  server.on_bytes = [&](Bytes bytes) { pieces.emplace_back(to_text(bytes)); };
+  world.loop.post([&] {
+    client.send("head ");
+    client.send("and ");
+    client.send("body");
+  });
+  world.run_until([&] { return !pieces.empty(); });
+  CHECK(pieces[0] == "head and body");
+  CHECK(client.sent == 13);
+  client.send("!");
+  world.run_until([&] { return server.received == "head and body!"; });
 }
 
 TEST_CASE("each way ends by itself, and both ends close cleanly when both have") {
