@@ -406,7 +406,8 @@ void VisitorH1::cut_request() {
 }
 
 void VisitorH1::cut() {
-  connection_->reset(ErrorKind::cancelled);
+  // Not `cancelled`, which may close an idle connection in peace: an answer that ends with its connection would look whole.
+  connection_->reset(ErrorKind::closed);
   report_closed();
 }
 
