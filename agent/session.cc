@@ -44,8 +44,17 @@ void Session::on_deadline() {
 }
 
 void Session::on_link_stream(std::unique_ptr<LinkStream> stream) {
+  // HEADERS overtake DATA: a visitor who waited for this link may come before the Registered that was sent first.
+  if (!registered_) {
+    early_.push_back(std::move(stream));
+  } else {
+    serve(std::move(stream));
+  }
+}
+
+void Session::serve(std::unique_ptr<LinkStream> stream) {
   // docs/PROTOCOL.md, "Streams": a name that the agent does not serve is refused.
-  if (!registered_ || stream->name() != name_) {
+  if (stream->name() != name_) {
     forwarding_.runtime.log.warn("stream-refused", {{"name", stream->name()}});
     return stream->reset(ErrorKind::refused);
   }
@@ -71,7 +80,8 @@ void Session::on_control(const control::ControlMessage& message) {
     case control::ControlMessage::kRefused:
       return forwarding_.status.notice("the broker refuses: " + message.refused().message());
     case control::ControlMessage::kNotice: return forwarding_.status.notice(message.notice().text());
-    case control::ControlMessage::kDrain: return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
+    case control::ControlMessage::kDrain:
+      return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
     default: return;  // an agent's, or of a later version: skipped
   }
 }
@@ -83,6 +93,7 @@ void Session::on_registered(const control::ControlMessage& message) {
   forwarding_.runtime.timers.disarm(deadline_);
   name_ = said.name();
   owner_.on_session_registered(*this, {name_, said.urls(0), said.resume_token()});
+  for (std::unique_ptr<LinkStream>& stream : std::exchange(early_, {})) serve(std::move(stream));
 }
 
 void Session::tell_draining(Duration deadline) {
@@ -95,6 +106,7 @@ void Session::on_link_draining() { tell_draining(limits::drain_time); }
 void Session::on_link_closed(const Error& why) {
   forwarding_.runtime.timers.disarm(deadline_);
   forwarding_.runtime.timers.disarm(drain_);
+  early_.clear();
   owner_.on_session_closed(*this, why);
 }
 

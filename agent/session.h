@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/forwarder.h"
 #include "agent/network.h"
@@ -57,6 +58,7 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   void on_link_closed(const Error& why) override;
   void on_forwarder_done(Forwarder& forwarder, const Error& why) override;
 
+  void serve(std::unique_ptr<LinkStream> stream);
   void on_registered(const control::ControlMessage& message);
   void tell_draining(Duration deadline);
   void on_deadline();
@@ -65,7 +67,8 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   Forwarding& forwarding_;
   Owner& owner_;
   std::unordered_map<const Forwarder*, std::unique_ptr<Forwarder>> forwarders_;
-  std::string name_;  // of the tunnel, once it stands: the only one that is served
+  std::vector<std::unique_ptr<LinkStream>> early_;  // opened before the tunnel stood; the link limits how many
+  std::string name_;                                // of the tunnel, once it stands: the only one that is served
   bool registered_ = false;
   bool draining_ = false;  // the owner was told
   bool leaving_ = false;

@@ -40,7 +40,7 @@ class Status {
     std::string_view url;
     std::string_view name;
     Mode mode = Mode::mux;
-    std::size_t sockets = 1;      // of the pool
+    std::size_t sockets = 1;           // of the pool
     std::string_view cached_url = {};  // a classic server behind a cache has one
   };
 

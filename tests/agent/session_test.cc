@@ -93,18 +93,33 @@ TEST_CASE_FIXTURE(SessionFixture, "an app that does not answer is told to the br
 }
 
 TEST_CASE_FIXTURE(SessionFixture, "a name that is not ours is refused, and nothing is dialled") {
-  test::Peer early(runtime);
-  broker->open(early, "blue-fox");
-  pump();
-  CHECK(early.closed);
-  CHECK(early.why.kind == ErrorKind::refused);
-  register_tunnel();
-  broker->open(visitor, "metadata.internal:80");
-  pump();
+  SUBCASE("before the tunnel stands") {
+    broker->open(visitor, "metadata.internal:80");
+    pump();
+    register_tunnel();
+  }
+  SUBCASE("after") {
+    register_tunnel();
+    broker->open(visitor, "metadata.internal:80");
+    pump();
+  }
   CHECK(visitor.closed);
   CHECK(visitor.why.kind == ErrorKind::refused);
   CHECK(network.calls.empty());
   CHECK_FALSE(closed);
+}
+
+TEST_CASE_FIXTURE(SessionFixture, "a visitor who comes before the tunnel stands waits for it") {
+  broker->open(visitor, "blue-fox");
+  visitor.say("GET / HTTP/1.1\r\n\r\n");
+  pump();
+  CHECK(network.calls.empty());
+  CHECK_FALSE(visitor.closed);
+  register_tunnel();
+  REQUIRE(network.waiting() == 1);
+  test::Peer& app = network.accept();
+  pump();
+  CHECK(app.received == "GET / HTTP/1.1\r\n\r\n");
 }
 
 TEST_CASE_FIXTURE(SessionFixture, "a visitor who leaves frees the connection to the app") {
