@@ -38,23 +38,24 @@ class Suite {
  public:
   void add(CaseInfo info, std::function<void(Target&)> run) { cases_.push_back({std::move(info), std::move(run)}); }
 
-  // Those that one of the patterns names: an id, or the beginning of one up to a '/'; all, when there are none.
-  std::vector<Case<Target>> select(const std::vector<std::string>& only) const {
+  // Those that one of `only` names (all, when there are none) and none of `except`: an id, or the beginning of
+  // one up to a '/'.
+  std::vector<Case<Target>> select(const std::vector<std::string>& only, const std::vector<std::string>& except) const {
     std::vector<Case<Target>> chosen;
     for (const Case<Target>& each : cases_) {
-      if (only.empty()) chosen.push_back(each);
-      for (const std::string& pattern : only) {
-        const bool group = each.info.id.starts_with(pattern + (pattern.ends_with('/') ? "" : "/"));
-        if (each.info.id == pattern || group) {
-          chosen.push_back(each);
-          break;
-        }
-      }
+      if ((only.empty() || names(only, each.info.id)) && !names(except, each.info.id)) chosen.push_back(each);
     }
     return chosen;
   }
 
  private:
+  static bool names(const std::vector<std::string>& patterns, const std::string& id) {
+    for (const std::string& pattern : patterns) {
+      if (id == pattern || id.starts_with(pattern.ends_with('/') ? pattern : pattern + "/")) return true;
+    }
+    return false;
+  }
+
   std::vector<Case<Target>> cases_;
 };
 

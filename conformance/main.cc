@@ -16,6 +16,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> only;
+  std::vector<std::string> except;
   std::vector<std::string> report;  // format, file
   bool list = false;
   unsigned jobs = 8;
@@ -49,7 +50,7 @@ void read_host(const std::string& url, ServerOptions& server) {
 
 template <typename Target, typename Make>
 int run(const Suite<Target>& suite, const Options& options, const std::string& target, Make make) {
-  const auto cases = suite.select(options.only);
+  const auto cases = suite.select(options.only, options.except);
   if (cases.empty()) throw Unusable("no case has that id; --list shows them all");
   const auto results = run_cases(cases, options.jobs, make, [](const Result& result) { print_line(std::cout, result); });
   const Count total = count(results);
@@ -61,13 +62,13 @@ int run(const Suite<Target>& suite, const Options& options, const std::string& t
 template <typename Target>
 int list(const Suite<Target>& suite, const Options& options) {
   std::vector<CaseInfo> infos;
-  for (const auto& each : suite.select(options.only)) infos.push_back(each.info);
+  for (const auto& each : suite.select(options.only, options.except)) infos.push_back(each.info);
   print_list(std::cout, infos);
   return 0;
 }
 
 int test_server(Options& options) {
-  const ServerSuite suite = classic_server_suite();
+  const ServerSuite suite = server_suite(options.server.mux);
   if (options.list) return list(suite, options);
   read_host(options.host, options.server);
   if (options.server.domain.empty()) options.server.domain = options.server.at.host;
@@ -86,6 +87,7 @@ int main_with(int argc, char** argv) {
   server->add_option("--host", options.host, "http://HOST:PORT or https://HOST:PORT of the server");
   server->add_option("--domain", options.server.domain, "its domain (default: the host)");
   server->add_option("--only", options.only, "ids of cases, or of groups of them");
+  server->add_option("--except", options.except, "ids or groups to leave out");
   server->add_option("--report", options.report, "junit, markdown or json, and a file")->expected(2);
   server->add_option("--command", options.server.command, "starts one more server: {port}, {domain} and {max_conn} are filled in");
   server->add_option("--token", options.server.token, "for servers that want one");

@@ -109,14 +109,14 @@ OwnServer ServerTarget::launch(unsigned max_conn) {
   options.at = {"127.0.0.1", port};
   options.tls = false;
   ServerTarget target(options, number_);
-  const Deadline deadline = in(8s);
+  const Deadline deadline = in(20s);
   for (;;) {
     try {
       target.ask("GET", "/api/status", target.own_host());
       return {std::move(process), std::move(target)};
     } catch (const Lost&) {
       if (!process->running()) fail("the server's command ended: " + process->output().substr(0, 300));
-      if (Clock::now() > deadline) fail("the server's command did not listen within 8 s");
+      if (Clock::now() > deadline) fail("the server's command did not listen within 20 s");
       std::this_thread::sleep_for(50ms);
     }
   }

@@ -74,7 +74,6 @@ std::vector<Bad> bad_requests() {
       {"version-none", "a request line without a version", "GET / \r\nHost: {host}\r\n\r\n", {400, 505}},
       {"double-space", "two spaces in the request line", "GET  / HTTP/1.1\r\nHost: {host}\r\n\r\n", {400}},
       {"method", "a method that is no token", "G(T / HTTP/1.1\r\nHost: {host}\r\n\r\n", {400, 501}},
-      {"tls-hello", "a TLS hello on the plain port", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + std::string(64, 'x'), {400}},
       {"uri-long", "a request line of 20 KB", "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\nHost: {host}\r\n\r\n", {400, 414, 431}},
       {"head-large", "a head of 200 KB", get + "X-A: " + std::string(200'000, 'a') + "\r\n\r\n", {400, 431}},
   };
@@ -129,6 +128,11 @@ void add_edge(ServerSuite& suite) {
               std::string raw = "GET / HTTP/1.1\r\nHost: {host}\r\n";
               for (int i = 0; i < 3000; ++i) raw += "X-" + std::to_string(i) + ": 1\r\n";
               expect_refused(target, raw + "\r\n", {400, 431});
+            });
+  suite.add({"edge/tls-hello", Level::should, "a TLS hello on the plain port is refused at once", "CONFORMANCE edge"},
+            [](ServerTarget& target) {
+              if (target.options().tls) skip("the server is asked over TLS");
+              expect_refused(target, std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + std::string(64, 'x'), {400});
             });
   suite.add({"edge/slow-head", Level::should, "a head that never ends is given up within 12 s", "CONFORMANCE edge"},
             [](ServerTarget& target) {

@@ -18,8 +18,13 @@ void add_classic_answers(ServerSuite& suite);
 void add_classic_upgrade(ServerSuite& suite);
 void add_classic_own(ServerSuite& suite);
 void add_edge(ServerSuite& suite);
+void add_mux_handshake(ServerSuite& suite);
+void add_mux_control(ServerSuite& suite);
+void add_mux_streams(ServerSuite& suite);
+void add_mux_flow(ServerSuite& suite);
+void add_mux_errors(ServerSuite& suite);
 
-ServerSuite classic_server_suite();
-ServerSuite mux_server_suite();
+// The classic cases, and those of tenfold/1 when `mux`.
+ServerSuite server_suite(bool mux);
 
 }  // namespace tenfold::conformance

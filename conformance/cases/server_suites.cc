@@ -1,9 +1,9 @@
-// The suites against a server, put together.
+// The suite against a server, put together.
 #include "conformance/cases/server_cases.h"
 
 namespace tenfold::conformance {
 
-ServerSuite classic_server_suite() {
+ServerSuite server_suite(bool mux) {
   ServerSuite suite;
   add_classic_handshake(suite);
   add_classic_names(suite);
@@ -14,6 +14,12 @@ ServerSuite classic_server_suite() {
   add_classic_upgrade(suite);
   add_classic_own(suite);
   add_edge(suite);
+  if (!mux) return suite;
+  add_mux_handshake(suite);
+  add_mux_control(suite);
+  add_mux_streams(suite);
+  add_mux_flow(suite);
+  add_mux_errors(suite);
   return suite;
 }
 

@@ -47,6 +47,7 @@ std::uint32_t LinkPeer::open(const std::string& authority, const FieldList& more
   const std::uint32_t id = next_id_;
   next_id_ += 2;
   Stream& stream = streams_[id];
+  stream.opened = true;
   stream.send_window = peer_setting(setting::initial_window_size, 65535);
   stream.receive_window = own_initial_window_;
   FieldList fields = {{":method", "CONNECT"}, {":authority", authority}};
@@ -114,7 +115,7 @@ void LinkPeer::take(const Frame& frame) {
                  std::exchange(block_, {}) + frame.payload);
       break;
     case FrameType::rst_stream:
-      if (!streams_.contains(frame.stream)) fail("RST_STREAM for a stream that was never opened");
+      if (!has_stream(frame.stream)) fail("RST_STREAM for a stream that was never opened");
       streams_[frame.stream].reset = read_u32(frame.payload);
       break;
     case FrameType::settings: take_settings(frame); break;
@@ -152,17 +153,18 @@ void LinkPeer::take_block(std::uint32_t id, std::uint8_t flags, std::string bloc
   }
   block_stream_ = 0;
   const FieldList fields = reader_.read(block);
-  if (role_ == Role::agent && !streams_.contains(id)) {
+  if (role_ == Role::agent && !has_stream(id)) {
     // RFC 9113 5.1.1: "the identifier of a newly established stream MUST be numerically greater than all streams that
     // the initiating endpoint has opened".
     if (id % 2 == 0) fail("the broker opened stream " + std::to_string(id) + ", an even id");
     if (!opened_.empty() && id <= opened_.back()) fail("the broker opened stream " + std::to_string(id) + " after a higher one");
     opened_.push_back(id);
     if (id != 1) fresh_.push_back(id);
+    streams_[id].opened = true;
     streams_[id].send_window = peer_setting(setting::initial_window_size, 65535);
     streams_[id].receive_window = own_initial_window_;
   }
-  if (!streams_.contains(id)) fail("HEADERS for a stream that was never opened: " + std::to_string(id));
+  if (!has_stream(id)) fail("HEADERS for a stream that was never opened: " + std::to_string(id));
   Stream& stream = streams_[id];
   if (!stream.has_head) stream.head = fields;
   stream.has_head = true;
@@ -170,9 +172,8 @@ void LinkPeer::take_block(std::uint32_t id, std::uint8_t flags, std::string bloc
 }
 
 void LinkPeer::take_data_frame(const Frame& frame) {
-  const auto it = streams_.find(frame.stream);
-  if (it == streams_.end()) fail("DATA for a stream that was never opened: " + std::to_string(frame.stream));
-  Stream& from = it->second;
+  if (!has_stream(frame.stream)) fail("DATA for a stream that was never opened: " + std::to_string(frame.stream));
+  Stream& from = streams_[frame.stream];
   if (from.ended && !frame.payload.empty()) fail("DATA after END_STREAM on stream " + std::to_string(frame.stream));
   const auto size = static_cast<std::int64_t>(frame.payload.size());
   receive_window_ -= size;

@@ -31,7 +31,8 @@ class LinkPeer {
   };
 
   struct Stream {
-    FieldList head;  // of the request, or of the answer
+    bool opened = false;  // by the broker, whichever side that is
+    FieldList head;       // of the request, or of the answer
     bool has_head = false;
     bool ended = false;                  // the target's END_STREAM came
     std::optional<std::uint32_t> reset;  // the target's RST_STREAM and its code
@@ -89,7 +90,10 @@ class LinkPeer {
 
   // ---- What was seen.
   Stream& stream(std::uint32_t id) { return streams_[id]; }
-  bool has_stream(std::uint32_t id) const { return streams_.contains(id); }
+  bool has_stream(std::uint32_t id) const {
+    const auto it = streams_.find(id);
+    return it != streams_.end() && it->second.opened;
+  }
   std::size_t streams_seen() const { return opened_.size(); }
   std::size_t running() const;  // opened by the broker, not over, the control stream left out
   bool ended() const { return ended_; }
