@@ -23,7 +23,7 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
   return port;
 }
 
-Result<std::unique_ptr<TcpListener>> ClassicPorts::listen(TcpListener::OnAccept on_accept) {
+Result<std::unique_ptr<TcpListener>> ClassicPorts::listen(const TcpListener::OnAccept& on_accept) {
   if (options_.port_low == 0) return TcpListener::open(loop_, {options_.bind_ip, 0}, on_accept);
   const int width = options_.port_high - options_.port_low + 1;
   for (int tried = 0; tried < width; ++tried) {

@@ -44,7 +44,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
   };
 
   void on_classic_over(ClassicTunnel& tunnel) override;
-  Result<std::unique_ptr<TcpListener>> listen(TcpListener::OnAccept on_accept);
+  Result<std::unique_ptr<TcpListener>> listen(const TcpListener::OnAccept& on_accept);
 
   Loop& loop_;
   const ClassicOptions options_;
