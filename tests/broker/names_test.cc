@@ -15,7 +15,8 @@ TEST_CASE("a tunnel name is one DNS label of the reference's grammar") {
     CAPTURE(good);
     CHECK(is_tunnel_name(good));
   }
-  for (const std::string& bad : std::vector<std::string>{"", "abc", "ab-d", "abc-d", "-abcde", "abcde-", "abCd", "ab.cd", "ab cd", std::string(64, 'x')}) {
+  for (const std::string& bad : std::vector<std::string>{"", "abc", "ab-d", "abc-d", "-abcde", "abcde-", "abCd",
+                                                         "ab.cd", "ab cd", std::string(64, 'x')}) {
     CAPTURE(bad);
     CHECK_FALSE(is_tunnel_name(bad));
   }

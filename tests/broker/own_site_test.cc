@@ -50,7 +50,8 @@ TEST_CASE("a taken name silently becomes another") {
 
 TEST_CASE("a bad name is refused with the reference's sentence") {
   Rig rig;
-  for (const std::string& name : std::vector<std::string>{"abc", "-abcdef", "Abcd", "a_bcd", "abc-d", "caf%C3%A9", std::string(64, 'a')}) {
+  for (const std::string& name :
+       std::vector<std::string>{"abc", "-abcdef", "Abcd", "a_bcd", "abc-d", "caf%C3%A9", std::string(64, 'a')}) {
     CAPTURE(name);
     const Got got = ask(rig, "/" + name);
     CHECK(got.status == 403);
@@ -88,7 +89,8 @@ TEST_CASE("status tells of tunnels, and of one") {
 
 TEST_CASE("a host that is nobody's is 404 with the body 404, the names of objects included") {
   Rig rig;
-  for (const std::string& host : std::vector<std::string>{"constructor.example.test", "__proto__.example.test", "a.b.example.test", "other.test"}) {
+  for (const std::string& host : std::vector<std::string>{"constructor.example.test", "__proto__.example.test",
+                                                          "a.b.example.test", "other.test"}) {
     CAPTURE(host);
     const Got got = ask(rig, "/", "", host);
     CHECK(got.status == 404);

@@ -1,8 +1,8 @@
 // From the visitor to the app: what gets there, what does not, and in which shape.
 #include <doctest/doctest.h>
 
-#include "public_rig.h"
 #include "http1/head_reader.h"
+#include "public_rig.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;

@@ -1,0 +1,22 @@
+// Somebody who wants an upstream, and keeps what comes.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "broker/tunnel.h"
+
+namespace tenfold::broker::test {
+
+struct Wanting final : Opening {
+  std::string_view opening_peer() const override { return "203.0.113.9:1"; }
+  Duration opening_patience() const override { return patience; }
+  void on_open(Upstream given) override { upstream = std::move(given); }
+  void on_open_failed(const Error& error) override { why = error; }
+
+  Duration patience = 30s;
+  Upstream upstream;
+  Error why;
+};
+
+}  // namespace tenfold::broker::test
