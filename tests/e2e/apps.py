@@ -277,6 +277,13 @@ class App:
             connection.chunk(b"data: " + event + b"\n\n")
         connection.last_chunk()
 
+    def do_browser(self, connection, _request, _rest):
+        """A page that says, by another request, which events have reached it."""
+        page = b"""<!doctype html><title>events</title><script>
+            new EventSource("/sse").onmessage = (event) => fetch("/heard/" + event.data, {method: "POST", body: "x".repeat(100000)});
+            </script>"""
+        connection.answer(200, page, [("Content-Type", "text/html")])
+
     def do_endless(self, connection, _request, _rest):
         """Sends until the visitor leaves."""
         connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 import unittest
 import xml.etree.ElementTree as ElementTree
 
@@ -57,7 +56,7 @@ class Recorder(unittest.TestResult):
         import harness
 
         said = "\n".join(process.tail() for process in harness.Process.running)
-        self.report(test, "failed", "".join(traceback.format_exception(*error)) + said)
+        self.report(test, "failed", self._exc_info_to_string(error, test) + said)
 
     def addSuccess(self, test):
         super().addSuccess(test)

@@ -124,6 +124,20 @@ class Malformed(OneApp):
                 self.expect_hello()
                 self.assertEqual(self.app.count(), before + 1)
 
+    def test_a_malformed_request_behind_a_good_one(self):
+        for gap in (False, True):
+            with self.subTest(gap=gap), self.visitor() as visitor:
+                good, bad = visitor.head("GET", "/hello"), self.fill(HEADS["no colon"][0], visitor)
+                if gap:
+                    visitor.send(good)
+                    self.assertEqual(visitor.answer().text, "hello\n")
+                    visitor.send(bad)
+                else:
+                    visitor.send(good + bad)
+                    self.assertEqual(visitor.answer().text, "hello\n")
+                self.assertEqual(visitor.answer().status, 400)
+                self.assertTrue(visitor.at_end())
+
     def test_malformed_bodies_never_end_well(self):
         for name, raw in BODIES.items():
             with self.subTest(name):
