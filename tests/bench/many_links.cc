@@ -4,19 +4,16 @@
 //
 //   bench_many_links BROKER_IP PORT CA_FILE LINKS NAMES BODY
 //
-// The tunnels are called tLINK-NAME, from t0000-00 on. Prints "ready" when all of them stand; ends when its stdin does.
+// The tunnels are called tLINK-NAME, from t0000-00 on. Prints "ready" when all of them stand; runs until it is stopped.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
-
-#include <unistd.h>
 
 #include "agent/handshake_call.h"
 #include "agent/socket_network.h"
@@ -195,13 +192,6 @@ int run(char** arguments) {
   const std::unique_ptr<Log> log = make_log_sink(LogFormat::text, LogLevel::warn);
   Loop loop(*log);
   const Fleet fleet(plan, loop);
-  // Whoever started it holds the other end of stdin; there is nothing here worth an orderly end.
-  std::thread([] {
-    char byte;
-    while (::read(STDIN_FILENO, &byte, 1) > 0) {
-    }
-    std::_Exit(0);
-  }).detach();
   loop.run();
   return 0;
 }

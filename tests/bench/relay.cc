@@ -4,17 +4,14 @@
 //
 //   bench_relay TARGET_IP PORT DELAY_MS RATE_BYTES
 //
-// Prints "port N", listens on 127.0.0.1:N, ends when its stdin does.
+// Prints "port N", listens on 127.0.0.1:N; runs until it is stopped.
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <utility>
-
-#include <unistd.h>
 
 #include "base/byte_queue.h"
 #include "io/dial.h"
@@ -168,12 +165,6 @@ int run(char** arguments) {
   }
   std::printf("port %u\n", static_cast<unsigned>((*listener)->port()));
   std::fflush(stdout);
-  std::thread([] {
-    char byte;
-    while (::read(STDIN_FILENO, &byte, 1) > 0) {
-    }
-    std::_Exit(0);
-  }).detach();
   loop.run();
   return 0;
 }

@@ -1,0 +1,140 @@
+"""What a run comes to: medians and spreads, what is asked of them, and the same as JSON."""
+import dataclasses
+import statistics
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    heading: str
+    form: str  # for format()
+
+    def text(self, value):
+        return "-" if value is None else format(value, self.form)
+
+
+COLUMNS = {
+    "rps": Column("req/s", ",.0f"),
+    "cpu_us": Column("cpu µs/req", ".1f"),
+    "p50": Column("p50 ms", ".2f"),
+    "p99": Column("p99 ms", ".2f"),
+    "peak": Column("peak MiB", ".1f"),
+    "mbps": Column("MB/s", ",.0f"),
+    "cpu_gb": Column("cpu s/GB", ".2f"),
+    "mbps_grown": Column("MB/s grown", ",.0f"),
+    "whole": Column("came whole %", ".1f"),
+    "p50s": Column("p50 s", ".2f"),
+    "p99s": Column("p99 s", ".2f"),
+    "cpu_ms": Column("cpu ms/stream", ".2f"),
+    "p50_beside": Column("p50 beside", ".2f"),
+    "p99_beside": Column("p99 beside", ".2f"),
+    "factor": Column("p99 times", ".1f"),
+    "rps_beside": Column("req/s beside", ",.0f"),
+    "mbps_beside": Column("bulk MB/s", ",.0f"),
+    "each": Column("KiB each", ".1f"),
+    "count": Column("count", ",.0f"),
+    "cpu_gib": Column("cpu s/GiB", ".3f"),
+    "streams": Column("short streams/s", ",.0f"),
+    "heap": Column("heap growth KiB", ",.1f"),
+}
+
+
+class Row:
+    """All measurements of one subject in one case."""
+
+    def __init__(self, subject):
+        self.label, self.kind = subject.label, subject.kind
+        self.rounds, self.failed = [], None
+
+    def values(self, key):
+        return [found[key] for found in self.rounds if found.get(key) is not None]
+
+    def median(self, key):
+        values = self.values(key)
+        return statistics.median(values) if values else None
+
+    def spread(self, key):
+        values = self.values(key)
+        return (min(values), max(values)) if values else None
+
+    def as_json(self):
+        keys = {key for found in self.rounds for key in found}
+        return {"label": self.label, "kind": self.kind, "failed": self.failed, "rounds": self.rounds,
+                "median": {key: self.median(key) for key in sorted(keys)}}
+
+
+class Table:
+    """One case's rows."""
+
+    def __init__(self, case):
+        self.name, self.title, self.note, self.columns = case.name, case.title, case.note, case.columns
+        self.rows = []
+
+    def row(self, kind):
+        return next((row for row in self.rows if row.kind == kind), None)
+
+    def of(self, kind, key):
+        row = self.row(kind)
+        return row.median(key) if row else None
+
+    def as_json(self):
+        return {"name": self.name, "title": self.title, "rows": [row.as_json() for row in self.rows]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A figure to reach: `ours` against `theirs`, which may be left out."""
+
+    what: str
+    case: str
+    ours: tuple  # kind, metric
+    theirs: tuple = None  # kind, metric
+    least: float = None
+    most: float = None
+
+    def measured(self, tables):
+        table = tables.get(self.case)
+        ours = table.of(*self.ours) if table else None
+        if ours is None or self.theirs is None:
+            return ours
+        theirs = table.of(*self.theirs)
+        return ours / theirs if theirs else None
+
+    @property
+    def wanted(self):
+        return f"at least {self.least:,g}" if self.least is not None else f"at most {self.most:,g}"
+
+    def reached(self, measured):
+        return measured >= self.least if self.least is not None else measured <= self.most
+
+
+TARGETS = [
+    *(Target(f"mux against the haproxy pair, req/s at {n} visitors", f"requests-{n}", ("mux", "rps"), ("haproxy", "rps"), 1.3)
+      for n in (10, 50, 200)),
+    Target("… cpu per request at 50", "requests-50", ("mux", "cpu_us"), ("haproxy", "cpu_us"), most=0.7),
+    Target("… p99 at 50", "requests-50", ("mux", "p99"), ("haproxy", "p99"), most=1.0),
+    Target("… 100 MB down", "down", ("mux", "mbps"), ("haproxy", "mbps"), 1.2),
+    Target("… 100 MB up", "up", ("mux", "mbps"), ("haproxy", "mbps"), 1.2),
+    Target("classic against the localtunnel pair, req/s at 50", "requests-50", ("classic", "rps"), ("localtunnel", "rps"), 15),
+    Target("p99 of small requests beside a bulk download, against alone", "beside", ("mux", "factor"), most=3),
+    Target("bulk at 100 ms against plain TCP on the same path", "delay-100", ("mux", "mbps_grown"), ("direct", "mbps_grown"), 0.9),
+    Target("5,000 tunnels against 1, req/s", "tunnels", ("5000", "rps"), ("1", "rps"), 0.9),
+    Target("link in memory over TLS against bare OpenSSL, cpu for 1 GiB", "link", ("link", "cpu_gib"), ("openssl", "cpu_gib"), most=1.15),
+    Target("short streams a second and core over TLS", "link", ("link", "streams"), least=400_000),
+    Target("heap growth by a million cancelled streams, KiB", "link", ("cancelled", "heap"), most=64),
+    Target("an idle visitor, plain, KiB", "idle-visitors", ("plain", "each"), most=4),
+    Target("an idle visitor, TLS, KiB", "idle-visitors", ("tls", "each"), most=24),
+    Target("an idle mux tunnel, KiB", "idle-tunnels", ("mux", "each"), most=48),
+]
+
+
+def judged(tables):
+    """(target, what was measured) of all targets that this run has the figures for."""
+    for target in TARGETS:
+        measured = target.measured(tables)
+        if measured is not None:
+            yield target, measured
+
+
+def as_json(tables, about):
+    return {**about, "cases": [table.as_json() for table in tables.values()],
+            "targets": [{"what": t.what, "wanted": t.wanted, "measured": m, "reached": t.reached(m)} for t, m in judged(tables)]}

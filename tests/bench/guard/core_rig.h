@@ -1,0 +1,230 @@
+// What the guard runs: a visitor, the broker's core, two links back to back, the agent's splice and an app, in memory
+// and without a loop. The two ends, visitor and app, cost next to nothing, so that what is counted is the path between
+// them.
+//
+//   CoreRig rig;
+//   rig.request();     // one GET from a visitor that keeps its connection, to the last byte of its answer
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "broker/admission.h"
+#include "broker/link/link_tunnel.h"
+#include "broker/own_site.h"
+#include "broker/visitor_h1.h"
+#include "mux/link.h"
+#include "mux/link_stream.h"
+#include "splice.h"
+
+namespace tenfold::bench {
+
+// A measurement of something that does not work is worth nothing.
+inline void must(bool held, const char* what) {
+  if (held) return;
+  std::fprintf(stderr, "guard_core: %s\n", what);
+  std::_Exit(1);
+}
+
+class NoLog final : public Log {
+ public:
+  NoLog() { set_level(LogLevel::off); }
+
+ private:
+  void write(LogLevel, std::string_view, LogFields) override {}
+};
+
+struct CoreRuntime {
+  BlockPool blocks;
+  TimerQueue timers{TimePoint{} + 1000s};
+  Graveyard graveyard;
+  NoLog log;
+  Runtime runtime{blocks, timers, graveyard, log};
+
+  // The end of a turn, a moment later.
+  void turn() {
+    graveyard.clear();
+    timers.run(timers.now() + 10us, &graveyard);
+  }
+};
+
+// Two links and what carries their bytes.
+class LinkWire {
+ public:
+  LinkWire(CoreRuntime& rt, Link::Handler& broker, Link::Handler& agent)
+      : rt_(rt),
+        broker_(rt.runtime, Link::Role::broker, {}, broker),
+        agent_(rt.runtime, Link::Role::agent, {}, agent) {}
+
+  Link& broker() { return broker_; }
+  Link& agent() { return agent_; }
+
+  // Until nothing moves any more.
+  void pump() {
+    bool moved = true;
+    while (moved) {
+      moved = carry(broker_, agent_);
+      rt_.turn();
+      moved |= carry(agent_, broker_);
+      rt_.turn();
+    }
+  }
+
+ private:
+  bool carry(Link& from, Link& to) {
+    bool moved = false;
+    while (const std::size_t n = from.want_output() ? from.take_output(room_) : 0) {
+      to.receive(Bytes(room_).first(n));
+      moved = true;
+    }
+    return moved;
+  }
+
+  CoreRuntime& rt_;
+  Link broker_;
+  Link agent_;
+  std::array<std::uint8_t, limits::flush_bulk> room_{};
+};
+
+// A handler that has nothing to say; ends override what they need.
+struct QuietLinkEnd : Link::Handler {
+  virtual ~QuietLinkEnd() = default;
+  void on_link_stream(std::unique_ptr<LinkStream>) override {}
+  void on_control(const control::ControlMessage&) override {}
+  void on_link_output() override {}
+  void on_link_draining() override {}
+  void on_link_closed(const Error&) override { must(false, "a link closed"); }
+};
+
+// A socket that takes everything at once and counts it.
+class Sink : public Duplex {
+ public:
+  void set_handler(Handler* handler) override { handler_ = handler; }
+  std::size_t write(Bytes bytes) override {
+    taken += bytes.size();
+    ++writes;
+    return bytes.size();
+  }
+  std::size_t queued() const override { return 0; }
+  void end() override {}
+  void reset(ErrorKind) override {}
+  void credit(std::size_t) override {}
+
+  void say(std::string_view text) {
+    must(handler_ != nullptr, "nobody listens");
+    handler_->on_data(to_bytes(text));
+  }
+
+  std::size_t taken = 0;
+  std::size_t writes = 0;
+
+ private:
+  Handler* handler_ = nullptr;
+};
+
+class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
+ public:
+  CoreRig() : wire_(rt_, broker_end_, agent_end_) {
+    Result<broker::Claim> claim = registry_.claim("myapp", "proof");
+    must(static_cast<bool>(claim), "no claim");
+    registry_.attach(*claim, std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", wire_.broker()));
+    answer_ =
+        "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+        "Content-Type: application/octet-stream\r\nContent-Length: 1024\r\n"
+        "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nConnection: keep-alive\r\nETag: \"6592-400\"\r\n"
+        "Accept-Ranges: bytes\r\n\r\n";
+    answer_.append(1024, 'x');
+    auto socket = std::make_unique<Sink>();
+    browser_ = socket.get();
+    broker::VisitorH1::Owner& owner = *this;
+    visitor_ = std::make_unique<broker::VisitorH1>(side_, owner, std::move(socket), "203.0.113.9:1234", "203.0.113.9",
+                                                   "https");
+    visitor_->start();
+    wire_.pump();
+  }
+
+  ~CoreRig() {
+    visitor_ = nullptr;
+    rt_.graveyard.clear();
+    splices_.clear();
+  }
+
+  void request() {
+    const std::size_t before = browser_->taken;
+    browser_->say("GET /1k HTTP/1.1\r\nHost: myapp.example.test\r\nUser-Agent: guard/1\r\nAccept: */*\r\n\r\n");
+    wire_.pump();
+    while (!asked_.empty()) {
+      Sink* app = asked_.back();
+      asked_.pop_back();
+      app->say(answer_);
+      wire_.pump();
+    }
+    must(browser_->taken > before + 1024, "no answer");
+  }
+
+  // Writes that the visitor's socket has seen.
+  std::size_t visitor_writes() const { return browser_->writes; }
+
+ private:
+  // The app's socket, which answers each request that it gets in one piece.
+  class App final : public Sink {
+   public:
+    explicit App(CoreRig& rig) : rig_(rig) {}
+    std::size_t write(Bytes bytes) override {
+      rig_.asked_.push_back(this);
+      return Sink::write(bytes);
+    }
+
+   private:
+    CoreRig& rig_;
+  };
+
+  struct AgentEnd final : QuietLinkEnd {
+    explicit AgentEnd(CoreRig& r) : rig(r) {}
+    void on_link_stream(std::unique_ptr<LinkStream> stream) override {
+      stream->accept();
+      Splice::Owner& owner = rig;
+      rig.splices_.push_back(std::make_unique<Splice>(std::move(stream), std::make_unique<App>(rig), owner));
+      rig.splices_.back()->start();
+    }
+    CoreRig& rig;
+  };
+
+  class NoClassicDoor final : public broker::ClassicDoor {
+   public:
+    Result<std::uint16_t> open_classic(const broker::Claim&, std::string_view) override { return std::uint16_t{1}; }
+    std::size_t max_conn() const override { return 10; }
+  };
+
+  void on_visitor_closed(broker::VisitorH1&) override { must(false, "the visitor's connection closed"); }
+  void on_link(broker::VisitorH1&, std::unique_ptr<Duplex>, broker::LinkGrant, Bytes) override {}
+  void on_splice_done(Splice&, const Error&) override {}
+
+  CoreRuntime rt_;
+  broker::Router router_{"example.test"};
+  broker::TunnelRegistry registry_{rt_.runtime};
+  broker::Admission admission_{rt_.runtime, {}};
+  NoClassicDoor classic_;
+  broker::OwnSiteOptions site_options_;
+  broker::OwnSite own_site_{rt_.runtime, site_options_, router_, registry_, admission_, classic_};
+  broker::ProxyList proxies_;
+  broker::RequestIds request_ids_;
+  broker::PublicSide side_{rt_.runtime, router_, registry_, own_site_, proxies_, request_ids_};
+  QuietLinkEnd broker_end_;
+  AgentEnd agent_end_{*this};
+  std::string answer_;
+  std::vector<Sink*> asked_;
+  LinkWire wire_;
+  std::vector<std::unique_ptr<Splice>> splices_;
+  Sink* browser_ = nullptr;  // owned by the visitor
+  std::unique_ptr<broker::VisitorH1> visitor_;
+};
+
+}  // namespace tenfold::bench
