@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "conformance/cases/client_cases.h"
 #include "conformance/cases/server_cases.h"
 #include "conformance/expect.h"
 #include "conformance/preflight.h"
@@ -23,6 +24,8 @@ struct Options {
   std::string host;
   double waiting = 12;
   ServerOptions server;
+  ClientOptions client;
+  bool plain = false;
 };
 
 // http://HOST[:PORT] or https://…
@@ -79,6 +82,22 @@ int test_server(Options& options) {
   });
 }
 
+int test_client(Options& options) {
+  const ClientSuite suite = client_suite(options.client.mux);
+  if (options.list) return list(suite, options);
+  options.client.flags = !options.plain;
+  check_client(options.client);
+  return run(suite, options, options.client.command, [&](std::size_t) { return ClientTarget(options.client); });
+}
+
+void add_common(CLI::App& app, Options& options) {
+  app.add_option("--only", options.only, "ids of cases, or of groups of them");
+  app.add_option("--except", options.except, "ids or groups to leave out");
+  app.add_option("--report", options.report, "junit, markdown or json, and a file")->expected(2);
+  app.add_option("--jobs", options.jobs, "cases side by side");
+  app.add_flag("--list", options.list, "print the cases and run none");
+}
+
 int main_with(int argc, char** argv) {
   Options options;
   CLI::App app("Checks that a tunnel server or client speaks the classic protocol and tenfold/1.");
@@ -86,23 +105,25 @@ int main_with(int argc, char** argv) {
   CLI::App* server = app.add_subcommand("server", "Plays clients and visitors against a server");
   server->add_option("--host", options.host, "http://HOST:PORT or https://HOST:PORT of the server");
   server->add_option("--domain", options.server.domain, "its domain (default: the host)");
-  server->add_option("--only", options.only, "ids of cases, or of groups of them");
-  server->add_option("--except", options.except, "ids or groups to leave out");
-  server->add_option("--report", options.report, "junit, markdown or json, and a file")->expected(2);
   server->add_option("--command", options.server.command, "starts one more server: {port}, {domain} and {max_conn} are filled in");
   server->add_option("--token", options.server.token, "for servers that want one");
   server->add_option("--ca", options.server.ca_file, "the roots to trust (PEM)");
-  server->add_option("--jobs", options.jobs, "cases side by side");
   server->add_option("--waiting", options.waiting, "seconds that the server may leave a visitor waiting");
   server->add_flag("--insecure", options.server.insecure, "no check of the certificate");
   server->add_flag("--mux", options.server.mux, "tenfold/1 as well");
-  server->add_flag("--list", options.list, "print the cases and run none");
+  add_common(*server, options);
+
+  CLI::App* client = app.add_subcommand("client", "Plays a server against a client");
+  client->add_option("--command", options.client.command, "starts the client: {port} and {host} are filled in");
+  client->add_flag("--mux", options.client.mux, "the command speaks tenfold/1: those cases, not the classic ones");
+  client->add_flag("--plain", options.plain, "the command takes no --subdomain and no --local-host");
+  add_common(*client, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return test_server(options);
+  return *client ? test_client(options) : test_server(options);
 }
 
 }  // namespace

@@ -36,4 +36,19 @@ void check_server(const ServerOptions& options) {
   }
 }
 
+void check_client(const ClientOptions& options) {
+  for (const char* hole : {"{port}", "{host}"}) {
+    if (options.command.find(hole) == std::string::npos) throw Unusable("--command: " + std::string(hole) + " is not in it");
+  }
+  ClientTarget target(options);
+  ClientRun run(target);
+  try {
+    run.take_ask(in(8s));
+  } catch (const Timeout&) {
+    throw Unusable("the command asks for no tunnel within 8 s: " + options.command);
+  } catch (const Failure& failure) {
+    throw Unusable(std::string(failure.what()));
+  }
+}
+
 }  // namespace tenfold::conformance

@@ -2,6 +2,7 @@
 // line, told within 10 s.
 #pragma once
 
+#include "conformance/client_target.h"
 #include "conformance/server_target.h"
 
 namespace tenfold::conformance {
@@ -12,5 +13,6 @@ struct Unusable : std::runtime_error {
 };
 
 void check_server(const ServerOptions& options);
+void check_client(const ClientOptions& options);
 
 }  // namespace tenfold::conformance

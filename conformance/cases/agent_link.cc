@@ -59,13 +59,14 @@ void AgentLink::refuse(std::uint32_t stream, const std::string& status, const st
   accepted_.insert(stream);
   peer->send_head(stream, {{":status", status}, {"tenfold-cause", cause}}, true);
   peer->reset(stream, h2_error::no_error);
+  peer->stream(stream).data.clear();  // a request on it is answered by that
 }
 
 AgentLink::Asked AgentLink::take_request(Deadline deadline) {
   std::uint32_t found = 0;
   peer->wait_until(
       [&] {
-        for (std::uint32_t id = 3; peer->has_stream(id); id += 2) {
+        for (const std::uint32_t id : peer->visitors()) {
           if (peer->stream(id).data.find("\r\n\r\n") != std::string::npos) found = id;
         }
         return found != 0;

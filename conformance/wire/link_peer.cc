@@ -28,7 +28,7 @@ LinkPeer::LinkPeer(Http transport, Role role) : transport_(std::move(transport))
 void LinkPeer::start(const SettingList& settings) {
   own_settings_ = settings;
   for (const auto& [id, value] : settings) {
-    if (id == setting::initial_window_size) own_initial_window_ = value;
+    if (id == setting::initial_window_size) wished_window_ = value;
   }
   std::string out;
   if (role_ == Role::broker) out += preface;
@@ -160,6 +160,7 @@ void LinkPeer::take_block(std::uint32_t id, std::uint8_t flags, std::string bloc
     if (!opened_.empty() && id <= opened_.back()) fail("the broker opened stream " + std::to_string(id) + " after a higher one");
     opened_.push_back(id);
     if (id != 1) fresh_.push_back(id);
+    if (id != 1) visitors_.push_back(id);
     streams_[id].opened = true;
     streams_[id].send_window = peer_setting(setting::initial_window_size, 65535);
     streams_[id].receive_window = own_initial_window_;
@@ -178,8 +179,8 @@ void LinkPeer::take_data_frame(const Frame& frame) {
   const auto size = static_cast<std::int64_t>(frame.payload.size());
   receive_window_ -= size;
   from.receive_window -= size;
-  if (receive_window_ < 0) fail("the target overran the connection's window");
-  if (from.receive_window < 0) fail("the target overran the window of stream " + std::to_string(frame.stream));
+  if (size > 0 && receive_window_ < 0) fail("the target overran the connection's window");
+  if (size > 0 && from.receive_window < 0) fail("the target overran the window of stream " + std::to_string(frame.stream));
   std::string_view bytes = frame.payload;
   if (frame.has(flag::padded)) bytes = bytes.substr(1, bytes.size() - 1 - static_cast<std::uint8_t>(bytes.front()));
   from.data += bytes;
@@ -196,6 +197,10 @@ void LinkPeer::take_data_frame(const Frame& frame) {
 void LinkPeer::take_settings(const Frame& frame) {
   if (frame.has(flag::ack)) {
     settings_acked_ = true;
+    // RFC 9113 6.9.2: from here on the target keeps to the windows that we wished for, those of open streams included.
+    const std::int64_t change = static_cast<std::int64_t>(wished_window_) - own_initial_window_;
+    for (auto& [number, stream] : streams_) stream.receive_window += change;
+    own_initial_window_ = wished_window_;
     return;
   }
   for (std::size_t i = 0; i + 6 <= frame.payload.size(); i += 6) {

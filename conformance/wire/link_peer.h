@@ -94,6 +94,8 @@ class LinkPeer {
     const auto it = streams_.find(id);
     return it != streams_.end() && it->second.opened;
   }
+  // Those that the broker opened, the control stream left out. Ids may have gaps.
+  const std::vector<std::uint32_t>& visitors() const { return visitors_; }
   std::size_t streams_seen() const { return opened_.size(); }
   std::size_t running() const;  // opened by the broker, not over, the control stream left out
   bool ended() const { return ended_; }
@@ -124,6 +126,7 @@ class LinkPeer {
   std::map<std::uint32_t, Stream> streams_;
   std::deque<std::uint32_t> fresh_;     // opened by the broker, not yet handed out by next_stream()
   std::vector<std::uint32_t> opened_;   // every id that the broker opened
+  std::vector<std::uint32_t> visitors_;  // ... but the control stream's
   std::uint32_t next_id_ = 1;           // of ours, as the broker
   std::map<std::uint16_t, std::uint32_t> settings_;  // the target's
   SettingList own_settings_;
@@ -135,7 +138,8 @@ class LinkPeer {
   std::uint8_t block_flags_ = 0;
   std::int64_t send_window_ = 65535;
   std::int64_t receive_window_ = 65535;
-  std::uint32_t own_initial_window_ = 65535;
+  std::uint32_t wished_window_ = 65535;       // what our SETTINGS say ...
+  std::uint32_t own_initial_window_ = 65535;  // ... and what holds until they are acknowledged
   std::size_t pings_ = 0;
   std::size_t pongs_ = 0;
   FrameType first_frame_ = FrameType::unknown;

@@ -1,0 +1,90 @@
+// ClientTarget: a client under test, known by the command that starts it. Each case starts it once (ClientRun) and plays
+// the server that it asks and the application that it serves.
+//
+//   ClientRun run(target);
+//   ClientRun::Ask ask = run.take_ask();      // GET /?new
+//   run.grant(ask, 3);                        // the classic JSON, three sockets
+//   Http socket = run.accept_pool();
+//   socket.send(request("GET", "/", "x"));
+//   Http app = run.accept_app();
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "conformance/process.h"
+#include "conformance/wire/link_peer.h"
+#include "conformance/wire/tls.h"
+
+namespace tenfold::conformance {
+
+struct ClientOptions {
+  std::string command;  // {port}: the local application's, {host}: the server's URL
+  bool mux = false;     // the command speaks tenfold/1, and is tested for that
+  bool flags = true;    // it takes lt's --subdomain and --local-host
+};
+
+class ClientTarget {
+ public:
+  explicit ClientTarget(const ClientOptions& options) : options_(options) {}
+  const ClientOptions& options() const { return options_; }
+
+ private:
+  ClientOptions options_;
+};
+
+struct RunWish {
+  std::string flags = {};          // behind the command; skips the case when the command takes none
+  std::uint16_t app_port = 0;      // 0: the run's own listener
+  std::string host = "127.0.0.1";  // in the URL
+  bool server_down = false;        // nothing listens at first
+};
+
+class ClientRun {
+ public:
+  explicit ClientRun(ClientTarget& target, const RunWish& wish = {});
+
+  struct Ask {
+    Http connection;
+    Message request;
+  };
+  Ask take_ask(Deadline deadline = in(15s));
+  // The classic JSON; `more`: further members, as ",\"ip\":\"…\"".
+  void grant(Ask& ask, unsigned sockets, const std::string& more = "");
+  // take_ask() and grant().
+  void start(unsigned sockets, const std::string& more = "");
+
+  Http accept_pool(Deadline deadline = in(patience)) { return Http(pool.accept(deadline)); }
+  Http accept_app(Deadline deadline = in(patience)) { return Http(app.accept(deadline)); }
+
+  static constexpr const char* name = "blue-fox";
+  std::string url() const;
+
+  Listener server;
+  Listener pool;
+  Listener app;
+  std::unique_ptr<Process> process;
+};
+
+// The JSON or text of an answer that closes its connection.
+void answer_and_close(ClientRun::Ask& ask, int status, const std::string& body, const FieldList& fields = {});
+
+// The broker's end of a link with the client, as a case plays it: 101, preface, control stream, Registered and Welcome are done.
+class BrokerLink {
+ public:
+  explicit BrokerLink(ClientRun& run) : BrokerLink(run.take_ask()) {}
+  explicit BrokerLink(ClientRun::Ask ask);
+
+  std::uint32_t open(const FieldList& more = {{"tenfold-peer", "198.51.100.7:4000"}}) { return peer->open(ClientRun::name, more); }
+  // A stream that is answered 200, and its connection to the application.
+  std::pair<std::uint32_t, Http> open_to(ClientRun& run);
+  // A whole exchange through the run's application.
+  void expect_works(ClientRun& run);
+
+  Message asked;
+  std::unique_ptr<LinkPeer> peer;
+
+  static constexpr std::string_view token = {"\x00\x01\xfd\xfe\xff" "resume", 11};
+};
+
+}  // namespace tenfold::conformance
