@@ -78,9 +78,9 @@ class Link {
     virtual void on_link_stream(std::unique_ptr<LinkStream> stream) = 0;
     // A whole message came on the control stream.
     virtual void on_control(const control::ControlMessage& message) = 0;
-    // There is output where there was none: call take_output() before the turn ends, not from in here, or as soon as the
-    // transport can take more; the link says so anew only after a take_output() that left nothing. A new
-    // link has some from the start, and does not say so.
+    // There is output where there was none: call take_output() before the turn ends, not from in here, or as soon as
+    // the transport can take more; the link says so anew only after a take_output() that left nothing. A new link has
+    // some from the start, and does not say so.
     virtual void on_link_output() = 0;
     // The peer takes no new stream (GOAWAY): those that run go on.
     virtual void on_link_draining() = 0;

@@ -61,15 +61,6 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
 
  private:
   enum class State : std::uint8_t { running, draining, closing, closed };
-  // How the asking for DATA went, for the stream whose turn it is.
-  enum class Asked : std::uint8_t {
-    not_at_all,  // nghttp2 has no window for it
-    sent,
-    drained,  // nothing left to send
-    over,     // the next frame does not fit into its turn
-    no_room,  // ... nor into what is left of the output's room
-  };
-
   bool ended() const { return state_ >= State::closing; }
   bool takes_streams() const;
   std::size_t most_streams() const;
@@ -96,7 +87,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
 
   // ---- Output.
   void fill();
-  bool take_turn(LinkStream& stream);
+  void end_turn(LinkStream& stream);
   void make_ready(LinkStream& stream);
   Chunk next_chunk(std::int32_t id, std::size_t most) override;
   void take_chunk(std::int32_t id, MutableBytes out, bool last) override;
@@ -127,9 +118,9 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   ControlReader control_reader_;
   std::string early_control_;  // messages from before the broker opened the control stream
 
-  TurnList turns_;              // streams with something to send, and window for it as far as is known
-  LinkStream* turn_ = nullptr;  // whose turn it is, while nghttp2 asks for DATA
-  Asked asked_ = Asked::not_at_all;
+  TurnList turns_;        // streams with something to send, and window for it as far as is known
+  bool asked_ = false;    // nghttp2 asked for DATA of the front since it was called up
+  bool no_room_ = false;  // the front's next frame does not fit into what is left of the output's room
 
   State state_ = State::running;
   Error why_;                   // what on_link_closed() will say

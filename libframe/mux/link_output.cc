@@ -1,6 +1,6 @@
 // The half of Link::Core that sends. Control frames go first, as nghttp2 has them; then the control stream; then the
-// streams in turn. nghttp2 asks for DATA of any stream that it does not know to be waiting, and gets some only for
-// the stream whose turn it is: the others are put off until resume() calls them up.
+// streams in turn. nghttp2 asks for DATA of any stream that was not put off before, and gets some only for the one at
+// the front of turns_: the others are put off until resume() calls them up.
 #include <algorithm>
 #include <cassert>
 
@@ -33,48 +33,25 @@ bool Link::Core::want_output() const {
 }
 
 void Link::Core::fill() {
+  no_room_ = false;
   glue_.send();
-  bool going = true;
-  while (going && !glue_.room_full() && !turns_.empty() && glue_.connection_window() > 0) {
-    going = take_turn(static_cast<LinkStream&>(*turns_.front()));
+  while (!glue_.room_full() && !no_room_ && !turns_.empty() && glue_.connection_window() > 0) {
+    auto& stream = static_cast<LinkStream&>(*turns_.front());
+    asked_ = false;
+    glue_.resume(stream.id_);
+    glue_.send();
+    if (asked_ || glue_.room_full()) continue;
+    // nghttp2 has no window for it. What opens one makes it ready again.
+    stream.blocked_ = true;
+    TurnList::remove(stream);
   }
   // RFC 9113 6.8: "An endpoint SHOULD always send a GOAWAY frame before closing a connection". What the control stream
   // has no window for is lost.
-  if (goaway_due_ && !glue_.room_full() && (turns_.empty() || glue_.connection_window() <= 0)) {
+  if (goaway_due_ && !glue_.room_full() && !no_room_) {
     goaway_due_ = false;
     glue_.terminate(H2Code::no_error);
     glue_.send();
   }
-}
-
-// False when the room is used up.
-bool Link::Core::take_turn(LinkStream& stream) {
-  TurnList::begin(stream, limits::stream_quantum);
-  turn_ = &stream;
-  asked_ = Asked::not_at_all;
-  glue_.resume(stream.id_);
-  glue_.send();
-  turn_ = nullptr;
-  switch (asked_) {
-    case Asked::not_at_all:
-      stream.blocked_ = true;
-      TurnList::remove(stream);
-      break;
-    case Asked::sent:
-      if (!stream.has_output()) TurnList::remove(stream);
-      break;
-    case Asked::drained: TurnList::remove(stream); break;
-    case Asked::over:
-      // The control stream goes before all others, so its next turn follows at once.
-      if (&stream == control_.get()) {
-        stream.begun = false;
-      } else {
-        turns_.rotate(stream);
-      }
-      break;
-    case Asked::no_room: return false;
-  }
-  return true;
 }
 
 void Link::Core::make_ready(LinkStream& stream) {
@@ -83,36 +60,45 @@ void Link::Core::make_ready(LinkStream& stream) {
   if (!ended()) turns_.push_back(stream);
 }
 
-Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t most) {
-  if (turn_ == nullptr || turn_->id_ != id) return {};
-  LinkStream& stream = *turn_;
-  const std::size_t queued = stream.out_.size();
-  const bool ending = stream.out_way_ == LinkStream::Way::ending;
-  if (queued == 0 && !ending) {
-    asked_ = Asked::drained;
-    return {};
+void Link::Core::end_turn(LinkStream& stream) {
+  // The control stream goes before all others, so its next turn follows at once.
+  if (&stream == control_.get()) {
+    stream.begun = false;
+  } else {
+    turns_.rotate(stream);
   }
+}
+
+Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t most) {
+  if (turns_.empty()) return {};
+  auto& stream = static_cast<LinkStream&>(*turns_.front());
+  if (stream.id_ != id) return {};
+  assert(stream.has_output());
+  asked_ = true;
+  TurnList::begin(stream, limits::stream_quantum);
+  const std::size_t queued = stream.out_.size();
   const std::size_t whole = std::min({queued, most, limits::data_payload});
   if (whole > stream.deficit) {
-    asked_ = Asked::over;
-    return {};
+    end_turn(stream);
+    if (turns_.front() != &stream) return {};
+    TurnList::begin(stream, limits::stream_quantum);
   }
   if (glue_.room_left() < Nghttp2Glue::frame_header + std::min(whole, least_part)) {
-    asked_ = Asked::no_room;
+    no_room_ = true;
     return {};
   }
-  asked_ = Asked::sent;
   const std::size_t size = std::min(whole, glue_.room_left() - Nghttp2Glue::frame_header);
-  stream.deficit -= static_cast<std::uint32_t>(size);
-  return {true, ending && size == queued, size};
+  return {true, size == queued && stream.out_way_ == LinkStream::Way::ending, size};
 }
 
 void Link::Core::take_chunk(std::int32_t, MutableBytes out, bool last) {
-  LinkStream& stream = *turn_;
+  auto& stream = static_cast<LinkStream&>(*turns_.front());
   stream.out_.peek(out);
   stream.out_.consume(out.size());
+  stream.deficit -= static_cast<std::uint32_t>(out.size());
   if (&stream != control_.get()) queued_ -= out.size();
   if (last) stream.out_way_ = LinkStream::Way::ended;
+  if (!stream.has_output()) TurnList::remove(stream);
   guard_.on_data_sent(out.size());
 }
 

@@ -1,8 +1,9 @@
-// StreamTable: from a stream's id to the stream. Ids of one link go up by two, so they fill a table of
-// slots in order, and a look-up is one step as a rule; opening and closing streams allocates nothing as long as no more
-// of them are open than ever before. Linear probing; a removal closes its gap, so there are no tombstones to collect.
+// StreamTable: from a stream's id to the stream. A look-up is one step or two; opening and closing streams
+// allocates nothing as long as no more of them are open than ever before. Linear probing; a removal closes its gap, so
+// there are no tombstones to collect.
 #pragma once
 
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -70,7 +71,8 @@ class StreamTable {
   };
 
   std::size_t mask() const { return slots_.size() - 1; }
-  std::size_t home(std::int32_t id) const { return (static_cast<std::uint32_t>(id) >> 1) & mask(); }
+  // Fibonacci hashing: ids that follow each other are strewn, so that no run of them has to be walked.
+  std::size_t home(std::int32_t id) const { return static_cast<std::uint32_t>(id) * 0x9e3779b1U >> shift_; }
   std::size_t next(std::size_t at) const { return (at + 1) & mask(); }
 
   void place(const Slot& slot) {
@@ -81,6 +83,7 @@ class StreamTable {
 
   void grow() {
     std::vector<Slot> old(slots_.empty() ? 8 : slots_.size() * 2);
+    shift_ = 32 - std::countr_zero(old.size());
     old.swap(slots_);
     for (const Slot& slot : old) {
       if (slot.stream != nullptr) place(slot);
@@ -89,6 +92,7 @@ class StreamTable {
 
   std::vector<Slot> slots_;  // a power of two of them, at most half full
   std::size_t size_ = 0;
+  int shift_ = 0;  // a 32-bit hash by so much is a slot
 };
 
 }  // namespace tenfold
