@@ -293,7 +293,10 @@ void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
-  glue_.return_stream_credit(stream.id_, n);
+  stream.unreturned_ += static_cast<std::uint32_t>(n);
+  if (stream.unreturned_ >= WindowGrowth::returned_at_once(stream.growth_.window())) {
+    glue_.return_credit(stream.id_, std::exchange(stream.unreturned_, 0));
+  }
   const bool in_bounds = uncredited_ < limits::tunnel_buffered && grown_ < limits::tunnel_buffered;
   const std::uint32_t more =
       stream.growth_.on_credit(n, runtime_.now(),
@@ -314,7 +317,7 @@ void Link::Core::on_tick() {
     case Keepalive::Act::ping: glue_.submit_ping(++pings_); break;
     case Keepalive::Act::dead: fail({ErrorKind::timeout, "the peer is silent"}, H2Code::no_error); return;
   }
-  if (streams() == 0) glue_.trim();
+  glue_.trim();
   runtime_.timers.arm(tick_, keepalive_.deadline());
   wake();
 }

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "mux/handshake.h"
+#include "mux/window_growth.h"
 
 namespace tenfold {
 
@@ -133,7 +134,7 @@ struct Nghttp2Glue::Callbacks {
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
                      void* user) {
     Nghttp2Glue& glue = glue_of(user);
-    glue.arrived_ += size;
+    glue.arrived_ += static_cast<std::uint32_t>(size);
     glue.record(Kind::data, id, 0, {data, size});
     return 0;
   }
@@ -215,7 +216,8 @@ struct Nghttp2Glue::Callbacks {
   }
 };
 
-Nghttp2Glue::Nghttp2Glue(const Setup& setup, Source& source) : source_(source), side_(setup.side) {
+Nghttp2Glue::Nghttp2Glue(const Setup& setup, Source& source)
+    : source_(source), side_(setup.side), credit_at_once_(WindowGrowth::returned_at_once(setup.link_window)) {
   nghttp2_session_callbacks* callbacks = nullptr;
   check(nghttp2_session_callbacks_new(&callbacks));
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
@@ -263,7 +265,6 @@ Nghttp2Glue::~Nghttp2Glue() {
 }
 
 H2Code Nghttp2Glue::receive(Bytes bytes) {
-  arrived_ = 0;
   ssize_t taken = 0;
   {
     const Inside inside(inside_);
@@ -272,20 +273,22 @@ H2Code Nghttp2Glue::receive(Bytes bytes) {
   check(static_cast<int>(std::min<ssize_t>(taken, 0)));
   // Otherwise one reader that stands still would stop all of them, and what streams that were reset still get would
   // never come back.
-  check(nghttp2_session_consume_connection(session_, arrived_));
+  if (arrived_ >= credit_at_once_) return_credit(0, std::exchange(arrived_, 0));
   if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return H2Code::protocol_error;
   // What else it gives up at is a flood: of PINGs and SETTINGS that nobody reads the answers to, of CONTINUATIONs.
   return taken < 0 || head_too_heavy_ ? H2Code::enhance_your_calm : H2Code::no_error;
 }
 
 void Nghttp2Glue::clear_events() {
+  most_events_ = std::max(most_events_, events_.size());
   events_.clear();
   opens_used_ = 0;
 }
 
 void Nghttp2Glue::trim() {
-  if (events_.capacity() > most_kept_events && events_.empty()) events_ = {};
-  if (opens_.size() > most_kept_events && opens_used_ == 0) opens_ = {};
+  if (std::exchange(most_events_, 0) > most_kept_events || !events_.empty()) return;
+  if (events_.capacity() > most_kept_events) events_ = {};
+  if (opens_.size() > most_kept_events) opens_ = {};
 }
 
 void Nghttp2Glue::start_output(MutableBytes room) {
@@ -366,9 +369,10 @@ void Nghttp2Glue::resume(std::int32_t id) {
   check(nghttp2_session_resume_data(session_, id));
 }
 
-void Nghttp2Glue::return_stream_credit(std::int32_t id, std::size_t n) {
+// Not nghttp2_session_consume(): that waits until half of a window has gathered.
+void Nghttp2Glue::return_credit(std::int32_t id, std::uint32_t n) {
   assert(!inside_);
-  check(nghttp2_session_consume_stream(session_, id, n));
+  check(nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::int32_t>(n)));
 }
 
 void Nghttp2Glue::set_stream_window(std::int32_t id, std::uint32_t window) {

@@ -103,7 +103,7 @@ class Nghttp2Glue {
   };
   Open& open_at(std::uint32_t place) { return opens_[place]; }
   void clear_events();
-  // Gives back what a burst made the scratch grow to.
+  // Gives back what a burst before the last trim() made the scratch grow to.
   void trim();
   const std::string& goaway_reason() const { return goaway_reason_; }
 
@@ -130,7 +130,8 @@ class Nghttp2Glue {
   void resume(std::int32_t id);
 
   // ---- Windows.
-  void return_stream_credit(std::int32_t id, std::size_t n);
+  // A WINDOW_UPDATE of `n` bytes, for a stream or (id 0) for the connection.
+  void return_credit(std::int32_t id, std::uint32_t n);
   void set_stream_window(std::int32_t id, std::uint32_t window);
   // What may still be sent on the whole connection; negative values are possible.
   std::int32_t connection_window() const;
@@ -155,11 +156,13 @@ class Nghttp2Glue {
   bool inside_ = false;  // nghttp2 is on the stack
 
   std::vector<MuxEvent> events_;
-  std::vector<Open> opens_;  // of `opened` events; kept for their strings' capacity
+  std::size_t most_events_ = 0;  // at once, since the last trim()
+  std::vector<Open> opens_;      // of `opened` events; kept for their strings' capacity
   std::size_t opens_used_ = 0;
-  StreamHead head_;              // of the header block that is being read
-  bool head_too_heavy_ = false;  // it weighs more than limits::link_header_list
-  std::size_t arrived_ = 0;      // payload of DATA in the present receive()
+  StreamHead head_;                     // of the header block that is being read
+  bool head_too_heavy_ = false;         // it weighs more than limits::link_header_list
+  std::uint32_t arrived_ = 0;           // payload of DATA whose connection credit has not been returned
+  const std::uint32_t credit_at_once_;  // it is returned when so much has come
   std::string goaway_reason_;
 
   MutableBytes room_;            // of the present take_output()

@@ -27,7 +27,13 @@ class WindowGrowth {
 
   std::uint32_t window() const { return window_; }
 
+  // So much credit goes back in one WINDOW_UPDATE. A sender on a long path stands still while that is gathered, so
+  // of a grown window it is a small part; a small one is not worth the frames.
+  static std::uint32_t returned_at_once(std::uint32_t window) { return window > small ? window / 8 : window / 2; }
+
  private:
+  static constexpr std::uint32_t small = 1 << 20;
+
   TimePoint since_;          // when drained_ was 0
   std::uint32_t window_;     // bytes
   std::size_t drained_ = 0;  // bytes credited since then
