@@ -22,6 +22,11 @@ def bulk(program, name):
     return seconds * GIB / found["bytes"]
 
 
+def streams(program, name):
+    seconds, found = micro(program, name)
+    return found["streams"] / seconds
+
+
 def subjects(folder, say):
     """Those for which this build has the program."""
     link, guard = folder / "micro_link", folder / "guard_core"
@@ -33,11 +38,11 @@ def subjects(folder, say):
     if link.exists():
         add("bare OpenSSL", "openssl", lambda quick: {"cpu_gib": bulk(link, "bulk_bare_openssl")})
         add("bare nghttp2 over OpenSSL", "nghttp2", lambda quick: {"cpu_gib": bulk(link, "bulk_bare_nghttp2"),
-                                                                    "streams": 1 / micro(link, "stream_bare_nghttp2")[0]})
+                                                                    "streams": streams(link, "streams_bare_nghttp2")})
         add("link over TLS", "link", lambda quick: {"cpu_gib": bulk(link, "bulk_link_tls"),
-                                                     "streams": 1 / micro(link, "stream_link_tls")[0]})
+                                                     "streams": streams(link, "streams_link_tls")})
         add("link, plain", "link-plain", lambda quick: {"cpu_gib": bulk(link, "bulk_link"),
-                                                         "streams": 1 / micro(link, "stream_link")[0]})
+                                                         "streams": streams(link, "streams_link")})
     else:
         say("without the link in memory: Google Benchmark was not there when this was built")
     add("1,000,000 cancelled streams", "cancelled", lambda quick: cancelled(guard, 100_000 if quick else 1_000_000))

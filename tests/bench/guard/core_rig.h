@@ -6,102 +6,22 @@
 //   rig.request();     // one GET from a visitor that keeps its connection, to the last byte of its answer
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/limits.h"
 #include "broker/admission.h"
 #include "broker/link/link_tunnel.h"
 #include "broker/own_site.h"
 #include "broker/visitor_h1.h"
-#include "mux/link.h"
+#include "link_wire.h"
 #include "mux/link_stream.h"
 #include "splice.h"
 
 namespace tenfold::bench {
-
-// A measurement of something that does not work is worth nothing.
-inline void must(bool held, const char* what) {
-  if (held) return;
-  std::fprintf(stderr, "guard_core: %s\n", what);
-  std::_Exit(1);
-}
-
-class NoLog final : public Log {
- public:
-  NoLog() { set_level(LogLevel::off); }
-
- private:
-  void write(LogLevel, std::string_view, LogFields) override {}
-};
-
-struct CoreRuntime {
-  BlockPool blocks;
-  TimerQueue timers{TimePoint{} + 1000s};
-  Graveyard graveyard;
-  NoLog log;
-  Runtime runtime{blocks, timers, graveyard, log};
-
-  // The end of a turn, a moment later.
-  void turn() {
-    graveyard.clear();
-    timers.run(timers.now() + 10us, &graveyard);
-  }
-};
-
-// Two links and what carries their bytes.
-class LinkWire {
- public:
-  LinkWire(CoreRuntime& rt, Link::Handler& broker, Link::Handler& agent)
-      : rt_(rt),
-        broker_(rt.runtime, Link::Role::broker, {}, broker),
-        agent_(rt.runtime, Link::Role::agent, {}, agent) {}
-
-  Link& broker() { return broker_; }
-  Link& agent() { return agent_; }
-
-  // Until nothing moves any more.
-  void pump() {
-    bool moved = true;
-    while (moved) {
-      moved = carry(broker_, agent_);
-      rt_.turn();
-      moved |= carry(agent_, broker_);
-      rt_.turn();
-    }
-  }
-
- private:
-  bool carry(Link& from, Link& to) {
-    bool moved = false;
-    while (const std::size_t n = from.want_output() ? from.take_output(room_) : 0) {
-      to.receive(Bytes(room_).first(n));
-      moved = true;
-    }
-    return moved;
-  }
-
-  CoreRuntime& rt_;
-  Link broker_;
-  Link agent_;
-  std::array<std::uint8_t, limits::flush_bulk> room_{};
-};
-
-// A handler that has nothing to say; ends override what they need.
-struct QuietLinkEnd : Link::Handler {
-  virtual ~QuietLinkEnd() = default;
-  void on_link_stream(std::unique_ptr<LinkStream>) override {}
-  void on_control(const control::ControlMessage&) override {}
-  void on_link_output() override {}
-  void on_link_draining() override {}
-  void on_link_closed(const Error&) override { must(false, "a link closed"); }
-};
 
 // A socket that takes everything at once and counts it.
 class Sink : public Duplex {

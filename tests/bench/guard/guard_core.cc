@@ -71,41 +71,13 @@ void heads(Times count, bool sites) {
   });
 }
 
-// Ends of a link for streams without any HTTP: both sides count what comes.
-struct Counter final : Duplex::Handler {
-  explicit Counter(std::unique_ptr<LinkStream> stream) : pipe(std::move(stream)) { pipe->set_handler(this); }
-  void on_data(Bytes bytes) override {
-    heard += bytes.size();
-    pipe->credit(bytes.size());
-  }
-  void on_end() override { ended = true; }
-  void on_sent(std::size_t) override {}
-  void on_closed(const Error&) override { closed = true; }
-
-  std::unique_ptr<LinkStream> pipe;
-  std::size_t heard = 0;
-  bool ended = false;
-  bool closed = false;
-};
-
+// Streams without any HTTP; both sides count what comes.
 struct Streams {
-  struct AgentEnd final : QuietLinkEnd {
-    void on_link_stream(std::unique_ptr<LinkStream> stream) override {
-      stream->accept();
-      far = std::make_unique<Counter>(std::move(stream));
-    }
-    std::unique_ptr<Counter> far;
-  };
-
-  std::unique_ptr<Counter> open() {
-    Result<std::unique_ptr<LinkStream>> stream = wire.broker().open_stream({"blue-fox", "203.0.113.9:1234"});
-    must(static_cast<bool>(stream), "no stream");
-    return std::make_unique<Counter>(std::move(*stream));
-  }
+  std::unique_ptr<Counter> open() { return open_counted(wire.broker()); }
 
   CoreRuntime rt;
   QuietLinkEnd broker_end;
-  AgentEnd agent_end;
+  AcceptingEnd agent_end;
   LinkWire wire{rt, broker_end, agent_end};
 };
 
@@ -118,11 +90,11 @@ void streams(Times count, bool sites) {
     near->pipe->write(Bytes(bytes).first(200));
     near->pipe->end();
     all.wire.pump();
-    all.agent_end.far->pipe->write(bytes);
-    all.agent_end.far->pipe->end();
+    all.agent_end.last().pipe->write(bytes);
+    all.agent_end.last().pipe->end();
     all.wire.pump();
-    must(near->heard == bytes.size() && near->closed && all.agent_end.far->closed, "a stream that did not end");
-    all.agent_end.far = nullptr;
+    must(near->heard == bytes.size() && near->closed && all.agent_end.last().closed, "a stream that did not end");
+    all.agent_end.forget();
   });
 }
 
@@ -132,7 +104,7 @@ void bulk(Times count, bool sites) {
   const std::vector<std::uint8_t> bytes(64 * limits::KiB);
   const std::unique_ptr<Counter> near = all.open();
   all.wire.pump();
-  Counter& far = *all.agent_end.far;
+  Counter& far = all.agent_end.last();
   measure(count, 50, sites, [&] {
     const std::size_t before = near->heard;
     far.pipe->write(bytes);
@@ -149,18 +121,18 @@ void cancelled(Times count, bool sites) {
     const std::unique_ptr<Counter> near = all.open();
     near->pipe->write(bytes);
     all.wire.pump();
-    must(all.agent_end.far->heard == bytes.size(), "a stream that did not come");
+    must(all.agent_end.last().heard == bytes.size(), "a stream that did not come");
     near->pipe->reset(ErrorKind::cancelled);
     all.wire.pump();
-    must(all.agent_end.far->closed, "a reset that did not come");
-    all.agent_end.far = nullptr;
+    must(all.agent_end.last().closed, "a reset that did not come");
+    all.agent_end.forget();
   });
   // The link still carries others.
   const std::unique_ptr<Counter> last = all.open();
   last->pipe->write(bytes);
   all.wire.pump();
-  must(all.agent_end.far->heard == bytes.size(), "a link that no longer works");
-  all.agent_end.far = nullptr;
+  must(all.agent_end.last().heard == bytes.size(), "a link that no longer works");
+  all.agent_end.forget();
 }
 
 struct Case {
