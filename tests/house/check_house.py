@@ -16,7 +16,7 @@ DOORS = {
     r"nghttp2/.*": r"libframe/mux/nghttp2_glue\.(h|cc)|tests/.*|conformance/.*",
     r"llhttp\.h": r"libframe/http1/head_reader\.cc",
     r"uv\.h": r"libframe/io/.*|tests/io/.*",
-    r"openssl/.*": r"libframe/tls/.*|tests/(support|tls)/.*|conformance/wire/.*",
+    r"openssl/.*": r"libframe/tls/.*|tests/(support|tls|bench)/.*|conformance/wire/.*",
     r"spdlog/.*": r"libframe/io/log_sink\.cc",
     r"CLI/.*": r"(broker|agent|conformance)/(options|main)\.(h|cc)",
     r"doctest.*": r"(tests|conformance)/.*",
