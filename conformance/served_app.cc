@@ -42,8 +42,8 @@ void ServedPool::serve(std::stop_token stop) {
             return answerer_(request);
           },
           [&] { return !stop.stop_requested() && (close_after_ == 0 || answers < close_after_); });
-    } catch (const Failure&) {
-      // The server closed it, or the tunnel is gone: try again, without haste.
+    } catch (const std::exception&) {
+      // The server closed it, or the tunnel is gone, or what came is no request: try again, without haste.
       std::this_thread::sleep_for(20ms);
     }
   }

@@ -219,13 +219,14 @@ void flow(ClientSuite& suite) {
               BrokerLink link(run);
               link.peer->ping();
               const std::int64_t whole = link.peer->connection_send_window();
-              for (int i = 0; i < 100; ++i) {
+              // 40 MB: a window that leaks is used up before; one that is refilled by halves is not.
+              for (int i = 0; i < 200; ++i) {
                 const std::uint32_t id = link.open();
-                link.peer->send_what_fits(id, std::string(60'000, 'r'));
+                link.peer->send_what_fits(id, std::string(200'000, 'r'));
                 link.peer->reset(id, h2_error::cancel);
                 link.peer->settle(1ms);
               }
-              link.peer->wait_until([&] { return link.peer->connection_send_window() >= whole - 40000; }, "the connection's window as it was");
+              link.peer->wait_until([&] { return link.peer->connection_send_window() > whole / 4; }, "the connection's window");
               while (run.app.pending(100ms)) run.accept_app();
               link.expect_works(run);
             });

@@ -131,8 +131,8 @@ void windows(ServerSuite& suite) {
               AgentLink link(target);
               link.peer->ping();
               const std::int64_t whole = link.peer->connection_send_window();
-              const std::string bulk(250'000, 'r');
-              for (int i = 0; i < 100; ++i) {
+              const std::string bulk(250'000, 'r');  // 40 MB in all: a window that leaks is used up before
+              for (int i = 0; i < 160; ++i) {
                 Http visitor = link.visit();
                 const AgentLink::Asked asked = link.take_request();
                 link.peer->send_data(asked.stream, endless_head);
@@ -142,22 +142,21 @@ void windows(ServerSuite& suite) {
                 link.peer->send_what_fits(asked.stream, bulk);
                 link.peer->settle(1ms);
               }
-              link.peer->wait_until([&] { return link.peer->connection_send_window() >= whole - 65535; },
-                                    "the connection's window as it was");
+              link.peer->wait_until([&] { return link.peer->connection_send_window() > whole / 4; }, "the connection's window");
               link.expect_works();
             });
   suite.add({"mux/flow/own-resets", Level::must, "... and so do those of streams that the agent reset", where}, [](ServerTarget& target) {
     AgentLink link(target);
     link.peer->ping();
     const std::int64_t whole = link.peer->connection_send_window();
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 160; ++i) {
       Http visitor = link.visit();
       const AgentLink::Asked asked = link.take_request();
       link.peer->send_data(asked.stream, endless_head);
       link.peer->send_what_fits(asked.stream, std::string(250'000, 'r'));
       link.peer->reset(asked.stream, h2_error::connect_error);
     }
-    link.peer->wait_until([&] { return link.peer->connection_send_window() >= whole - 65535; }, "the connection's window as it was");
+    link.peer->wait_until([&] { return link.peer->connection_send_window() > whole / 4; }, "the connection's window");
     link.expect_works();
   });
   suite.add({"mux/flow/small-window", Level::must, "a window of 1,000 bytes is never overrun", where}, [](ServerTarget& target) {
