@@ -73,7 +73,7 @@ def targets_as_markdown(tables):
 
 def publish(text, tables, about):
     """`text` (docs/BENCHMARKS.md) with what stands between its markers written anew."""
-    parts = [about["line"], "", "## Figures to reach", "", targets_as_markdown(tables), "", "## All figures", "",
+    parts = ["![Requests a second, cpu a request and a download, by way](bench.svg)", "", about["line"] + ".", "", "## Figures to reach", "", targets_as_markdown(tables), "", "## All figures", "",
              "Medians; in brackets the lowest and the highest of the rounds.", ""]
     for table in tables.values():
         parts += [as_markdown(table), ""]

@@ -23,14 +23,21 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTLE = 0.2  # seconds between two measurements
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"dev: bench: {message} (./dev bench --help)\n")
+
+
 def arguments():
-    parser = argparse.ArgumentParser(prog="./dev bench", description="Tenfold and its peers, side by side.")
+    parser = Parser(prog="./dev bench", description="Tenfold and its peers, side by side.")
     parser.add_argument("--quick", action="store_true", help="under two minutes: fewer rounds, shorter ones")
-    parser.add_argument("--only", nargs="+", metavar="CASE", help="cases whose name starts so (--only list: their names)")
-    parser.add_argument("--ways", nargs="+", metavar="WAY", help="direct mux classic haproxy ssh localtunnel frp rathole chisel")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="cases whose name starts so")
+    parser.add_argument("--list", action="store_true", help="the cases' names")
+    parser.add_argument("--ways", nargs="+", metavar="WAY", help="direct mux classic haproxy ssh localtunnel frp rathole chisel: instead of all")
     parser.add_argument("--rounds", type=int, help="instead of each case's own number")
     parser.add_argument("--json", metavar="FILE", help="all measurements")
     parser.add_argument("--publish", action="store_true", help="write the figures into docs/")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # the arguments, and nothing else
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin", help=argparse.SUPPRESS)
     parser.add_argument("--npm", type=pathlib.Path, default=ROOT / "build/npm", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -123,6 +130,10 @@ def say(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
+def say_wrong(text):
+    sys.exit(print(f"dev: bench: {text}", file=sys.stderr) or 2)
+
+
 def brief(case, found):
     """The first figures of a measurement, for the progress line."""
     return ", ".join(f"{figures.COLUMNS[key].text(found[key])} {figures.COLUMNS[key].heading}" for key in case.columns[:3]
@@ -171,10 +182,18 @@ def publish(tables, facts):
 
 
 def main():
-    wanted = [case for case in cases.ALL if not OPTIONS.only or any(case.name.startswith(name) for name in OPTIONS.only)]
-    if not wanted or OPTIONS.only == ["list"]:
+    if OPTIONS.list:
         print("\n".join(f"{case.name:<16}{case.title}" for case in cases.ALL))
-        return 0 if OPTIONS.only == ["list"] else 2
+        return 0
+    for name in OPTIONS.only or ():
+        if not any(case.name.startswith(name) for case in cases.ALL):
+            say_wrong(f"no case {name} (./dev bench --list)")
+    for kind in OPTIONS.ways or ():
+        if kind not in ways_module.NEEDS:
+            say_wrong(f"no way {kind} (there are {', '.join(ways_module.NEEDS)})")
+    if OPTIONS.check:
+        return 0
+    wanted = [case for case in cases.ALL if not OPTIONS.only or any(case.name.startswith(name) for name in OPTIONS.only)]
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     facts, begin, tables = about(OPTIONS), time.monotonic(), {}
