@@ -173,6 +173,10 @@ void Agent::on_session_closed(Session& session, const Error& why) {
 
 void Agent::on_pool_ready(PoolClient&) {
   leave_old_session();
+  // A classic server gives another name in silence.
+  if (!options_.subdomain.empty() && grant_.id != options_.subdomain && name_ != grant_.id) {
+    status_.notice("the name " + options_.subdomain + " is not free: the server gave another one");
+  }
   name_ = is_plain_name(grant_.id) ? grant_.id : std::string();
   resume_token_.clear();
   was_up_ = true;

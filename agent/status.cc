@@ -118,7 +118,7 @@ void Status::refused(std::string_view code, std::string_view message) {
 
 void Status::stopping() {
   if (style_.json) return output_.out(line_of(Json{{"event", "stopping"}}));
-  say(Tone::plain, "finishing what runs; once more to stop at once");
+  say(Tone::plain, "stopping: what runs is finished first; once more stops at once");
 }
 
 void Status::stopped() {

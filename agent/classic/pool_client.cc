@@ -8,8 +8,9 @@
 namespace tenfold {
 namespace {
 
-// So many failures in a row of each socket, though somebody listens there: the server does not want them.
-constexpr int failures_most = 3;
+// So many failures in a row of each socket, though somebody listens there: the server does not want them. Fewer may be
+// visitors who break off, whose RST overtakes what they asked.
+constexpr int failures_most = 6;
 
 // How often a pool that leaves looks which of its sockets are done.
 constexpr Duration look_every = 100ms;

@@ -373,6 +373,7 @@ TEST_CASE_FIXTURE(AgentTest, "a random id in place of the name is shown as the U
   answer(grant("qqq-random"));
   network.accept();
   CHECK(output.lines == std::vector<std::string>{"your url is: http://qqq-random.example"});
+  CHECK(output.has_error("the name blue-fox is not free"));
 }
 
 TEST_CASE_FIXTURE(AgentTest, "stopping says Goodbye and ends with 0") {
