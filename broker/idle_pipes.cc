@@ -38,6 +38,8 @@ IdlePipes::Taken IdlePipes::take(Duration patience) {
 void IdlePipes::clear() {
   while (count_ != 0) {
     Seat& seat = *seats_[--count_];
+    // No event of it reaches the seat any more, which may be gone before the pipe is.
+    seat.pipe->reset(ErrorKind::cancelled);
     runtime_.graveyard.bury(std::move(seat.pipe));
   }
 }

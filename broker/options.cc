@@ -200,6 +200,8 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion& version) {
     parsed.print = std::string(version.what()) + "\n";
     return parsed;
+  } catch (const CLI::FileError& error) {
+    return Error{ErrorKind::usage, "--config: " + one_line(error.what())};
   } catch (const CLI::ParseError& error) {
     return Error{ErrorKind::usage, one_line(error.what())};
   }

@@ -374,6 +374,7 @@ void VisitorH1::refuse(const http1::Fault& fault) {
 void VisitorH1::request_done() {
   if (!keep_ || !request_whole_) return linger();
   state_ = State::idle;
+  answer_begun_ = false;
   answer_unsent_ = 0;
   reader_.clear();
   side_.runtime.timers.arm_in(*this, limits::keep_alive_idle);

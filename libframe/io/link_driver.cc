@@ -56,9 +56,13 @@ void LinkDriver::on_control(const control::ControlMessage& message) { handler_.o
 void LinkDriver::on_link_draining() { handler_.on_link_draining(); }
 
 void LinkDriver::on_link_closed(const Error& why) {
-  // The last words, a GOAWAY, however much is queued before them.
+  // The last words, a GOAWAY, and the control messages before them.
   const MutableBytes room = loop_.write_room();
-  while (const std::size_t n = link_.take_output(room)) transport_->write(room.first(n));
+  for (std::size_t left = limits::control_queued; left > room.size(); left -= room.size()) {
+    const std::size_t n = link_.take_output(room);
+    if (n == 0) break;
+    transport_->write(room.first(n));
+  }
   transport_->end();
   handler_.on_link_closed(why);
 }

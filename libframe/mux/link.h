@@ -62,6 +62,7 @@ struct LinkStats {
   std::uint32_t streams = 0;         // open now, the control stream left out
   std::uint64_t streams_opened = 0;  // ever
   std::size_t bytes_queued = 0;      // written by streams' holders, not yet in a frame
+  std::size_t bytes_held = 0;        // arrived for streams' holders, and not credited by them yet
   Duration rtt{};                    // of the last PING; zero before the first answer
   std::int32_t send_window = 0;      // the connection's, in bytes that may still be sent
   std::int32_t unreturned = 0;       // bytes that arrived and whose connection credit is still to be returned

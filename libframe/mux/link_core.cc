@@ -293,10 +293,7 @@ void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
-  stream.unreturned_ += static_cast<std::uint32_t>(n);
-  if (stream.unreturned_ >= WindowGrowth::returned_at_once(stream.growth_.window())) {
-    glue_.return_credit(stream.id_, std::exchange(stream.unreturned_, 0));
-  }
+  glue_.return_stream_credit(stream.id_, stream.uncredited_, WindowGrowth::returned_at_once(stream.growth_.window()));
   const bool in_bounds = uncredited_ < limits::tunnel_buffered && grown_ < limits::tunnel_buffered;
   const std::uint32_t more =
       stream.growth_.on_credit(n, runtime_.now(),
@@ -377,8 +374,10 @@ void Link::Core::finish() {
 }
 
 void Link::Core::wake() {
-  if (announced_ || dispatching_ || !want_output()) return;
-  announced_ = true;
+  if (dispatching_) return;
+  // What was announced may have gone with the stream that it was of.
+  const bool announced = std::exchange(announced_, want_output());
+  if (announced || !announced_) return;
   handler_.on_link_output();
 }
 
@@ -387,6 +386,7 @@ LinkStats Link::Core::stats() const {
   stats.streams = static_cast<std::uint32_t>(streams());
   stats.streams_opened = opened_;
   stats.bytes_queued = queued_;
+  stats.bytes_held = uncredited_;
   stats.rtt = keepalive_.rtt();
   stats.send_window = glue_.connection_window();
   stats.unreturned = glue_.connection_unreturned();

@@ -81,7 +81,6 @@ class LinkStream final : public Duplex, private Turn {
   std::unique_ptr<Error> closing_;  // on_closed() that is not told yet
   std::string target_;              // name, then peer
   std::uint32_t name_size_;
-  std::uint32_t unreturned_ = 0;  // credited, and no WINDOW_UPDATE sent yet
   std::int32_t id_;
   Way out_way_ = Way::flowing;
   Way in_way_ = Way::flowing;

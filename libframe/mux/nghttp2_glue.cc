@@ -133,9 +133,7 @@ struct Nghttp2Glue::Callbacks {
 
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
                      void* user) {
-    Nghttp2Glue& glue = glue_of(user);
-    glue.arrived_ += static_cast<std::uint32_t>(size);
-    glue.record(Kind::data, id, 0, {data, size});
+    glue_of(user).record(Kind::data, id, 0, {data, size});
     return 0;
   }
 
@@ -217,7 +215,9 @@ struct Nghttp2Glue::Callbacks {
 };
 
 Nghttp2Glue::Nghttp2Glue(const Setup& setup, Source& source)
-    : source_(source), side_(setup.side), credit_at_once_(WindowGrowth::returned_at_once(setup.link_window)) {
+    : source_(source),
+      side_(setup.side),
+      credit_at_once_(static_cast<std::int32_t>(WindowGrowth::returned_at_once(setup.link_window))) {
   nghttp2_session_callbacks* callbacks = nullptr;
   check(nghttp2_session_callbacks_new(&callbacks));
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
@@ -272,8 +272,8 @@ H2Code Nghttp2Glue::receive(Bytes bytes) {
   }
   check(static_cast<int>(std::min<ssize_t>(taken, 0)));
   // Otherwise one reader that stands still would stop all of them, and what streams that were reset still get would
-  // never come back.
-  if (arrived_ >= credit_at_once_) return_credit(0, std::exchange(arrived_, 0));
+  // never come back. All that has arrived counts, padding and what nghttp2 ignores included.
+  if (connection_unreturned() >= credit_at_once_) return_credit(0, connection_unreturned());
   if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return H2Code::protocol_error;
   // What else it gives up at is a flood: of PINGs and SETTINGS that nobody reads the answers to, of CONTINUATIONs.
   return taken < 0 || head_too_heavy_ ? H2Code::enhance_your_calm : H2Code::no_error;
@@ -369,10 +369,17 @@ void Nghttp2Glue::resume(std::int32_t id) {
   check(nghttp2_session_resume_data(session_, id));
 }
 
-// Not nghttp2_session_consume(): that waits until half of a window has gathered.
-void Nghttp2Glue::return_credit(std::int32_t id, std::uint32_t n) {
+void Nghttp2Glue::return_stream_credit(std::int32_t id, std::size_t held, std::uint32_t at_once) {
+  const std::int32_t unreturned =
+      nghttp2_session_get_stream_effective_recv_data_length(session_, id) - static_cast<std::int32_t>(held);
+  if (unreturned >= static_cast<std::int32_t>(at_once)) return_credit(id, unreturned);
+}
+
+// Not nghttp2_session_consume(): that waits until half of a window has gathered, and what it has gathered does not
+// agree with WINDOW_UPDATEs of our own.
+void Nghttp2Glue::return_credit(std::int32_t id, std::int32_t n) {
   assert(!inside_);
-  check(nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::int32_t>(n)));
+  if (n > 0) check(nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, n));
 }
 
 void Nghttp2Glue::set_stream_window(std::int32_t id, std::uint32_t window) {

@@ -130,8 +130,8 @@ class Nghttp2Glue {
   void resume(std::int32_t id);
 
   // ---- Windows.
-  // A WINDOW_UPDATE of `n` bytes, for a stream or (id 0) for the connection.
-  void return_credit(std::int32_t id, std::uint32_t n);
+  // All that has arrived for the stream, but for `held` bytes of it, as soon as that is `at_once` bytes.
+  void return_stream_credit(std::int32_t id, std::size_t held, std::uint32_t at_once);
   void set_stream_window(std::int32_t id, std::uint32_t window);
   // What may still be sent on the whole connection; negative values are possible.
   std::int32_t connection_window() const;
@@ -145,6 +145,7 @@ class Nghttp2Glue {
 
  private:
   struct Callbacks;
+  void return_credit(std::int32_t id, std::int32_t n);
   void record(MuxEvent::Kind kind, std::int32_t id, std::uint32_t value = 0, Bytes bytes = {},
               ErrorKind cause = ErrorKind::none) {
     events_.push_back({kind, cause, id, value, bytes});
@@ -159,10 +160,9 @@ class Nghttp2Glue {
   std::size_t most_events_ = 0;  // at once, since the last trim()
   std::vector<Open> opens_;      // of `opened` events; kept for their strings' capacity
   std::size_t opens_used_ = 0;
-  StreamHead head_;                     // of the header block that is being read
-  bool head_too_heavy_ = false;         // it weighs more than limits::link_header_list
-  std::uint32_t arrived_ = 0;           // payload of DATA whose connection credit has not been returned
-  const std::uint32_t credit_at_once_;  // it is returned when so much has come
+  StreamHead head_;                    // of the header block that is being read
+  bool head_too_heavy_ = false;        // it weighs more than limits::link_header_list
+  const std::int32_t credit_at_once_;  // of the connection, returned when so much has come
   std::string goaway_reason_;
 
   MutableBytes room_;            // of the present take_output()

@@ -138,3 +138,18 @@ TEST_CASE("when the link goes, whoever waits is told and whoever has a stream he
   Upstream::give_back(std::move(one.upstream));
   CHECK(linked.tunnel->connected() == 0);
 }
+
+TEST_CASE("a link that goes with many idle streams tells none of them twice") {
+  Linked linked;
+  std::vector<std::unique_ptr<Wanting>> wanting;
+  for (int i = 0; i < 20; ++i) {
+    wanting.push_back(std::make_unique<Wanting>());
+    linked.tunnel->open(*wanting.back());
+  }
+  linked.pair.pump();
+  for (auto& one : wanting) Upstream::give_back(std::move(one->upstream));
+  CHECK(linked.tunnel->connected() == 20);
+  linked.tunnel->detach();
+  linked.pair.broker.link->end_of_input({ErrorKind::closed, "cut"});
+  CHECK(linked.tunnel->connected() == 0);
+}

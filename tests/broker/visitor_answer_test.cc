@@ -286,3 +286,12 @@ TEST_CASE("draining finishes the request that runs and closes") {
   idle.pump();
   CHECK(idle.browser->ended);
 }
+
+TEST_CASE("a malformed request behind an answered one gets its 400, and the answer stays whole") {
+  Rig rig;
+  rig.browser_says(std::string(get) + "BAD\r\n\r\n");
+  rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  const std::string heard = rig.browser->take();
+  CHECK(heard.find("\r\n\r\nokHTTP/1.1 400 ") != std::string::npos);
+  CHECK_FALSE(rig.browser->cut);
+}

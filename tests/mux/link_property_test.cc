@@ -283,6 +283,8 @@ void run(std::uint64_t seed) {
   CHECK(agent.streams == 0);
   CHECK(broker.bytes_queued == 0);
   CHECK(agent.bytes_queued == 0);
+  CHECK(broker.bytes_held == 0);
+  CHECK(agent.bytes_held == 0);
   CHECK(broker.send_window + agent.unreturned == static_cast<std::int32_t>(agents.link_window));
   CHECK(agent.send_window + broker.unreturned == static_cast<std::int32_t>(brokers.link_window));
   CHECK(agent.unreturned <= static_cast<std::int32_t>(agents.link_window / 2));

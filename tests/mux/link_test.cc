@@ -294,6 +294,29 @@ TEST_CASE("streams may open, write and destroy streams from inside their events"
   CHECK(pair.broker.link->stats().streams == 1);
 }
 
+TEST_CASE("a stream that is destroyed when both ways have ended sends no RST_STREAM for it") {
+  LinkPair pair;
+  const auto near = pair.broker.open();
+  near->pipe->end();
+  pair.pump();
+  struct Leaver final : Duplex::Handler {
+    void on_data(Bytes) override {}
+    void on_end() override {
+      pipe->set_handler(nullptr);
+      pipe->reset(ErrorKind::cancelled);
+    }
+    void on_sent(std::size_t) override {}
+    void on_closed(const Error&) override {}
+    LinkStream* pipe = nullptr;
+  } leaver;
+  leaver.pipe = near->pipe.get();
+  near->pipe->set_handler(&leaver);
+  pair.agent.streams.at(0)->pipe->end();
+  pair.broker.link->receive(to_bytes(take_all(*pair.agent.link)));
+  CHECK(take_all(*pair.broker.link).empty());
+  CHECK(pair.broker.link->stats().streams == 0);
+}
+
 TEST_CASE("output may be taken from inside an event") {
   LinkPair pair;
   pair.pump();
