@@ -83,11 +83,12 @@ void Link::Core::receive(Bytes bytes) {
 void Link::Core::dispatch() {
   if (dispatching_) return;  // the loop further up the stack comes to what was added
   dispatching_ = true;
-  for (std::size_t i = 0; i < glue_.events().size() && !ended(); ++i) {
-    const MuxEvent event = glue_.events()[i];
+  while (next_event_ < glue_.events().size() && !ended()) {
+    const MuxEvent event = glue_.events()[next_event_++];
     handle(event);
   }
   dispatching_ = false;
+  next_event_ = 0;
   glue_.clear_events();
 }
 
@@ -290,10 +291,22 @@ void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
   wake();
 }
 
+// What has arrived for a stream goes back, but for what its holder has and what it is about to be told.
+void Link::Core::return_credit(const LinkStream& stream) {
+  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(stream.growth_.window()));
+  std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_);
+  if (n < at_once) return;
+  for (std::size_t i = next_event_; i < glue_.events().size(); ++i) {
+    const MuxEvent& event = glue_.events()[i];
+    if (event.id == stream.id_) n -= static_cast<std::int32_t>(event.bytes.size());
+  }
+  if (n >= at_once) glue_.return_credit(stream.id_, n);
+}
+
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
-  glue_.return_stream_credit(stream.id_, stream.uncredited_, WindowGrowth::returned_at_once(stream.growth_.window()));
+  return_credit(stream);
   const bool in_bounds = uncredited_ < limits::tunnel_buffered && grown_ < limits::tunnel_buffered;
   const std::uint32_t more =
       stream.growth_.on_credit(n, runtime_.now(),

@@ -77,6 +77,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void on_stream_over(LinkStream& stream, H2Code code);
   void on_going(H2Code code);
   void on_stream_fault();
+  void return_credit(const LinkStream& stream);
 
   // ---- The control stream's events.
   void on_data(Bytes bytes) override;
@@ -124,6 +125,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
 
   State state_ = State::running;
   Error why_;                   // what on_link_closed() will say
+  std::size_t next_event_ = 0;  // to be handed out
   bool dispatching_ = false;    // events are being handed out
   bool announced_ = false;      // the owner knows that there is output
   bool goaway_due_ = false;     // after the control messages that were sent before close()

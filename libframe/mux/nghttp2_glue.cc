@@ -369,12 +369,6 @@ void Nghttp2Glue::resume(std::int32_t id) {
   check(nghttp2_session_resume_data(session_, id));
 }
 
-void Nghttp2Glue::return_stream_credit(std::int32_t id, std::size_t held, std::uint32_t at_once) {
-  const std::int32_t unreturned =
-      nghttp2_session_get_stream_effective_recv_data_length(session_, id) - static_cast<std::int32_t>(held);
-  if (unreturned >= static_cast<std::int32_t>(at_once)) return_credit(id, unreturned);
-}
-
 // Not nghttp2_session_consume(): that waits until half of a window has gathered, and what it has gathered does not
 // agree with WINDOW_UPDATEs of our own.
 void Nghttp2Glue::return_credit(std::int32_t id, std::int32_t n) {
@@ -388,6 +382,10 @@ void Nghttp2Glue::set_stream_window(std::int32_t id, std::uint32_t window) {
 }
 
 std::int32_t Nghttp2Glue::connection_window() const { return nghttp2_session_get_remote_window_size(session_); }
+
+std::int32_t Nghttp2Glue::stream_unreturned(std::int32_t id) const {
+  return std::max(nghttp2_session_get_stream_effective_recv_data_length(session_, id), 0);
+}
 
 std::int32_t Nghttp2Glue::connection_unreturned() const {
   return nghttp2_session_get_effective_recv_data_length(session_);

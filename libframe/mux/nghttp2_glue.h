@@ -130,13 +130,14 @@ class Nghttp2Glue {
   void resume(std::int32_t id);
 
   // ---- Windows.
-  // All that has arrived for the stream, but for `held` bytes of it, as soon as that is `at_once` bytes.
-  void return_stream_credit(std::int32_t id, std::size_t held, std::uint32_t at_once);
+  // A WINDOW_UPDATE for a stream, or (id 0) for the connection.
+  void return_credit(std::int32_t id, std::int32_t n);
   void set_stream_window(std::int32_t id, std::uint32_t window);
   // What may still be sent on the whole connection; negative values are possible.
   std::int32_t connection_window() const;
-  // Bytes that arrived and whose connection credit is not on its way back yet.
+  // Bytes that arrived, padding included, and whose credit is not on its way back yet.
   std::int32_t connection_unreturned() const;
+  std::int32_t stream_unreturned(std::int32_t id) const;
 
   // ---- Questions.
   bool has_stream(std::int32_t id) const;
@@ -145,7 +146,6 @@ class Nghttp2Glue {
 
  private:
   struct Callbacks;
-  void return_credit(std::int32_t id, std::int32_t n);
   void record(MuxEvent::Kind kind, std::int32_t id, std::uint32_t value = 0, Bytes bytes = {},
               ErrorKind cause = ErrorKind::none) {
     events_.push_back({kind, cause, id, value, bytes});

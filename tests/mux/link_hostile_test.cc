@@ -465,6 +465,39 @@ TEST_CASE("a stream that overruns its window is reset, a connection that does is
   }
 }
 
+TEST_CASE("credit is returned for bytes that were told, and for no more of them") {
+  LinkOptions options;
+  options.stream_window = options.stream_window_most = 4000;
+  Target target(agent, options);
+  struct Slow final : Duplex::Handler {
+    void on_data(Bytes bytes) override {
+      total += bytes.size();
+      if (first) pipe->credit(bytes.size());
+      first = false;
+    }
+    void on_end() override {}
+    void on_sent(std::size_t) override {}
+    void on_closed(const Error&) override {}
+    LinkStream* pipe = nullptr;
+    bool first = true;
+    std::size_t total = 0;
+  } slow;
+  target.end.on_stream = [&slow](HeardStream& stream) {
+    slow.pipe = stream.pipe.get();
+    stream.pipe->set_handler(&slow);
+  };
+  // The second frame has arrived with the first when that is credited.
+  target.feed(raw::connect(3, "a") + raw::frame(raw::data, 0, 3, std::string(2000, 'x')) +
+              raw::frame(raw::data, 0, 3, std::string(2000, 'y')));
+  CHECK(slow.total == 4000);
+  std::size_t credited = 0;
+  for (const raw::Frame& frame : target.take()) {
+    if (frame.type == raw::window_update && frame.id == 3) credited += frame.number_at(0);
+  }
+  CHECK(credited == 2000);
+  target.end.streams[0]->pipe->set_handler(nullptr);
+}
+
 TEST_CASE("padding, and what comes for streams that are gone, is credited like everything else") {
   LinkOptions options;
   options.stream_window = options.stream_window_most = 4000;
