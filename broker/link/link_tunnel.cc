@@ -53,7 +53,7 @@ void LinkTunnel::detach() {
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe) {
   --out_;
-  if (link_ == nullptr || !link_->can_open()) {
+  if (link_ == nullptr) {
     runtime().graveyard.bury(std::move(pipe));
   } else {
     idle_.put(std::move(pipe), true);
