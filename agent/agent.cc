@@ -44,7 +44,11 @@ void Agent::ask(bool upgrade) {
                                  .token = options_.token,
                                  .resume_token = upgrade ? resume_token_ : std::string(),
                                  .upgrade = upgrade};
-  const DialTo to{.address = options_.broker.address, .tls = tls_, .deadline = limits::dial_time, .for_link = upgrade};
+  const DialTo to{.address = options_.broker.address,
+                  .tls = tls_,
+                  .tls_name = options_.broker.address.host,
+                  .deadline = limits::dial_time,
+                  .for_link = upgrade};
   call_ =
       std::make_unique<HandshakeCall>(runtime_, network_, to, request, upgrade && options_.mux == Mux::require, *this);
 }
@@ -190,6 +194,7 @@ void Agent::on_pool_ready(PoolClient&) {
 
 void Agent::on_pool_lost(PoolClient&, const Error& why) {
   runtime_.graveyard.bury(std::move(pool_));
+  if (stopping_) return done_if_nothing_runs();
   ask_again(why);
 }
 

@@ -23,6 +23,7 @@ class LocalTarget::Opening final : public Dialing {
     const Endpoint& endpoint = target_.endpoint_;
     dialing_ = target_.network_.dial({.address = {target_.hosts_[host_], endpoint.address.port},
                                       .tls = target_.tls_,
+                                      .tls_name = endpoint.address.host,
                                       .deadline = deadline_ - target_.runtime_.now()},
                                      [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
   }

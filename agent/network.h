@@ -22,7 +22,8 @@ namespace tenfold {
 
 struct DialTo {
   HostPort address;
-  std::shared_ptr<TlsContext> tls;  // null: plain. With it, the certificate must bear address.host.
+  std::shared_ptr<TlsContext> tls;  // null: plain
+  std::string tls_name;             // that the certificate must bear
   Duration deadline{};              // for all of it, the TLS handshake included
   bool for_link = false;            // tuned for a link: little unsent in the kernel, a dead path found out soon
 };

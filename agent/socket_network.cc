@@ -35,7 +35,7 @@ class SocketDialing final : public Dialing, private Duplex::Handler {
       socket->set_user_timeout(limits::user_timeout);
     }
     if (to_.tls == nullptr) return finish({std::move(socket)});
-    tls_ = std::make_unique<TlsSocket>(loop_, std::move(socket), to_.tls, TlsEngine::Role::client, to_.address.host,
+    tls_ = std::make_unique<TlsSocket>(loop_, std::move(socket), to_.tls, TlsEngine::Role::client, to_.tls_name,
                                        [this] { on_ready(); });
     tls_->set_handler(this);
   }

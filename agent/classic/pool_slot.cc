@@ -10,7 +10,7 @@ PoolSlot::PoolSlot(Forwarding& forwarding, Network& network, const HostPort& ser
     : forwarding_(forwarding), network_(network), server_(server), owner_(owner), backoff_(random) {}
 
 void PoolSlot::dial() {
-  dialing_ = network_.dial({.address = server_, .tls = nullptr, .deadline = limits::dial_time},
+  dialing_ = network_.dial({.address = server_, .tls = nullptr, .tls_name = {}, .deadline = limits::dial_time},
                            [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
 }
 

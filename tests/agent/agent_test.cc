@@ -399,6 +399,18 @@ TEST_CASE_FIXTURE(AgentTest, "stopping lets a pool finish and ends with 0") {
   CHECK(*code == ExitCode::stopped);
 }
 
+TEST_CASE_FIXTURE(AgentTest, "a pool that is lost while it stops is not asked for again") {
+  start();
+  answer(grant("blue-fox"));
+  agent->stop();
+  network.refuse();
+  network.refuse();
+  REQUIRE(code);
+  CHECK(*code == ExitCode::stopped);
+  pass(1min);
+  CHECK(network.waiting() == 0);
+}
+
 TEST_CASE_FIXTURE(AgentTest, "stopping ends with 0 in every other state at once") {
   start();
   SUBCASE("dialling") {}

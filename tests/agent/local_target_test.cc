@@ -36,6 +36,7 @@ TEST_CASE_FIXTURE(LocalTargetFixture, "only the configured target is dialled") {
 TEST_CASE_FIXTURE(LocalTargetFixture, "localhost is ::1 and 127.0.0.1, and the one that worked is first from then on") {
   open(by_name);
   CHECK(network.next().address() == "[::1]:3000");
+  CHECK(network.next().to.tls_name == "localhost");
   network.refuse();
   CHECK_FALSE(got);
   CHECK(network.next().address() == "127.0.0.1:3000");
