@@ -18,7 +18,8 @@ std::string ClientRun::url() const { return "http://" + std::string(name) + ".lo
 
 ClientRun::Ask ClientRun::take_ask(Deadline deadline) {
   while (!server.pending(100ms)) {
-    if (!process->running()) fail("the command ended with " + std::to_string(*process->wait(0ms)) + ": " + process->output().substr(0, 300));
+    if (!process->running())
+      fail("the command ended with " + std::to_string(*process->wait(0ms)) + ": " + process->output().substr(0, 300));
     if (Clock::now() > deadline) throw Timeout("the client did not ask for a tunnel in time");
   }
   Ask ask{Http(server.accept()), {}};
@@ -28,8 +29,9 @@ ClientRun::Ask ClientRun::take_ask(Deadline deadline) {
 
 void ClientRun::grant(Ask& ask, unsigned sockets, const std::string& more) {
   const std::string count = sockets == 0 ? "" : ",\"max_conn_count\":" + std::to_string(sockets);
-  ask.connection.send(answer(200, "{\"id\":\"" + std::string(name) + "\",\"port\":" + std::to_string(pool.port()) + count +
-                                      ",\"url\":\"" + url() + "\"" + more + "}",
+  ask.connection.send(answer(200,
+                             "{\"id\":\"" + std::string(name) + "\",\"port\":" + std::to_string(pool.port()) + count +
+                                 ",\"url\":\"" + url() + "\"" + more + "}",
                              {{"Content-Type", "application/json"}}));
 }
 
@@ -61,8 +63,10 @@ BrokerLink::BrokerLink(ClientRun::Ask ask) : asked(std::move(ask.request)) {
   welcome.mutable_welcome()->set_max_streams(1000);
   welcome.mutable_welcome()->set_max_control_bytes(65536);
   peer->send_control(welcome);
-  peer->wait_until([&] { return peer->stream(1).has_head && peer->settings_seen(); }, "the answer to the control stream");
-  expect(peer->stream(1).field(":status") == "200", "the control stream is answered " + peer->stream(1).field(":status"));
+  peer->wait_until([&] { return peer->stream(1).has_head && peer->settings_seen(); },
+                   "the answer to the control stream");
+  expect(peer->stream(1).field(":status") == "200",
+         "the control stream is answered " + peer->stream(1).field(":status"));
 }
 
 std::pair<std::uint32_t, Http> BrokerLink::open_to(ClientRun& run) {

@@ -1,5 +1,5 @@
-// ClientTarget: a client under test, known by the command that starts it. Each case starts it once (ClientRun) and plays
-// the server that it asks and the application that it serves.
+// ClientTarget: a client under test, known by the command that starts it. Each case starts it once (ClientRun) and
+// plays the server that it asks and the application that it serves.
 //
 //   ClientRun run(target);
 //   ClientRun::Ask ask = run.take_ask();      // GET /?new
@@ -69,13 +69,16 @@ class ClientRun {
 // The JSON or text of an answer that closes its connection.
 void answer_and_close(ClientRun::Ask& ask, int status, const std::string& body, const FieldList& fields = {});
 
-// The broker's end of a link with the client, as a case plays it: 101, preface, control stream, Registered and Welcome are done.
+// The broker's end of a link with the client, as a case plays it: 101, preface, control stream, Registered and Welcome
+// are done.
 class BrokerLink {
  public:
   explicit BrokerLink(ClientRun& run) : BrokerLink(run.take_ask()) {}
   explicit BrokerLink(ClientRun::Ask ask);
 
-  std::uint32_t open(const FieldList& more = {{"tenfold-peer", "198.51.100.7:4000"}}) { return peer->open(ClientRun::name, more); }
+  std::uint32_t open(const FieldList& more = {{"tenfold-peer", "198.51.100.7:4000"}}) {
+    return peer->open(ClientRun::name, more);
+  }
   // A stream that is answered 200, and its connection to the application.
   std::pair<std::uint32_t, Http> open_to(ClientRun& run);
   // A whole exchange through the run's application.
@@ -84,7 +87,10 @@ class BrokerLink {
   Message asked;
   std::unique_ptr<LinkPeer> peer;
 
-  static constexpr std::string_view token = {"\x00\x01\xfd\xfe\xff" "resume", 11};
+  static constexpr std::string_view token = {
+      "\x00\x01\xfd\xfe\xff"
+      "resume",
+      11};
 };
 
 }  // namespace tenfold::conformance

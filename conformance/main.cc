@@ -3,11 +3,14 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <iostream>
+#include <set>
 
 #include "conformance/cases/client_cases.h"
 #include "conformance/cases/server_cases.h"
 #include "conformance/expect.h"
+#include "conformance/matrix.h"
 #include "conformance/preflight.h"
 #include "conformance/report.h"
 #include "conformance/runner.h"
@@ -19,6 +22,7 @@ struct Options {
   std::vector<std::string> only;
   std::vector<std::string> except;
   std::vector<std::string> report;  // format, file
+  std::string known;                // a file of ids that are known to fail
   bool list = false;
   unsigned jobs = 8;
   std::string host;
@@ -26,6 +30,7 @@ struct Options {
   ServerOptions server;
   ClientOptions client;
   bool plain = false;
+  MatrixWish matrix{"build/release/bin", "build/npm", "conformance/peers", "build/peers"};
 };
 
 // http://HOST[:PORT] or https://…
@@ -51,14 +56,33 @@ void read_host(const std::string& url, ServerOptions& server) {
   server.at.host = authority;
 }
 
+// 0 when exactly the cases that `file` names fail; what differs is printed.
+int compare_with_known(const std::string& file, const std::vector<Result>& results) {
+  std::ifstream in(file);
+  if (!in) throw Unusable("--known " + file + ": cannot be read");
+  std::set<std::string> known;
+  for (std::string line; std::getline(in, line);) known.insert(line);
+  bool same = true;
+  for (const Result& each : results) {
+    const bool failed = each.outcome == Outcome::failed;
+    if (each.outcome == Outcome::skipped || failed == known.contains(each.info.id)) continue;
+    std::cout << each.info.id << (failed ? " fails, and is not known to\n" : " is known to fail, and does not\n");
+    same = false;
+  }
+  if (same) std::cout << "what fails is what is known to fail\n";
+  return same ? 0 : 1;
+}
+
 template <typename Target, typename Make>
 int run(const Suite<Target>& suite, const Options& options, const std::string& target, Make make) {
   const auto cases = suite.select(options.only, options.except);
   if (cases.empty()) throw Unusable("no case has that id; --list shows them all");
-  const auto results = run_cases(cases, options.jobs, make, [](const Result& result) { print_line(std::cout, result); });
+  const auto results =
+      run_cases(cases, options.jobs, make, [](const Result& result) { print_line(std::cout, result); });
   const Count total = count(results);
   std::cout << "\n" << target << ": " << summary(total) << "\n";
   if (!options.report.empty()) write_report({options.report[0], options.report[1]}, target, results);
+  if (!options.known.empty()) return compare_with_known(options.known, results);
   return total.must_failed == 0 ? 0 : 1;
 }
 
@@ -77,9 +101,8 @@ int test_server(Options& options) {
   if (options.server.domain.empty()) options.server.domain = options.server.at.host;
   options.server.waiting = Millis(static_cast<int>(options.waiting * 1000));
   check_server(options.server);
-  return run(suite, options, options.host, [&](std::size_t i) {
-    return ServerTarget(options.server, static_cast<unsigned>(i));
-  });
+  return run(suite, options, options.host,
+             [&](std::size_t i) { return ServerTarget(options.server, static_cast<unsigned>(i)); });
 }
 
 int test_client(Options& options) {
@@ -90,10 +113,18 @@ int test_client(Options& options) {
   return run(suite, options, options.client.command, [&](std::size_t) { return ClientTarget(options.client); });
 }
 
+int show_matrix(const Options& options) {
+  const Matrix matrix = run_matrix(options.matrix, std::cerr);
+  if (matrix.cells.empty()) throw Unusable("no server or no client is here to be tried");
+  print_matrix(std::cout, matrix);
+  return any_failed(matrix) ? 1 : 0;
+}
+
 void add_common(CLI::App& app, Options& options) {
   app.add_option("--only", options.only, "ids of cases, or of groups of them");
   app.add_option("--except", options.except, "ids or groups to leave out");
   app.add_option("--report", options.report, "junit, markdown or json, and a file")->expected(2);
+  app.add_option("--known", options.known, "a file of ids: exit 0 when these fail and no others");
   app.add_option("--jobs", options.jobs, "cases side by side");
   app.add_flag("--list", options.list, "print the cases and run none");
 }
@@ -105,7 +136,8 @@ int main_with(int argc, char** argv) {
   CLI::App* server = app.add_subcommand("server", "Plays clients and visitors against a server");
   server->add_option("--host", options.host, "http://HOST:PORT or https://HOST:PORT of the server");
   server->add_option("--domain", options.server.domain, "its domain (default: the host)");
-  server->add_option("--command", options.server.command, "starts one more server: {port}, {domain} and {max_conn} are filled in");
+  server->add_option("--command", options.server.command,
+                     "starts one more server: {port}, {domain} and {max_conn} are filled in");
   server->add_option("--token", options.server.token, "for servers that want one");
   server->add_option("--ca", options.server.ca_file, "the roots to trust (PEM)");
   server->add_option("--waiting", options.waiting, "seconds that the server may leave a visitor waiting");
@@ -118,11 +150,18 @@ int main_with(int argc, char** argv) {
   client->add_flag("--mux", options.client.mux, "the command speaks tenfold/1: those cases, not the classic ones");
   client->add_flag("--plain", options.plain, "the command takes no --subdomain and no --local-host");
   add_common(*client, options);
+
+  CLI::App* matrix = app.add_subcommand("matrix", "What is installed against what is installed");
+  matrix->add_option("--bin", options.matrix.bin, "the folder of broker and agent [build/release/bin]");
+  matrix->add_option("--npm", options.matrix.npm, "the folder with node_modules [build/npm]");
+  matrix->add_option("--peers", options.matrix.peers, "the folder of the other clients [conformance/peers]");
+  matrix->add_option("--work", options.matrix.work, "where they are built [build/peers]");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (*matrix) return show_matrix(options);
   return *client ? test_client(options) : test_server(options);
 }
 
@@ -136,7 +175,9 @@ int main(int argc, char** argv) {
   try {
     return tenfold::conformance::main_with(argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "conformance: " << error.what() << "\n";
+    std::string text = error.what();
+    while (text.ends_with('\n')) text.pop_back();
+    std::cerr << "conformance: " << tenfold::conformance::printable(text) << "\n";
     return 2;
   }
 }

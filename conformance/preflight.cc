@@ -38,7 +38,8 @@ void check_server(const ServerOptions& options) {
 
 void check_client(const ClientOptions& options) {
   for (const char* hole : {"{port}", "{host}"}) {
-    if (options.command.find(hole) == std::string::npos) throw Unusable("--command: " + std::string(hole) + " is not in it");
+    if (options.command.find(hole) == std::string::npos)
+      throw Unusable("--command: " + std::string(hole) + " is not in it");
   }
   ClientTarget target(options);
   ClientRun run(target);

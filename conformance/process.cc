@@ -16,7 +16,8 @@
 namespace tenfold::conformance {
 namespace {
 
-// The groups that run now. One of two variables of the whole suite that all threads share (the other stands in expect.cc).
+// The groups that run now. One of two variables of the whole suite that all threads share (the other stands in
+// expect.cc).
 struct Groups {
   std::mutex mutex;
   std::set<pid_t> leaders;

@@ -34,13 +34,15 @@ double seconds(Millis time) { return static_cast<double>(time.count()) / 1000; }
 void junit(std::ostream& out, const std::string& target, const std::vector<Result>& results) {
   const Count total = count(results);
   out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"" << escape_xml(target)
-      << "\" tests=\"" << results.size() << "\" failures=\"" << total.failed << "\" skipped=\"" << total.skipped << "\">\n";
+      << "\" tests=\"" << results.size() << "\" failures=\"" << total.failed << "\" skipped=\"" << total.skipped
+      << "\">\n";
   for (const Result& each : results) {
     out << "    <testcase classname=\"" << to_string(each.info.level) << "\" name=\"" << escape_xml(each.info.id)
         << "\" time=\"" << seconds(each.took) << "\">";
     const std::string text = escape_xml(printable(each.text));
     if (each.outcome == Outcome::failed) {
-      out << "<failure message=\"" << text << "\">" << escape_xml(each.info.what + " (" + each.info.where + ")") << "</failure>";
+      out << "<failure message=\"" << text << "\">" << escape_xml(each.info.what + " (" + each.info.where + ")")
+          << "</failure>";
     }
     if (each.outcome == Outcome::skipped) out << "<skipped message=\"" << text << "\"/>";
     out << "</testcase>\n";
@@ -49,7 +51,8 @@ void junit(std::ostream& out, const std::string& target, const std::vector<Resul
 }
 
 void markdown(std::ostream& out, const std::string& target, const std::vector<Result>& results) {
-  out << "# Conformance of " << target << "\n\n" << summary(count(results)) << "\n\n"
+  out << "# Conformance of " << target << "\n\n"
+      << summary(count(results)) << "\n\n"
       << "| case | level | result | what | where |\n|---|---|---|---|---|\n";
   for (const Result& each : results) {
     out << "| " << each.info.id << " | " << to_string(each.info.level) << " | " << to_string(each.outcome);

@@ -21,7 +21,8 @@ void answer_requests(Http& connection, const Answerer& answerer, const std::func
 
 std::string echo(const Message& request) { return answer(200, request.body.empty() ? request.target : request.body); }
 
-ServedPool::ServedPool(ServerTarget& target, const Tunnel& tunnel, unsigned sockets, Answerer answerer, unsigned close_after)
+ServedPool::ServedPool(ServerTarget& target, const Tunnel& tunnel, unsigned sockets, Answerer answerer,
+                       unsigned close_after)
     : target_(target), tunnel_(tunnel), answerer_(std::move(answerer)), close_after_(close_after) {
   for (unsigned i = 0; i < sockets; ++i) threads_.emplace_back([this](std::stop_token stop) { serve(stop); });
   const Deadline deadline = in(patience);

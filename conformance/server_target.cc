@@ -102,9 +102,9 @@ unsigned ServerTarget::connected_sockets(const Tunnel& tunnel) {
 OwnServer ServerTarget::launch(unsigned max_conn) {
   if (options_.command.empty()) skip("starts a server of its own: give --command");
   const std::uint16_t port = free_port();
-  auto process = std::make_unique<Process>(fill_in(options_.command, {{"port", std::to_string(port)},
-                                                                      {"domain", options_.domain},
-                                                                      {"max_conn", std::to_string(max_conn)}}));
+  auto process = std::make_unique<Process>(
+      fill_in(options_.command,
+              {{"port", std::to_string(port)}, {"domain", options_.domain}, {"max_conn", std::to_string(max_conn)}}));
   ServerOptions options = options_;
   options.at = {"127.0.0.1", port};
   options.tls = false;

@@ -13,15 +13,15 @@
 namespace tenfold::conformance {
 
 struct ServerOptions {
-  Endpoint at;             // of --host
-  bool tls = false;        // ... and https://
+  Endpoint at;       // of --host
+  bool tls = false;  // ... and https://
   std::string domain;
   std::string ca_file;
   bool insecure = false;
   std::string token;
-  bool mux = false;        // tenfold/1 as well
-  std::string command;     // starts one more such server: {port}, {domain}, {max_conn}
-  Millis waiting{12s};     // how long a visitor without a socket may be left waiting
+  bool mux = false;     // tenfold/1 as well
+  std::string command;  // starts one more such server: {port}, {domain}, {max_conn}
+  Millis waiting{12s};  // how long a visitor without a socket may be left waiting
 };
 
 struct Tunnel {
@@ -46,10 +46,10 @@ class ServerTarget {
   Message ask(std::string_view method, std::string_view path, const std::string& host, const FieldList& fields = {},
               std::string_view body = {}, unsigned k = 0);
 
-  std::string own_host() const;                      // the broker's domain, with the port
+  std::string own_host() const;                        // the broker's domain, with the port
   std::string host_of(const std::string& name) const;  // NAME.DOMAIN, with the port
-  std::string fresh_name() const;                    // one that nobody has
-  FieldList credentials() const;                     // Authorization, when there is a token
+  std::string fresh_name() const;                      // one that nobody has
+  FieldList credentials() const;                       // Authorization, when there is a token
 
   // GET /?new, or GET /NAME; fails the case when that is not granted.
   Tunnel create(const std::string& name = "", unsigned k = 0);

@@ -20,7 +20,7 @@ struct LinkWish {
   std::string name = {};    // empty: any
   std::string resume = {};  // the raw token
   SettingList settings = LinkPeer::usual_settings();
-  unsigned address = 0;     // the k-th of the case
+  unsigned address = 0;  // the k-th of the case
 };
 
 // The request of a handshake; `more` behind the usual fields.
@@ -37,7 +37,7 @@ class AgentLink {
   };
   // The next request's head, on a new stream (which is answered 200 first) or a kept one.
   Asked take_request(Deadline deadline = in(patience));
-  void accept(std::uint32_t stream);                       // :status 200
+  void accept(std::uint32_t stream);  // :status 200
   void refuse(std::uint32_t stream, const std::string& status, const std::string& cause);
 
   // A visitor of this tunnel who has asked.

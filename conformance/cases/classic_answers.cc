@@ -15,7 +15,8 @@ struct Exchange {
   Http visitor;
   Http* app = nullptr;
 
-  Exchange(ServerTarget& at, std::string_view method = "GET") : target(at), tunnel(at.create()), pool(at, tunnel, 1), visitor(at.visit()) {
+  Exchange(ServerTarget& at, std::string_view method = "GET")
+      : target(at), tunnel(at.create()), pool(at, tunnel, 1), visitor(at.visit()) {
     visitor.send(request(method, "/", target.host_of(tunnel.id)));
     app = &pool.take().socket;
   }
@@ -58,41 +59,45 @@ void bodies(ServerSuite& suite) {
               exchange.app->socket().close();
               REQUIRE(exchange.visitor.read_answer().body == "all of it");
             });
-  suite.add({"classic/answer/http-1.0", Level::must, "an HTTP/1.0 application's answer comes whole", "CLASSIC pool-http"},
-            [](ServerTarget& target) {
-              Exchange exchange(target);
-              exchange.app->send("HTTP/1.0 200 OK\r\n\r\nold");
-              exchange.app->socket().close();
-              REQUIRE(exchange.visitor.read_answer().body == "old");
-            });
-  suite.add({"classic/answer/events", Level::must, "events come one by one as they are sent", "CLASSIC pool-http"},
-            [](ServerTarget& target) {
-              Exchange exchange(target);
-              exchange.app->send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
-              for (int i = 0; i < 3; ++i) {
-                const std::string event = "data: " + std::to_string(i) + "\n\n";
-                exchange.app->send("9\r\n" + event + "\r\n");
-                if (i == 0) exchange.visitor.read_head();
-                std::string got;
-                const Deadline deadline = in(2s);
-                while (got.find(event) == std::string::npos) got += exchange.visitor.read_some(deadline);
-              }
-            });
-  suite.add({"classic/answer/before-body", Level::must, "an answer before the request's body is whole reaches the visitor",
-             "CONFORMANCE edge"},
-            [](ServerTarget& target) {
-              const Tunnel tunnel = target.create();
-              Pool pool(target, tunnel, 1);
-              Http visitor = target.visit();
-              visitor.send("POST / HTTP/1.1\r\nHost: " + target.host_of(tunnel.id) + "\r\nContent-Length: 1000\r\n\r\nsome");
-              Http& socket = pool.next_readable();
-              socket.read_head();
-              socket.send(answer(413, "too much", {{"Connection", "close"}}));
-              const Message got = visitor.read_answer("POST");
-              REQUIRE(got.status == 413);
-              REQUIRE(got.body == "too much");
-            });
-  suite.add({"classic/answer/slow-visitor", Level::must, "a visitor who reads slowly gets every byte in the end", "CLASSIC pool-http"},
+  suite.add(
+      {"classic/answer/http-1.0", Level::must, "an HTTP/1.0 application's answer comes whole", "CLASSIC pool-http"},
+      [](ServerTarget& target) {
+        Exchange exchange(target);
+        exchange.app->send("HTTP/1.0 200 OK\r\n\r\nold");
+        exchange.app->socket().close();
+        REQUIRE(exchange.visitor.read_answer().body == "old");
+      });
+  suite.add(
+      {"classic/answer/events", Level::must, "events come one by one as they are sent", "CLASSIC pool-http"},
+      [](ServerTarget& target) {
+        Exchange exchange(target);
+        exchange.app->send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (int i = 0; i < 3; ++i) {
+          const std::string event = "data: " + std::to_string(i) + "\n\n";
+          exchange.app->send("9\r\n" + event + "\r\n");
+          if (i == 0) exchange.visitor.read_head();
+          std::string got;
+          const Deadline deadline = in(2s);
+          while (got.find(event) == std::string::npos) got += exchange.visitor.read_some(deadline);
+        }
+      });
+  suite.add(
+      {"classic/answer/before-body", Level::must, "an answer before the request's body is whole reaches the visitor",
+       "CONFORMANCE edge"},
+      [](ServerTarget& target) {
+        const Tunnel tunnel = target.create();
+        Pool pool(target, tunnel, 1);
+        Http visitor = target.visit();
+        visitor.send("POST / HTTP/1.1\r\nHost: " + target.host_of(tunnel.id) + "\r\nContent-Length: 1000\r\n\r\nsome");
+        Http& socket = pool.next_readable();
+        socket.read_head();
+        socket.send(answer(413, "too much", {{"Connection", "close"}}));
+        const Message got = visitor.read_answer("POST");
+        REQUIRE(got.status == 413);
+        REQUIRE(got.body == "too much");
+      });
+  suite.add({"classic/answer/slow-visitor", Level::must, "a visitor who reads slowly gets every byte in the end",
+             "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               const std::string body = pattern(4'000'000, 4);
@@ -110,7 +115,8 @@ void heads(ServerSuite& suite) {
   suite.add({"classic/answer/status", Level::must, "status codes come as they are", "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
-              ServedPool pool(target, tunnel, 1, [](const Message& asked) { return answer(std::stoi(asked.target.substr(1)), "x"); });
+              ServedPool pool(target, tunnel, 1,
+                              [](const Message& asked) { return answer(std::stoi(asked.target.substr(1)), "x"); });
               for (const int status : {200, 201, 301, 400, 404, 418, 500, 503, 599}) {
                 REQUIRE(target.ask("GET", "/" + std::to_string(status), target.host_of(tunnel.id)).status == status);
               }
@@ -135,7 +141,8 @@ void heads(ServerSuite& suite) {
                 REQUIRE(exchange.visitor.read_answer().body == "next");
               });
   }
-  suite.add({"classic/answer/head", Level::must, "HEAD's answer keeps its Content-Length and has no body", "CLASSIC pool-http"},
+  suite.add({"classic/answer/head", Level::must, "HEAD's answer keeps its Content-Length and has no body",
+             "CLASSIC pool-http"},
             [](ServerTarget& target) {
               Exchange exchange(target, "HEAD");
               exchange.app->send("HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n");
@@ -145,25 +152,27 @@ void heads(ServerSuite& suite) {
               exchange.pool.take().socket.send(answer(200, "next"));
               REQUIRE(exchange.visitor.read_answer().body == "next");
             });
-  suite.add({"classic/answer/interim", Level::must, "a 103 before the answer does not stand for it", "CLASSIC pool-http"},
-            [](ServerTarget& target) {
-              Exchange exchange(target);
-              exchange.app->send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(200, "final"));
-              const Message got = exchange.visitor.read_answer();
-              REQUIRE(got.status == 200);
-              REQUIRE(got.body == "final");
-            });
-  suite.add({"classic/answer/trailers", Level::should, "trailers come behind a chunked answer", "CLASSIC fault-trailers"},
-            [](ServerTarget& target) {
-              Exchange exchange(target);
-              exchange.app->send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" +
-                                 chunked("body", {2}, "X-Sum: 42\r\n"));
-              const Message got = exchange.visitor.read_answer();
-              REQUIRE(got.body == "body");
-              REQUIRE(got.trailers.size() == 1);
-            });
-  suite.add({"classic/answer/endless-interim", Level::must, "an endless row of 1xx ends in an answer, or an end, and hurts nobody",
-             "CLASSIC fault-3"},
+  suite.add(
+      {"classic/answer/interim", Level::must, "a 103 before the answer does not stand for it", "CLASSIC pool-http"},
+      [](ServerTarget& target) {
+        Exchange exchange(target);
+        exchange.app->send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer(200, "final"));
+        const Message got = exchange.visitor.read_answer();
+        REQUIRE(got.status == 200);
+        REQUIRE(got.body == "final");
+      });
+  suite.add(
+      {"classic/answer/trailers", Level::should, "trailers come behind a chunked answer", "CLASSIC fault-trailers"},
+      [](ServerTarget& target) {
+        Exchange exchange(target);
+        exchange.app->send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" +
+                           chunked("body", {2}, "X-Sum: 42\r\n"));
+        const Message got = exchange.visitor.read_answer();
+        REQUIRE(got.body == "body");
+        REQUIRE(got.trailers.size() == 1);
+      });
+  suite.add({"classic/answer/endless-interim", Level::must,
+             "an endless row of 1xx ends in an answer, or an end, and hurts nobody", "CLASSIC fault-3"},
             [](ServerTarget& target) {
               Exchange exchange(target);
               std::string row;
@@ -182,8 +191,8 @@ void heads(ServerSuite& suite) {
            {"garbage", "this is not HTTP\r\n\r\n"},
            {"two-lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
            {"no-crlf", "HTTP/1.1 200 OK\nX: " + std::string(100'000, 'y')}}) {
-    suite.add({"classic/answer/bad-" + id, Level::must, "an answer that is no HTTP (" + id + ") gives the visitor a 502",
-               "CLASSIC fault-3"},
+    suite.add({"classic/answer/bad-" + id, Level::must,
+               "an answer that is no HTTP (" + id + ") gives the visitor a 502", "CLASSIC fault-3"},
               [raw = raw](ServerTarget& target) {
                 Exchange exchange(target);
                 try {

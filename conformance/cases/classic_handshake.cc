@@ -46,11 +46,10 @@ void answers_and_json(ServerSuite& suite) {
               REQUIRE((tunnel.url.starts_with("http://") || tunnel.url.starts_with("https://")));
               REQUIRE(authority.starts_with(tunnel.id + "." + target.options().domain));
             });
-  suite.add({"classic/handshake/new-value", Level::should, "the key `new` counts whatever its value",
-             "CLASSIC handshake-new"},
-            [](ServerTarget& target) {
-              read_tunnel(target.ask("GET", "/?new=1", target.own_host(), target.credentials()));
-            });
+  suite.add(
+      {"classic/handshake/new-value", Level::should, "the key `new` counts whatever its value",
+       "CLASSIC handshake-new"},
+      [](ServerTarget& target) { read_tunnel(target.ask("GET", "/?new=1", target.own_host(), target.credentials())); });
   suite.add({"classic/handshake/name", Level::must, "GET /NAME gives that name", "CLASSIC handshake-name"},
             [](ServerTarget& target) {
               const std::string name = target.fresh_name();
@@ -58,12 +57,13 @@ void answers_and_json(ServerSuite& suite) {
               REQUIRE(tunnel.id == name);
               expect_served(target, tunnel, target.host_of(name));
             });
-  suite.add({"classic/handshake/name-query", Level::should, "a query behind NAME changes nothing",
-             "CLASSIC handshake-name"},
-            [](ServerTarget& target) {
-              const std::string name = target.fresh_name();
-              REQUIRE(read_tunnel(target.ask("GET", "/" + name + "?x=1", target.own_host(), target.credentials())).id == name);
-            });
+  suite.add(
+      {"classic/handshake/name-query", Level::should, "a query behind NAME changes nothing", "CLASSIC handshake-name"},
+      [](ServerTarget& target) {
+        const std::string name = target.fresh_name();
+        REQUIRE(read_tunnel(target.ask("GET", "/" + name + "?x=1", target.own_host(), target.credentials())).id ==
+                name);
+      });
   suite.add({"classic/handshake/taken", Level::must, "a taken name silently becomes another id, and its owner keeps it",
              "CLASSIC handshake-taken"},
             [](ServerTarget& target) {
@@ -79,23 +79,23 @@ void answers_and_json(ServerSuite& suite) {
               socket.send(answer(200, "mine"));
               REQUIRE(visitor.read_answer().body == "mine");
             });
-  suite.add({"classic/handshake/keep-alive", Level::should, "two handshakes go over one connection",
-             "CLASSIC handshake-new"},
-            [](ServerTarget& target) {
-              Http client = target.visit();
-              for (int i = 0; i < 2; ++i) {
-                client.send(request("GET", "/?new", target.own_host(), target.credentials()));
-                read_tunnel(client.read_answer());
-              }
-            });
-  suite.add({"classic/handshake/host-case", Level::must, "a tunnel's host counts whatever its case",
-             "CLASSIC own-domain"},
-            [](ServerTarget& target) {
-              const Tunnel tunnel = target.create();
-              std::string host = target.host_of(tunnel.id);
-              std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::toupper(c); });
-              expect_served(target, tunnel, host);
-            });
+  suite.add(
+      {"classic/handshake/keep-alive", Level::should, "two handshakes go over one connection", "CLASSIC handshake-new"},
+      [](ServerTarget& target) {
+        Http client = target.visit();
+        for (int i = 0; i < 2; ++i) {
+          client.send(request("GET", "/?new", target.own_host(), target.credentials()));
+          read_tunnel(client.read_answer());
+        }
+      });
+  suite.add(
+      {"classic/handshake/host-case", Level::must, "a tunnel's host counts whatever its case", "CLASSIC own-domain"},
+      [](ServerTarget& target) {
+        const Tunnel tunnel = target.create();
+        std::string host = target.host_of(tunnel.id);
+        std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::toupper(c); });
+        expect_served(target, tunnel, host);
+      });
   suite.add({"classic/handshake/host-port", Level::must, "a port in Host does not count", "CLASSIC own-domain"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
@@ -137,21 +137,21 @@ void pages(ServerSuite& suite) {
               }
               REQUIRE(target.connected_sockets(tunnel) == count);
             });
-  suite.add({"classic/pages/unknown-tunnel-status", Level::must, "the status of an unknown id is 404",
-             "CLASSIC status-tunnel"},
-            [](ServerTarget& target) {
-              REQUIRE(target.ask("GET", "/api/tunnels/" + target.fresh_name() + "/status", target.own_host()).status == 404);
-            });
+  suite.add(
+      {"classic/pages/unknown-tunnel-status", Level::must, "the status of an unknown id is 404",
+       "CLASSIC status-tunnel"},
+      [](ServerTarget& target) {
+        REQUIRE(target.ask("GET", "/api/tunnels/" + target.fresh_name() + "/status", target.own_host()).status == 404);
+      });
   suite.add({"classic/pages/unknown-host", Level::must, "a host without a tunnel is 404", "CLASSIC unknown-host"},
             [](ServerTarget& target) {
               const Message got = target.ask("GET", "/", target.host_of(target.fresh_name()));
               REQUIRE(got.status == 404);
             });
-  suite.add({"classic/pages/unknown-host-body", Level::should, "... with the body 404, where nothing else is asked for",
-             "CLASSIC unknown-host"},
-            [](ServerTarget& target) {
-              REQUIRE(target.ask("GET", "/", target.host_of(target.fresh_name())).body == "404");
-            });
+  suite.add(
+      {"classic/pages/unknown-host-body", Level::should, "... with the body 404, where nothing else is asked for",
+       "CLASSIC unknown-host"},
+      [](ServerTarget& target) { REQUIRE(target.ask("GET", "/", target.host_of(target.fresh_name())).body == "404"); });
   suite.add({"classic/pages/no-host", Level::must, "a request without a Host is 400", "CLASSIC no-host"},
             [](ServerTarget& target) {
               Http visitor = target.visit();
@@ -167,34 +167,35 @@ void pages(ServerSuite& suite) {
                 REQUIRE((got.status == 404 || got.status == 400 || got.status == 421));
               }
             });
-  suite.add({"classic/pages/own-domain-upgrade", Level::must, "an Upgrade on the own domain that nobody knows does not hang",
-             "CLASSIC fault-upgrade-silence"},
+  suite.add({"classic/pages/own-domain-upgrade", Level::must,
+             "an Upgrade on the own domain that nobody knows does not hang", "CLASSIC fault-upgrade-silence"},
             [](ServerTarget& target) {
               Http client = target.visit();
               client.send(request("GET", "/", target.own_host(), {{"Connection", "Upgrade"}, {"Upgrade", "nonsense"}}));
               expect(client.socket().readable(patience), "neither an answer nor an end in time");
             });
-  suite.add({"classic/pages/unknown-host-upgrade", Level::should, "an Upgrade for an unknown tunnel gets an HTTP answer",
-             "CLASSIC fault-upgrade-silence"},
+  suite.add({"classic/pages/unknown-host-upgrade", Level::should,
+             "an Upgrade for an unknown tunnel gets an HTTP answer", "CLASSIC fault-upgrade-silence"},
             [](ServerTarget& target) {
               const Message got = target.ask("GET", "/", target.host_of(target.fresh_name()),
                                              {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}});
               REQUIRE(got.status == 404);
             });
   for (const char* method : {"HEAD", "POST"}) {
-    suite.add({std::string("classic/handshake/not-by-") + method, Level::should, std::string(method) + " /NAME makes no tunnel",
-               "CLASSIC fault-head-creates"},
+    suite.add({std::string("classic/handshake/not-by-") + method, Level::should,
+               std::string(method) + " /NAME makes no tunnel", "CLASSIC fault-head-creates"},
               [method](ServerTarget& target) {
                 const std::string name = target.fresh_name();
                 target.ask(method, "/" + name, target.own_host(), target.credentials());
                 REQUIRE(target.ask("GET", "/api/tunnels/" + name + "/status", target.own_host()).status == 404);
               });
   }
-  suite.add({"classic/handshake/rate", Level::must, "GET /?new without end from one address is stopped by 429 with Retry-After",
-             "CLASSIC fault-8"},
+  suite.add({"classic/handshake/rate", Level::must,
+             "GET /?new without end from one address is stopped by 429 with Retry-After", "CLASSIC fault-8"},
             [](ServerTarget& target) {
               if (!target.options().token.empty()) skip("a token lifts the limits");
-              if (!target.options().at.host.starts_with("127.")) skip("would use up this address's share of the server");
+              if (!target.options().at.host.starts_with("127."))
+                skip("would use up this address's share of the server");
               for (int i = 0; i < 300; ++i) {
                 const Message got = target.ask("GET", "/?new", target.own_host(), {}, {}, 5);
                 if (got.status == 200) continue;

@@ -53,18 +53,19 @@ void add_classic_names(ServerSuite& suite) {
               const std::string name = letters.substr(2, 4) + "-" + letters.substr(6, 3);
               REQUIRE(target.create(name).id == name);
             });
-  suite.add({"classic/name/63-long", Level::must, "63 characters are granted, and their host works", "CLASSIC name-grammar"},
-            [](ServerTarget& target) {
-              std::string name = target.fresh_name();
-              name.resize(63, 'x');
-              const Tunnel tunnel = target.create(name);
-              REQUIRE(tunnel.id == name);
-              Pool pool(target, tunnel, 1);
-              Http visitor = target.visit();
-              visitor.send(request("GET", "/", target.host_of(name)));
-              pool.take().socket.send(answer(200, "long"));
-              REQUIRE(visitor.read_answer().body == "long");
-            });
+  suite.add(
+      {"classic/name/63-long", Level::must, "63 characters are granted, and their host works", "CLASSIC name-grammar"},
+      [](ServerTarget& target) {
+        std::string name = target.fresh_name();
+        name.resize(63, 'x');
+        const Tunnel tunnel = target.create(name);
+        REQUIRE(tunnel.id == name);
+        Pool pool(target, tunnel, 1);
+        Http visitor = target.visit();
+        visitor.send(request("GET", "/", target.host_of(name)));
+        pool.take().socket.send(answer(200, "long"));
+        REQUIRE(visitor.read_answer().body == "long");
+      });
   for (const std::size_t size : {64u, 65u}) {
     suite.add({"classic/name/" + std::to_string(size) + "-long", Level::should,
                std::to_string(size) + " characters, more than a DNS label may have: 403", "CLASSIC fault-names"},

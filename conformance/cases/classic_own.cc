@@ -1,4 +1,5 @@
-// Cases that start servers of their own by --command: other sizes of the pool, and how a server stops. docs/CLASSIC.md, faults 1 and 6.
+// Cases that start servers of their own by --command: other sizes of the pool, and how a server stops. docs/CLASSIC.md,
+// faults 1 and 6.
 #include <signal.h>
 
 #include <thread>
@@ -9,8 +10,8 @@ namespace tenfold::conformance {
 namespace {
 
 void pool_sizes(ServerSuite& suite) {
-  suite.add({"classic/max-conn/1", Level::must, "with one socket allowed, a second takes no request while the first is busy",
-             "CLASSIC fault-1"},
+  suite.add({"classic/max-conn/1", Level::must,
+             "with one socket allowed, a second takes no request while the first is busy", "CLASSIC fault-1"},
             [](ServerTarget& target) {
               OwnServer own = target.launch(1);
               const Tunnel tunnel = own.target.create();
@@ -55,7 +56,8 @@ void pool_sizes(ServerSuite& suite) {
 }
 
 void stops(ServerSuite& suite) {
-  suite.add({"classic/stop/finishes", Level::must, "SIGTERM: the answer that runs is finished, then exit 0", "CLASSIC fault-6"},
+  suite.add({"classic/stop/finishes", Level::must, "SIGTERM: the answer that runs is finished, then exit 0",
+             "CLASSIC fault-6"},
             [](ServerTarget& target) {
               OwnServer own = target.launch();
               const Tunnel tunnel = own.target.create();
@@ -73,28 +75,29 @@ void stops(ServerSuite& suite) {
               expect(code.has_value(), "it still runs 5 s after its last answer");
               REQUIRE(*code == 0);
             });
-  suite.add({"classic/stop/accepts-no-more", Level::must, "after SIGTERM no new visitor is taken in", "CLASSIC fault-6"},
-            [](ServerTarget& target) {
-              OwnServer own = target.launch();
-              const Tunnel tunnel = own.target.create();
-              Pool pool(own.target, tunnel, 1);
-              Http visitor = own.target.visit();
-              visitor.send(request("GET", "/", own.target.host_of(tunnel.id)));
-              Http& socket = pool.take().socket;
-              own.process->signal(SIGTERM);
-              std::this_thread::sleep_for(300ms);
-              bool served = true;
-              try {
-                Http late = own.target.visit();
-                late.send(request("GET", "/late", own.target.host_of(tunnel.id)));
-                served = late.read_answer("GET", in(1s)).status < 500;
-              } catch (const Failure&) {
-                served = false;
-              }
-              expect(!served, "a new visitor was served");
-              socket.send(answer(200, "done"));
-              REQUIRE(visitor.read_answer().body == "done");
-            });
+  suite.add(
+      {"classic/stop/accepts-no-more", Level::must, "after SIGTERM no new visitor is taken in", "CLASSIC fault-6"},
+      [](ServerTarget& target) {
+        OwnServer own = target.launch();
+        const Tunnel tunnel = own.target.create();
+        Pool pool(own.target, tunnel, 1);
+        Http visitor = own.target.visit();
+        visitor.send(request("GET", "/", own.target.host_of(tunnel.id)));
+        Http& socket = pool.take().socket;
+        own.process->signal(SIGTERM);
+        std::this_thread::sleep_for(300ms);
+        bool served = true;
+        try {
+          Http late = own.target.visit();
+          late.send(request("GET", "/late", own.target.host_of(tunnel.id)));
+          served = late.read_answer("GET", in(1s)).status < 500;
+        } catch (const Failure&) {
+          served = false;
+        }
+        expect(!served, "a new visitor was served");
+        socket.send(answer(200, "done"));
+        REQUIRE(visitor.read_answer().body == "done");
+      });
   suite.add({"classic/stop/second-signal", Level::should, "a second SIGTERM ends it at once", "CLASSIC fault-6"},
             [](ServerTarget& target) {
               OwnServer own = target.launch();

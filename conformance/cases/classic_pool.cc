@@ -76,8 +76,8 @@ void sharing(ServerSuite& suite) {
                 REQUIRE(visitor.read_answer().body == asked.target);
               }
             });
-  suite.add({"classic/pool/app-closes", Level::must, "a socket that said Connection: close is closed and replaced by another",
-             "CLASSIC pool-reuse"},
+  suite.add({"classic/pool/app-closes", Level::must,
+             "a socket that said Connection: close is closed and replaced by another", "CLASSIC pool-reuse"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -92,8 +92,8 @@ void sharing(ServerSuite& suite) {
                 pool.sockets()[0] = target.open_socket(tunnel);
               }
             });
-  suite.add({"classic/pool/no-pipelining", Level::must, "no second request comes on a socket before the first is answered",
-             "CLASSIC pool-reuse"},
+  suite.add({"classic/pool/no-pipelining", Level::must,
+             "no second request comes on a socket before the first is answered", "CLASSIC pool-reuse"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -109,8 +109,8 @@ void sharing(ServerSuite& suite) {
 }
 
 void losses(ServerSuite& suite) {
-  suite.add({"classic/pool/early-bytes", Level::should, "a socket that speaks while idle is thrown away, its bytes with it",
-             "CLASSIC fault-idle-bytes"},
+  suite.add({"classic/pool/early-bytes", Level::should,
+             "a socket that speaks while idle is thrown away, its bytes with it", "CLASSIC fault-idle-bytes"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -125,7 +125,8 @@ void losses(ServerSuite& suite) {
               }
               REQUIRE(visitor.read_answer().body == "good");
             });
-  suite.add({"classic/pool/dead-socket", Level::must, "a socket that closed while idle gets no visitor", "CLASSIC pool-count"},
+  suite.add({"classic/pool/dead-socket", Level::must, "a socket that closed while idle gets no visitor",
+             "CLASSIC pool-count"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 2);
@@ -138,8 +139,8 @@ void losses(ServerSuite& suite) {
                 REQUIRE(visitor.read_answer().body == "alive");
               }
             });
-  suite.add({"classic/pool/death-before-answer", Level::must, "a socket that dies before its answer leaves the visitor with a 502 or 503",
-             "CLASSIC fault-3"},
+  suite.add({"classic/pool/death-before-answer", Level::must,
+             "a socket that dies before its answer leaves the visitor with a 502 or 503", "CLASSIC fault-3"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -149,8 +150,8 @@ void losses(ServerSuite& suite) {
               const int status = visitor.read_answer("POST", in(target.options().waiting)).status;
               REQUIRE((status == 502 || status == 503));
             });
-  suite.add({"classic/pool/reset-before-answer", Level::must, "a socket that is reset before its answer leaves the visitor with a 502 or 503",
-             "CLASSIC fault-3"},
+  suite.add({"classic/pool/reset-before-answer", Level::must,
+             "a socket that is reset before its answer leaves the visitor with a 502 or 503", "CLASSIC fault-3"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -173,8 +174,8 @@ void losses(ServerSuite& suite) {
               socket.socket().close();
               visitor.wait_for_end();
             });
-  suite.add({"classic/pool/death-in-chunks", Level::must, "a socket that dies within a chunked body gives no last chunk",
-             "CLASSIC pool-death"},
+  suite.add({"classic/pool/death-in-chunks", Level::must,
+             "a socket that dies within a chunked body gives no last chunk", "CLASSIC pool-death"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -191,7 +192,9 @@ void losses(ServerSuite& suite) {
              "CLASSIC pool-replace"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
-              const Answerer closing = [](const Message& asked) { return answer(200, asked.target, {{"Connection", "close"}}); };
+              const Answerer closing = [](const Message& asked) {
+                return answer(200, asked.target, {{"Connection", "close"}});
+              };
               ServedPool pool(target, tunnel, std::min(4u, tunnel.max_conn_count), closing, 1);
               for (int i = 0; i < 40; ++i) {
                 const Message got = target.ask("GET", "/" + std::to_string(i), target.host_of(tunnel.id));
@@ -209,7 +212,8 @@ void losses(ServerSuite& suite) {
                 visitors.push_back(target.visit());
                 visitors.back().send(request("GET", "/" + std::to_string(i), target.host_of(tunnel.id)));
               }
-              for (int i = 0; i < 60; ++i) REQUIRE(visitors[static_cast<std::size_t>(i)].read_answer().body == "/" + std::to_string(i));
+              for (int i = 0; i < 60; ++i)
+                REQUIRE(visitors[static_cast<std::size_t>(i)].read_answer().body == "/" + std::to_string(i));
             });
 }
 

@@ -34,7 +34,8 @@ void heads(ServerSuite& suite) {
               visitor.send(request("GET", "/", target.host_of(tunnel.id)));
               REQUIRE(pool.take().request.field("Host") == target.host_of(tunnel.id));
             });
-  suite.add({"classic/request/fields", Level::must, "names and values of fields arrive, repeated ones too", "CLASSIC pool-http"},
+  suite.add({"classic/request/fields", Level::must, "names and values of fields arrive, repeated ones too",
+             "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Message got = arrives_as(target,
                                              "GET / HTTP/1.1\r\nHost: {host}\r\nX-One: 1\r\nX-Two: a, b\r\nX-Empty:\r\n"
@@ -45,37 +46,42 @@ void heads(ServerSuite& suite) {
               REQUIRE(got.field("Cookie") == "a=1; b=2");
               REQUIRE(got.field("Accept") == "text/a");
             });
-  suite.add({"classic/request/large-field", Level::must, "a field of 7,000 bytes arrives whole", "CLASSIC pool-http"},
-            [](ServerTarget& target) {
-              const std::string value(7000, 'v');
-              REQUIRE(arrives_as(target, "GET / HTTP/1.1\r\nHost: {host}\r\nX-Big: " + value + "\r\n\r\n").field("X-Big") == value);
-            });
+  suite.add(
+      {"classic/request/large-field", Level::must, "a field of 7,000 bytes arrives whole", "CLASSIC pool-http"},
+      [](ServerTarget& target) {
+        const std::string value(7000, 'v');
+        REQUIRE(arrives_as(target, "GET / HTTP/1.1\r\nHost: {host}\r\nX-Big: " + value + "\r\n\r\n").field("X-Big") ==
+                value);
+      });
   for (const char* method : {"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
-    suite.add({std::string("classic/request/method-") + method, Level::must, std::string(method) + " arrives as " + method,
-               "CLASSIC pool-http"},
+    suite.add({std::string("classic/request/method-") + method, Level::must,
+               std::string(method) + " arrives as " + method, "CLASSIC pool-http"},
               [method](ServerTarget& target) {
-                const std::string raw = std::string(method) + " / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n";
+                const std::string raw =
+                    std::string(method) + " / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n";
                 REQUIRE(arrives_as(target, raw, method).method == method);
               });
   }
-  suite.add({"classic/request/forwarded", Level::should, "X-Forwarded-For, -Proto and -Host tell of the visitor, whatever he forged",
-             "CONFORMANCE edge"},
+  suite.add({"classic/request/forwarded", Level::should,
+             "X-Forwarded-For, -Proto and -Host tell of the visitor, whatever he forged", "CONFORMANCE edge"},
             [](ServerTarget& target) {
               const Message got = arrives_as(
-                  target, "GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: gopher\r\n\r\n");
+                  target,
+                  "GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: gopher\r\n\r\n");
               expect(got.has("X-Forwarded-For") && got.field("X-Forwarded-For").find("6.6.6.6") == std::string::npos,
                      "X-Forwarded-For: " + got.field("X-Forwarded-For"));
               REQUIRE(got.field("X-Forwarded-Proto") == (target.options().tls ? "https" : "http"));
               REQUIRE(got.has("X-Forwarded-Host"));
             });
-  suite.add({"classic/request/hop-by-hop", Level::should, "what Connection names stops at the server", "CONFORMANCE edge"},
-            [](ServerTarget& target) {
-              const Message got = arrives_as(target,
-                                             "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: X-Private, keep-alive\r\n"
-                                             "X-Private: 1\r\nKeep-Alive: timeout=9\r\n\r\n");
-              REQUIRE(!got.has("X-Private"));
-              REQUIRE(!got.has("Keep-Alive"));
-            });
+  suite.add(
+      {"classic/request/hop-by-hop", Level::should, "what Connection names stops at the server", "CONFORMANCE edge"},
+      [](ServerTarget& target) {
+        const Message got = arrives_as(target,
+                                       "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: X-Private, keep-alive\r\n"
+                                       "X-Private: 1\r\nKeep-Alive: timeout=9\r\n\r\n");
+        REQUIRE(!got.has("X-Private"));
+        REQUIRE(!got.has("Keep-Alive"));
+      });
 }
 
 void bodies(ServerSuite& suite) {
@@ -94,19 +100,21 @@ void bodies(ServerSuite& suite) {
   const std::vector<std::pair<const char*, std::vector<std::size_t>>> chunkings = {
       {"1", {1}}, {"7", {7}}, {"4096", {4096}}, {"mixed", {1, 16384, 3, 70000, 2, 1000}}};
   for (const auto& [name, sizes] : chunkings) {
-    suite.add({std::string("classic/request/chunks-") + name, Level::must,
-               std::string("a body in chunks of ") + name + " arrives whole", "CLASSIC pool-http"},
-              [sizes = sizes](ServerTarget& target) {
-                const Tunnel tunnel = target.create();
-                ServedPool pool(target, tunnel, 1);
-                const std::string body = pattern(sizes.front() == 1 && sizes.size() == 1 ? 2000 : 200'000);
-                Http visitor = target.visit();
-                visitor.send(request("POST", "/", target.host_of(tunnel.id), {{"Transfer-Encoding", "chunked"}}), in(10s));
-                visitor.send(chunked(body, sizes), in(10s));
-                expect(visitor.read_answer("POST", in(10s)).body == body, "another body came back");
-              });
+    suite.add(
+        {std::string("classic/request/chunks-") + name, Level::must,
+         std::string("a body in chunks of ") + name + " arrives whole", "CLASSIC pool-http"},
+        [sizes = sizes](ServerTarget& target) {
+          const Tunnel tunnel = target.create();
+          ServedPool pool(target, tunnel, 1);
+          const std::string body = pattern(sizes.front() == 1 && sizes.size() == 1 ? 2000 : 200'000);
+          Http visitor = target.visit();
+          visitor.send(request("POST", "/", target.host_of(tunnel.id), {{"Transfer-Encoding", "chunked"}}), in(10s));
+          visitor.send(chunked(body, sizes), in(10s));
+          expect(visitor.read_answer("POST", in(10s)).body == body, "another body came back");
+        });
   }
-  suite.add({"classic/request/drip", Level::must, "a body's bytes arrive as they are sent, not at its end", "CLASSIC pool-http"},
+  suite.add({"classic/request/drip", Level::must, "a body's bytes arrive as they are sent, not at its end",
+             "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -120,8 +128,8 @@ void bodies(ServerSuite& suite) {
                 REQUIRE(socket.read_exactly(2, in(2s)) == part);
               }
             });
-  suite.add({"classic/request/expect", Level::must, "Expect: 100-continue gets a 100 before the body, or the final answer",
-             "CLASSIC pool-http"},
+  suite.add({"classic/request/expect", Level::must,
+             "Expect: 100-continue gets a 100 before the body, or the final answer", "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               ServedPool pool(target, tunnel, 1, [](const Message& asked) { return answer(200, asked.body); });
@@ -133,31 +141,34 @@ void bodies(ServerSuite& suite) {
               visitor.send("body");
               REQUIRE(visitor.read_answer("POST").body == "body");
             });
-  suite.add({"classic/request/split-head", Level::must, "a head that comes byte by byte is one head", "CLASSIC pool-http"},
-            [](ServerTarget& target) {
-              const Tunnel tunnel = target.create();
-              Pool pool(target, tunnel, 1);
-              Http visitor = target.visit();
-              const std::string head = request("GET", "/bytes", target.host_of(tunnel.id), {{"X-A", "b"}});
-              for (const char c : head) visitor.send(std::string(1, c));
-              const Message got = pool.take().request;
-              REQUIRE(got.target == "/bytes");
-              REQUIRE(got.field("X-A") == "b");
-            });
+  suite.add(
+      {"classic/request/split-head", Level::must, "a head that comes byte by byte is one head", "CLASSIC pool-http"},
+      [](ServerTarget& target) {
+        const Tunnel tunnel = target.create();
+        Pool pool(target, tunnel, 1);
+        Http visitor = target.visit();
+        const std::string head = request("GET", "/bytes", target.host_of(tunnel.id), {{"X-A", "b"}});
+        for (const char c : head) visitor.send(std::string(1, c));
+        const Message got = pool.take().request;
+        REQUIRE(got.target == "/bytes");
+        REQUIRE(got.field("X-A") == "b");
+      });
 }
 
 void connections(ServerSuite& suite) {
-  suite.add({"classic/visitor/keep-alive", Level::must, "three requests in turn on one connection", "CLASSIC pool-http"},
-            [](ServerTarget& target) {
-              const Tunnel tunnel = target.create();
-              ServedPool pool(target, tunnel, 2);
-              Http visitor = target.visit();
-              for (const char* path : {"/1", "/2", "/3"}) {
-                visitor.send(request("GET", path, target.host_of(tunnel.id)));
-                REQUIRE(visitor.read_answer().body == path);
-              }
-            });
-  suite.add({"classic/visitor/pipelined", Level::must, "requests sent together are answered in their order", "CLASSIC pool-http"},
+  suite.add(
+      {"classic/visitor/keep-alive", Level::must, "three requests in turn on one connection", "CLASSIC pool-http"},
+      [](ServerTarget& target) {
+        const Tunnel tunnel = target.create();
+        ServedPool pool(target, tunnel, 2);
+        Http visitor = target.visit();
+        for (const char* path : {"/1", "/2", "/3"}) {
+          visitor.send(request("GET", path, target.host_of(tunnel.id)));
+          REQUIRE(visitor.read_answer().body == path);
+        }
+      });
+  suite.add({"classic/visitor/pipelined", Level::must, "requests sent together are answered in their order",
+             "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               ServedPool pool(target, tunnel, 2);
@@ -167,8 +178,8 @@ void connections(ServerSuite& suite) {
               visitor.send(all);
               for (const char* path : {"/1", "/2", "/3", "/4"}) REQUIRE(visitor.read_answer().body == path);
             });
-  suite.add({"classic/visitor/two-tunnels", Level::must, "two requests on one connection go to two tunnels by their Hosts",
-             "CONFORMANCE edge"},
+  suite.add({"classic/visitor/two-tunnels", Level::must,
+             "two requests on one connection go to two tunnels by their Hosts", "CONFORMANCE edge"},
             [](ServerTarget& target) {
               const Tunnel one = target.create();
               const Tunnel two = target.create();
@@ -191,7 +202,8 @@ void connections(ServerSuite& suite) {
               REQUIRE(visitor.read_answer().body == "/bye");
               visitor.wait_for_end();
             });
-  suite.add({"classic/visitor/http-1.0", Level::must, "an HTTP/1.0 request is answered and the connection closed", "CLASSIC pool-http"},
+  suite.add({"classic/visitor/http-1.0", Level::must, "an HTTP/1.0 request is answered and the connection closed",
+             "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               ServedPool pool(target, tunnel, 1);
@@ -201,8 +213,8 @@ void connections(ServerSuite& suite) {
               expect(all.find("/old") != std::string::npos, "no answer: " + all.substr(0, 100));
               expect(all.find("ransfer-") == std::string::npos, "a transfer coding for HTTP/1.0");
             });
-  suite.add({"classic/visitor/leaves-in-download", Level::must, "a visitor who leaves ends the application's answer; the tunnel goes on",
-             "CLASSIC pool-http"},
+  suite.add({"classic/visitor/leaves-in-download", Level::must,
+             "a visitor who leaves ends the application's answer; the tunnel goes on", "CLASSIC pool-http"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);

@@ -1,5 +1,5 @@
-// WebSocket and other Upgrades through the pool. docs/CLASSIC.md, "upgrade" and faults 4 and 5. What flows after the 101
-// is nobody's business: the cases use plain lines.
+// WebSocket and other Upgrades through the pool. docs/CLASSIC.md, "upgrade" and faults 4 and 5. What flows after the
+// 101 is nobody's business: the cases use plain lines.
 #include "conformance/cases/server_cases.h"
 
 namespace tenfold::conformance {
@@ -58,27 +58,30 @@ void both_ways(ServerSuite& suite) {
               REQUIRE(head.field("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
               REQUIRE(head.lists("Connection", "upgrade"));
             });
-  suite.add({"classic/upgrade/early-visitor", Level::must, "bytes sent together with the upgrade head reach the application",
-             "CLASSIC fault-4"},
+  suite.add({"classic/upgrade/early-visitor", Level::must,
+             "bytes sent together with the upgrade head reach the application", "CLASSIC fault-4"},
             [](ServerTarget& target) {
               Upgrading link(target, "early");
               link.agree();
               REQUIRE(link.app->read_exactly(5) == "early");
             });
-  suite.add({"classic/upgrade/early-app", Level::must, "bytes sent together with the 101 reach the visitor", "CLASSIC upgrade"},
+  suite.add({"classic/upgrade/early-app", Level::must, "bytes sent together with the 101 reach the visitor",
+             "CLASSIC upgrade"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.app->send(switching + "hello");
               REQUIRE(link.visitor.read_head().status == 101);
               REQUIRE(link.visitor.read_exactly(5) == "hello");
             });
-  suite.add({"classic/upgrade/before-101", Level::must, "no raw byte reaches the application before its 101", "CLASSIC fault-5"},
+  suite.add({"classic/upgrade/before-101", Level::must, "no raw byte reaches the application before its 101",
+             "CLASSIC fault-5"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.visitor.send("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
               expect(link.app->silent(500ms), "bytes behind the head before the 101");
             });
-  suite.add({"classic/upgrade/refused", Level::must, "an answer other than 101 is an HTTP answer with its body", "CLASSIC fault-5"},
+  suite.add({"classic/upgrade/refused", Level::must, "an answer other than 101 is an HTTP answer with its body",
+             "CLASSIC fault-5"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.app->send(answer(403, "no chat here"));
@@ -86,8 +89,8 @@ void both_ways(ServerSuite& suite) {
               REQUIRE(got.status == 403);
               REQUIRE(got.body == "no chat here");
             });
-  suite.add({"classic/upgrade/refused-not-raw", Level::must, "after an answer other than 101 the visitor's bytes are not passed on raw",
-             "CLASSIC fault-5"},
+  suite.add({"classic/upgrade/refused-not-raw", Level::must,
+             "after an answer other than 101 the visitor's bytes are not passed on raw", "CLASSIC fault-5"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.app->send(answer(200, "plain"));
@@ -119,7 +122,8 @@ void both_ways(ServerSuite& suite) {
 }
 
 void ends(ServerSuite& suite) {
-  suite.add({"classic/upgrade/app-ends", Level::must, "the application's end ends the visitor's connection", "CLASSIC upgrade"},
+  suite.add({"classic/upgrade/app-ends", Level::must, "the application's end ends the visitor's connection",
+             "CLASSIC upgrade"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.agree();
@@ -128,7 +132,8 @@ void ends(ServerSuite& suite) {
               REQUIRE(link.visitor.read_exactly(4) == "last");
               link.visitor.wait_for_end();
             });
-  suite.add({"classic/upgrade/visitor-ends", Level::must, "the visitor's end ends the application's socket", "CLASSIC upgrade"},
+  suite.add({"classic/upgrade/visitor-ends", Level::must, "the visitor's end ends the application's socket",
+             "CLASSIC upgrade"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.agree();
@@ -156,7 +161,8 @@ void ends(ServerSuite& suite) {
               expect(got_up == up, "other bytes reached the application");
               expect(got_down == down, "other bytes reached the visitor");
             });
-  suite.add({"classic/upgrade/other-protocol", Level::must, "an Upgrade that is no WebSocket works as well", "CLASSIC upgrade"},
+  suite.add({"classic/upgrade/other-protocol", Level::must, "an Upgrade that is no WebSocket works as well",
+             "CLASSIC upgrade"},
             [](ServerTarget& target) {
               Upgrading link(target, "", {{"Connection", "Upgrade"}, {"Upgrade", "made-up/7"}});
               REQUIRE(link.head.field("Upgrade") == "made-up/7");
@@ -165,13 +171,16 @@ void ends(ServerSuite& suite) {
               link.visitor.send("x");
               REQUIRE(link.app->read_exactly(1) == "x");
             });
-  suite.add({"classic/upgrade/h2c", Level::should, "Upgrade: h2c does not reach the application", "CONFORMANCE edge"},
-            [](ServerTarget& target) {
-              Upgrading link(target, "",
-                             {{"Connection", "Upgrade, HTTP2-Settings"}, {"Upgrade", "h2c"}, {"HTTP2-Settings", "AAMAAABkAAQAAP__"}});
-              REQUIRE(!link.head.has("Upgrade"));
-            });
-  suite.add({"classic/upgrade/not-reused", Level::must, "a socket that was upgraded gets no other request", "CLASSIC pool-reuse"},
+  suite.add(
+      {"classic/upgrade/h2c", Level::should, "Upgrade: h2c does not reach the application", "CONFORMANCE edge"},
+      [](ServerTarget& target) {
+        Upgrading link(
+            target, "",
+            {{"Connection", "Upgrade, HTTP2-Settings"}, {"Upgrade", "h2c"}, {"HTTP2-Settings", "AAMAAABkAAQAAP__"}});
+        REQUIRE(!link.head.has("Upgrade"));
+      });
+  suite.add({"classic/upgrade/not-reused", Level::must, "a socket that was upgraded gets no other request",
+             "CLASSIC pool-reuse"},
             [](ServerTarget& target) {
               Upgrading link(target);
               link.agree();

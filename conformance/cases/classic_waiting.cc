@@ -8,24 +8,26 @@ namespace tenfold::conformance {
 namespace {
 
 void waiting(ServerSuite& suite) {
-  suite.add({"classic/waiting/served", Level::must, "a visitor who waits gets the socket that comes", "CLASSIC pool-count"},
-            [](ServerTarget& target) {
-              const Tunnel tunnel = target.create();
-              Pool busy(target, tunnel, 1);
-              Http first = target.visit();
-              first.send(request("GET", "/first", target.host_of(tunnel.id)));
-              busy.take();
-              Http second = target.visit();
-              second.send(request("GET", "/second", target.host_of(tunnel.id)));
-              if (tunnel.max_conn_count < 2) skip("one socket is all that this server takes");
-              expect(second.silent(300ms), "an answer without a socket");
-              Pool fresh(target, tunnel, 1);
-              auto [socket, asked] = fresh.take();
-              REQUIRE(asked.target == "/second");
-              socket.send(answer(200, "second"));
-              REQUIRE(second.read_answer().body == "second");
-            });
-  suite.add({"classic/waiting/freed-socket", Level::must, "a visitor who waits gets the socket that becomes free", "CLASSIC fault-starve"},
+  suite.add(
+      {"classic/waiting/served", Level::must, "a visitor who waits gets the socket that comes", "CLASSIC pool-count"},
+      [](ServerTarget& target) {
+        const Tunnel tunnel = target.create();
+        Pool busy(target, tunnel, 1);
+        Http first = target.visit();
+        first.send(request("GET", "/first", target.host_of(tunnel.id)));
+        busy.take();
+        Http second = target.visit();
+        second.send(request("GET", "/second", target.host_of(tunnel.id)));
+        if (tunnel.max_conn_count < 2) skip("one socket is all that this server takes");
+        expect(second.silent(300ms), "an answer without a socket");
+        Pool fresh(target, tunnel, 1);
+        auto [socket, asked] = fresh.take();
+        REQUIRE(asked.target == "/second");
+        socket.send(answer(200, "second"));
+        REQUIRE(second.read_answer().body == "second");
+      });
+  suite.add({"classic/waiting/freed-socket", Level::must, "a visitor who waits gets the socket that becomes free",
+             "CLASSIC fault-starve"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -40,7 +42,8 @@ void waiting(ServerSuite& suite) {
               pool.take().socket.send(answer(200, "2"));
               REQUIRE(second.read_answer().body == "2");
             });
-  suite.add({"classic/waiting/in-order", Level::should, "visitors are served in the order in which they came", "CLASSIC pool-count"},
+  suite.add({"classic/waiting/in-order", Level::should, "visitors are served in the order in which they came",
+             "CLASSIC pool-count"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -58,7 +61,8 @@ void waiting(ServerSuite& suite) {
                 pool.sockets()[0] = target.open_socket(tunnel);
               }
             });
-  suite.add({"classic/waiting/timed", Level::must, "a visitor for whom no socket comes is told 503 in the end", "CLASSIC fault-3"},
+  suite.add({"classic/waiting/timed", Level::must, "a visitor for whom no socket comes is told 503 in the end",
+             "CLASSIC fault-3"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -71,7 +75,8 @@ void waiting(ServerSuite& suite) {
               REQUIRE(got.status == 503);
               expect(got.has("Retry-After"), "a 503 without Retry-After");
             });
-  suite.add({"classic/waiting/bounded", Level::must, "of 400 visitors who wait, the last are told 503 at once", "CLASSIC fault-3"},
+  suite.add({"classic/waiting/bounded", Level::must, "of 400 visitors who wait, the last are told 503 at once",
+             "CLASSIC fault-3"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -87,8 +92,8 @@ void waiting(ServerSuite& suite) {
               expect(told >= 0, "400 visitors wait, and none is told so");
               REQUIRE(visitors[static_cast<std::size_t>(told)].read_answer().status == 503);
             });
-  suite.add({"classic/waiting/visitor-leaves", Level::must, "a visitor who leaves while he waits takes no socket with him",
-             "CLASSIC pool-count"},
+  suite.add({"classic/waiting/visitor-leaves", Level::must,
+             "a visitor who leaves while he waits takes no socket with him", "CLASSIC pool-count"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               Pool pool(target, tunnel, 1);
@@ -116,7 +121,8 @@ void waiting(ServerSuite& suite) {
 }
 
 void names_without_sockets(ServerSuite& suite) {
-  suite.add({"classic/grace/returns", Level::must, "a client that comes back within the grace keeps its tunnel", "CLASSIC pool-grace"},
+  suite.add({"classic/grace/returns", Level::must, "a client that comes back within the grace keeps its tunnel",
+             "CLASSIC pool-grace"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               { Pool pool(target, tunnel, 2); }
@@ -127,7 +133,8 @@ void names_without_sockets(ServerSuite& suite) {
               pool.take().socket.send(answer(200, "back"));
               REQUIRE(visitor.read_answer().body == "back");
             });
-  suite.add({"classic/grace/gone", Level::must, "long after its last socket a tunnel's visitors get 404, 502 or 503", "CLASSIC pool-grace"},
+  suite.add({"classic/grace/gone", Level::must, "long after its last socket a tunnel's visitors get 404, 502 or 503",
+             "CLASSIC pool-grace"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               { Pool pool(target, tunnel, 1); }
@@ -137,8 +144,8 @@ void names_without_sockets(ServerSuite& suite) {
               const int status = visitor.read_answer("GET", in(target.options().waiting)).status;
               REQUIRE((status == 404 || status == 502 || status == 503));
             });
-  suite.add({"classic/grace/never-claimed", Level::should, "a tunnel that nobody connects to gives its port up within 8 s",
-             "CLASSIC pool-grace"},
+  suite.add({"classic/grace/never-claimed", Level::should,
+             "a tunnel that nobody connects to gives its port up within 8 s", "CLASSIC pool-grace"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
               const Deadline deadline = in(8s);
@@ -150,7 +157,8 @@ void names_without_sockets(ServerSuite& suite) {
               }
               fail("still there after 8 s");
             });
-  suite.add({"classic/grace/name-kept", Level::must, "a stranger does not get a name 1.5 s after its owner dropped", "CLASSIC fault-7"},
+  suite.add({"classic/grace/name-kept", Level::must, "a stranger does not get a name 1.5 s after its owner dropped",
+             "CLASSIC fault-7"},
             [](ServerTarget& target) {
               if (!target.options().at.host.starts_with("127.")) skip("needs a second address");
               const std::string name = target.fresh_name();
@@ -159,7 +167,8 @@ void names_without_sockets(ServerSuite& suite) {
               const Message got = target.ask("GET", "/" + name, target.own_host(), {}, {}, 7);
               if (got.status == 200) REQUIRE(read_tunnel(got).id != name);
             });
-  suite.add({"classic/grace/port-not-shared", Level::must, "a tunnel that is gone leaves no port that feeds another", "CLASSIC ports"},
+  suite.add({"classic/grace/port-not-shared", Level::must, "a tunnel that is gone leaves no port that feeds another",
+             "CLASSIC ports"},
             [](ServerTarget& target) {
               const Tunnel old = target.create();
               { Pool pool(target, old, 1); }

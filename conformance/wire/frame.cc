@@ -68,8 +68,8 @@ FieldList HpackReader::read(std::string_view block) {
   for (;;) {
     nghttp2_nv pair;
     int flags = 0;
-    const ssize_t n = nghttp2_hd_inflate_hd2(inflater_, &pair, &flags, reinterpret_cast<const std::uint8_t*>(block.data()),
-                                             block.size(), 1);
+    const ssize_t n = nghttp2_hd_inflate_hd2(inflater_, &pair, &flags,
+                                             reinterpret_cast<const std::uint8_t*>(block.data()), block.size(), 1);
     if (n < 0) fail("the target sent a header block that is no HPACK");
     block.remove_prefix(static_cast<std::size_t>(n));
     if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {

@@ -1,4 +1,5 @@
-// HTTP/1.1 for the cases: see http1.h. The reader is lenient on purpose: what a target sends is judged by the case, not by the parser.
+// HTTP/1.1 for the cases: see http1.h. The reader is lenient on purpose: what a target sends is judged by the case, not
+// by the parser.
 #include "conformance/wire/http1.h"
 
 #include <algorithm>
@@ -8,9 +9,8 @@ namespace tenfold::conformance {
 namespace {
 
 bool same(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 std::string_view trim(std::string_view text) {
@@ -54,7 +54,8 @@ bool Message::lists(std::string_view name, std::string_view token) const {
 
 std::string request(std::string_view method, std::string_view target, std::string_view host, const FieldList& fields,
                     std::string_view body) {
-  std::string out = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n";
+  std::string out =
+      std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(host) + "\r\n";
   for (const auto& [name, value] : fields) out += name + ": " + value + "\r\n";
   if (!body.empty()) out += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   return out + "\r\n" + std::string(body);
@@ -97,7 +98,8 @@ bool Http::fill(Deadline deadline) {
 std::string Http::read_line(Deadline deadline) {
   std::size_t end = 0;
   while ((end = buffer_.find('\n')) == std::string::npos) {
-    if (!fill(deadline)) throw Lost(buffer_.empty() ? "the connection ended before an answer" : "the connection ended in a head");
+    if (!fill(deadline))
+      throw Lost(buffer_.empty() ? "the connection ended before an answer" : "the connection ended in a head");
   }
   const std::string line(trim(std::string_view(buffer_).substr(0, end)));
   buffer_.erase(0, end + 1);
@@ -109,7 +111,8 @@ Message Http::read_head(Deadline deadline) {
   head.first_line = read_line(deadline);
   const std::string_view line = head.first_line;
   const std::size_t space = line.find(' ');
-  if (space == std::string_view::npos) fail("neither a request line nor a status line: " + head.first_line.substr(0, 80));
+  if (space == std::string_view::npos)
+    fail("neither a request line nor a status line: " + head.first_line.substr(0, 80));
   if (line.starts_with("HTTP/")) {
     head.status = std::atoi(head.first_line.c_str() + space);
   } else {
@@ -129,7 +132,8 @@ void Http::read_chunks(Message& head, Deadline deadline) {
     head.body += read_exactly(size, deadline);
     if (!read_line(deadline).empty()) fail("a chunk longer than it said");
   }
-  for (std::string line = read_line(deadline); !line.empty(); line = read_line(deadline)) add_field(head.trailers, line);
+  for (std::string line = read_line(deadline); !line.empty(); line = read_line(deadline))
+    add_field(head.trailers, line);
 }
 
 void Http::read_body(Message& head, std::string_view method, Deadline deadline) {

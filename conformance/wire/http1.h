@@ -25,7 +25,7 @@ struct Message {
   FieldList fields;            // as they came, in order
   std::string body;
   FieldList trailers;
-  bool cut = false;            // the connection ended before the body's framing said so
+  bool cut = false;  // the connection ended before the body's framing said so
 
   std::string field(std::string_view name) const;  // the first's value; "" when there is none
   std::vector<std::string> all(std::string_view name) const;

@@ -62,7 +62,8 @@ std::size_t LinkPeer::send_what_fits(std::uint32_t id, std::string_view bytes) {
   while (sent < bytes.size()) {
     const std::int64_t room = std::min(send_window_, to.send_window);
     if (room <= 0 || to.reset) break;
-    const std::string_view piece = bytes.substr(sent, std::min<std::size_t>(static_cast<std::size_t>(room), max_frame_payload));
+    const std::string_view piece =
+        bytes.substr(sent, std::min<std::size_t>(static_cast<std::size_t>(room), max_frame_payload));
     send({FrameType::data, 0, id, std::string(piece)});
     sent += piece.size();
     send_window_ -= static_cast<std::int64_t>(piece.size());
@@ -157,7 +158,8 @@ void LinkPeer::take_block(std::uint32_t id, std::uint8_t flags, std::string bloc
     // RFC 9113 5.1.1: "the identifier of a newly established stream MUST be numerically greater than all streams that
     // the initiating endpoint has opened".
     if (id % 2 == 0) fail("the broker opened stream " + std::to_string(id) + ", an even id");
-    if (!opened_.empty() && id <= opened_.back()) fail("the broker opened stream " + std::to_string(id) + " after a higher one");
+    if (!opened_.empty() && id <= opened_.back())
+      fail("the broker opened stream " + std::to_string(id) + " after a higher one");
     opened_.push_back(id);
     if (id != 1) fresh_.push_back(id);
     if (id != 1) visitors_.push_back(id);
@@ -180,7 +182,8 @@ void LinkPeer::take_data_frame(const Frame& frame) {
   receive_window_ -= size;
   from.receive_window -= size;
   if (size > 0 && receive_window_ < 0) fail("the target overran the connection's window");
-  if (size > 0 && from.receive_window < 0) fail("the target overran the window of stream " + std::to_string(frame.stream));
+  if (size > 0 && from.receive_window < 0)
+    fail("the target overran the window of stream " + std::to_string(frame.stream));
   std::string_view bytes = frame.payload;
   if (frame.has(flag::padded)) bytes = bytes.substr(1, bytes.size() - 1 - static_cast<std::uint8_t>(bytes.front()));
   from.data += bytes;

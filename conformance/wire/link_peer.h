@@ -75,7 +75,9 @@ class LinkPeer {
   // ---- Waiting. The reading happens here; `what` names what was missed.
   void wait_until(const std::function<bool()>& holds, const std::string& what, Deadline deadline = in(patience));
   bool comes_true(const std::function<bool()>& holds, Millis within);
-  void settle(Millis time) { comes_true([] { return false; }, time); }
+  void settle(Millis time) {
+    comes_true([] { return false; }, time);
+  }
   // The next message on the control stream.
   control::ControlMessage next_control(Deadline deadline = in(patience));
   // Waits for the connection's end, or a GOAWAY with any code but NO_ERROR; returns that code.
@@ -124,16 +126,16 @@ class LinkPeer {
   HpackReader reader_;
   std::string input_;
   std::map<std::uint32_t, Stream> streams_;
-  std::deque<std::uint32_t> fresh_;     // opened by the broker, not yet handed out by next_stream()
-  std::vector<std::uint32_t> opened_;   // every id that the broker opened
-  std::vector<std::uint32_t> visitors_;  // ... but the control stream's
-  std::uint32_t next_id_ = 1;           // of ours, as the broker
+  std::deque<std::uint32_t> fresh_;                  // opened by the broker, not yet handed out by next_stream()
+  std::vector<std::uint32_t> opened_;                // every id that the broker opened
+  std::vector<std::uint32_t> visitors_;              // ... but the control stream's
+  std::uint32_t next_id_ = 1;                        // of ours, as the broker
   std::map<std::uint16_t, std::uint32_t> settings_;  // the target's
   SettingList own_settings_;
   std::optional<GoAway> goaway_;
   std::deque<control::ControlMessage> controls_;
   std::string control_bytes_;
-  std::string block_;                   // a header block in pieces
+  std::string block_;  // a header block in pieces
   std::uint32_t block_stream_ = 0;
   std::uint8_t block_flags_ = 0;
   std::int64_t send_window_ = 65535;

@@ -33,7 +33,8 @@ bool LinkPeer::comes_true(const std::function<bool()>& holds, Millis within) {
     while (preface_seen_ && input_.size() - at >= frame_head_bytes) {
       const std::string_view head = std::string_view(input_).substr(at, frame_head_bytes);
       const std::size_t size = read_u32(std::string(1, '\0') + std::string(head.substr(0, 3)));
-      if (size > max_frame_payload) fail("a frame of " + std::to_string(size) + " bytes, above SETTINGS_MAX_FRAME_SIZE");
+      if (size > max_frame_payload)
+        fail("a frame of " + std::to_string(size) + " bytes, above SETTINGS_MAX_FRAME_SIZE");
       if (input_.size() - at < frame_head_bytes + size) break;
       const Frame frame{static_cast<FrameType>(head[3]), static_cast<std::uint8_t>(head[4]),
                         read_u32(head.substr(5)) & 0x7fffffff, input_.substr(at + frame_head_bytes, size)};
@@ -107,9 +108,8 @@ void LinkPeer::ping(Deadline deadline) {
 }
 
 std::size_t LinkPeer::running() const {
-  return static_cast<std::size_t>(std::count_if(opened_.begin(), opened_.end(), [&](std::uint32_t id) {
-    return id != 1 && !streams_.at(id).over();
-  }));
+  return static_cast<std::size_t>(std::count_if(opened_.begin(), opened_.end(),
+                                                [&](std::uint32_t id) { return id != 1 && !streams_.at(id).over(); }));
 }
 
 std::uint32_t LinkPeer::peer_setting(std::uint16_t id, std::uint32_t otherwise) const {

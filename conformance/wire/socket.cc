@@ -1,4 +1,5 @@
-// Sockets for the cases: see socket.h. Descriptors are non-blocking inside, so that every wait is a poll() with a deadline.
+// Sockets for the cases: see socket.h. Descriptors are non-blocking inside, so that every wait is a poll() with a
+// deadline.
 #include "conformance/wire/socket.h"
 
 #include <arpa/inet.h>

@@ -29,8 +29,8 @@ struct Endpoint {
 std::string to_string(const Endpoint& endpoint);
 
 struct TlsWish {
-  std::string name;        // for SNI and the certificate's check; an address is no SNI
-  std::string ca_file;     // empty: the system's roots
+  std::string name;     // for SNI and the certificate's check; an address is no SNI
+  std::string ca_file;  // empty: the system's roots
   bool verify = true;
   std::string alpn = "http/1.1";
 };

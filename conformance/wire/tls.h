@@ -31,8 +31,8 @@ class TlsIdentity {
 
 class Tls {
  public:
-  Tls(int fd, const TlsWish& wish, Deadline deadline);             // as a client
-  Tls(int fd, const TlsIdentity& identity, Deadline deadline);     // as a server
+  Tls(int fd, const TlsWish& wish, Deadline deadline);          // as a client
+  Tls(int fd, const TlsIdentity& identity, Deadline deadline);  // as a server
 
   std::string read(Deadline deadline, std::size_t most);
   std::size_t write_some(std::string_view bytes, Deadline deadline);
