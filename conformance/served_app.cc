@@ -73,10 +73,10 @@ void ServedApp::accept_all(std::stop_token stop) {
     served.thread = std::jthread([this, &served] {
       try {
         talk_(served.connection);
-        served.connection.socket().finish();
       } catch (const std::exception&) {
         // The client under test ended the connection; the case judges what that means.
       }
+      ::shutdown(served.connection.socket().fd(), SHUT_RDWR);
     });
   }
   for (Served& served : all) ::shutdown(served.connection.socket().fd(), SHUT_RDWR);

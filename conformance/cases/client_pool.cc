@@ -36,6 +36,20 @@ void sockets(ClientSuite& suite) {
         Http third = run.accept_pool();
         expect(!run.pool.pending(500ms), "two for one");
       });
+  suite.add({"client/pool/replaces-at-fin", Level::must,
+             "a socket that the server ends is replaced although the application keeps its connection", "CLASSIC pool-half-close"},
+            [](ClientTarget& target) {
+              ClientRun run(target);
+              run.start(1);
+              Http socket = run.accept_pool();
+              socket.send(request("GET", "/", "x", {{"Connection", "close"}}));
+              Http app = run.accept_app();
+              app.read_request();
+              app.send(answer(200, "bye"));
+              REQUIRE(socket.read_answer().body == "bye");
+              socket.socket().finish();
+              run.accept_pool();
+            });
   suite.add({"client/pool/backoff", Level::must,
              "a server that closes every socket at once sees at most 60 of them in 2 s", "CLASSIC pool-replace"},
             [](ClientTarget& target) {
