@@ -13,7 +13,7 @@ MIB = 1 << 20
 class Case:
     name = title = note = ""
     columns = ()  # of figures.COLUMNS
-    kinds = None  # of ways; None: all
+    kinds = quick_kinds = None  # of ways; None: all
     rounds, quick_rounds = 5, 2
     seconds, quick_seconds = 2, 1
 
@@ -31,7 +31,11 @@ class Case:
     @contextlib.contextmanager
     def subjects(self):
         """Everything that is measured, standing."""
-        yield [s for s in self.bench.ways() if self.kinds is None or s.kind in self.kinds]
+        yield [s for s in self.bench.ways() if self.wants(s.kind)]
+
+    def wants(self, kind):
+        kinds = (self.quick_kinds if self.quick else None) or self.kinds
+        return kinds is None or kind in kinds
 
     def measure(self, subject):
         """One measurement: metric -> value."""
@@ -69,6 +73,7 @@ class Requests1(Requests):
 
 class Requests10(Requests):
     name, title, visitors = "requests-10", "1 KiB, 10 visitors, keep-alive", 10
+    quick_rounds = 1
 
 
 class Requests50(Requests):
@@ -96,6 +101,7 @@ class Middle(Requests):
 
 class Transfer(Case):
     columns = ("mbps", "cpu_gb", "peak")
+    quick_rounds = 1
 
     def transfer(self, subject):
         raise NotImplementedError
@@ -131,7 +137,7 @@ class Slow(Case):
     name, title = "slow", "1,000 downloads of 64 KiB at once, 16 KiB/s each (3 to 4 s alone)"
     note = "Classic pools have ten sockets, so they are left out."
     columns = ("whole", "p50s", "p99s", "cpu_ms", "peak")
-    kinds = ("direct", "mux", "haproxy", "ssh", "frp", "rathole", "chisel")
+    kinds, quick_kinds = ("direct", "mux", "haproxy", "ssh", "frp", "rathole", "chisel"), ("direct", "mux")
     rounds, quick_rounds = 3, 1
 
     def measure(self, subject):
@@ -149,8 +155,8 @@ class Slow(Case):
 class Beside(Case):
     name, title = "beside", "1 KiB, 10 visitors, alone and beside one endless download"
     columns = ("p50", "p50_beside", "p99", "p99_beside", "factor", "rps_beside", "mbps_beside")
-    seconds = 3
-    quick_rounds = 1
+    quick_kinds = ("direct", "mux", "classic", "haproxy")
+    seconds, quick_rounds = 3, 1
 
     def measure(self, subject):
         alone = load.wrk(subject, PAGE, 10, self.how_long)
@@ -172,7 +178,7 @@ class Tunnels(Case):
 
     name, title = "tunnels", "1 KiB, 50 visitors, going round so many tunnels (broker alone; the agent answers by itself)"
     columns = ("rps", "cpu_us", "p50", "p99", "peak")
-    seconds = 3
+    seconds, quick_rounds = 3, 1
     plan = ((1, 1), (1, 100), (50, 100))  # links, tunnels on each
     quick_plan = ((1, 1), (1, 100), (10, 100))
 
@@ -256,7 +262,7 @@ class Delay(Case):
     TCP goes over the same path straight to nginx."""
 
     columns = ("mbps", "mbps_grown", "p50")
-    kinds = ("direct", "mux", "haproxy")
+    quick_kinds = ("direct", "mux")
     milliseconds = 0  # there and back
     rate = 100e6  # bytes a second
     rounds, quick_rounds = 3, 1
@@ -271,13 +277,13 @@ class Delay(Case):
             plain = ways.direct()
             plain.port, plain.label = path(ways.site.port), "plain TCP"
             found = [plain, ways.mux(through=path)]
-            if "haproxy" in self.bench.kinds:
+            if "haproxy" in self.bench.kinds and self.wants("haproxy"):
                 found.append(ways.haproxy(through=path))
             yield found
 
     def measure(self, subject):
         small = load.wrk(subject, PAGE, 10, 1)
-        patience = 3 if self.quick else 8
+        patience = 2 if self.quick else 8
         size, seconds, _ = load.download(subject, BIG, patience)
         _, _, grown = load.download(subject, BIG, patience)
         return {"mbps": size / seconds / 1e6, "mbps_grown": grown / 1e6, "p50": small["p50"]}
