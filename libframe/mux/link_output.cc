@@ -25,6 +25,8 @@ std::size_t Link::Core::take_output(MutableBytes room) {
   // Whoever hears that its bytes left may write more, or cut streams: that is for the next room.
   dispatch();
   announced_ = size != 0 && want_output();
+  // Whoever gets nothing does not ask again, though what was told just now may have made something to send.
+  wake();
   return size;
 }
 

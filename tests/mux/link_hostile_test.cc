@@ -554,6 +554,22 @@ TEST_CASE("GOAWAY from the peer: with NO_ERROR the streams go on, with another c
   }
 }
 
+TEST_CASE("output that a take_output() without output brings about is announced") {
+  Target target(broker);
+  const auto never_sent = target.end.open();
+  target.feed(raw::frame(raw::goaway, 0, 0, raw::number(1, 4) + raw::number(0, 4)));
+  const int outputs = target.end.outputs;
+  std::vector<std::uint8_t> room(limits::flush_small);
+  // The stream is closed unsent, and so the link ends, with a GOAWAY.
+  CHECK(target.end.link->take_output(room) == 0);
+  CHECK(never_sent->closed->kind == ErrorKind::refused);
+  CHECK(target.end.link->want_output());
+  CHECK(target.end.outputs == outputs + 1);
+  target.take();
+  REQUIRE(target.end.closed);
+  CHECK(target.end.closed->kind == ErrorKind::none);
+}
+
 TEST_CASE("a stream that the agent's answer and RST_STREAM end early is not a clean end") {
   Target target(broker);
   const auto near = target.end.open();
