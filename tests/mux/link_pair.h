@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "mux/link.h"
 #include "mux/link_stream.h"
 #include "proto/control.pb.h"
@@ -94,7 +95,7 @@ struct LinkEnd final : Link::Handler {
 };
 
 // All that a link has to send now.
-inline std::string take_all(Link& link, std::size_t room = 16 * 1024) {
+inline std::string take_all(Link& link, std::size_t room = limits::flush_small) {
   std::string all;
   std::vector<std::uint8_t> bytes(room);
   while (const std::size_t n = link.take_output(bytes)) all.append(reinterpret_cast<const char*>(bytes.data()), n);
@@ -123,7 +124,7 @@ struct LinkPair {
 
   static bool carry(Link& from, Link& to, std::size_t chop) {
     bool moved = false;
-    std::vector<std::uint8_t> room(16 * 1024);
+    std::vector<std::uint8_t> room(limits::flush_small);
     while (const std::size_t n = from.take_output(room)) {
       moved = true;
       for (std::size_t at = 0; at < n;) {
