@@ -85,7 +85,7 @@ class Link {
     virtual void on_link_output() = 0;
     // The peer takes no new stream (GOAWAY): those that run go on.
     virtual void on_link_draining() = 0;
-    // The last event; every stream has heard its on_closed(). After a protocol error there is
+    // The last event; every stream that was not paused has heard its on_closed(). After a protocol error there is
     // still output to take: the GOAWAY that tells the peer why.
     virtual void on_link_closed(const Error& why) = 0;
 

@@ -25,7 +25,7 @@ struct Stream final : Duplex::Handler {
   std::size_t waiting = 0;  // delivered and not credited
   bool ended = false;
   bool closed = false;  // or reset here: nothing more may be heard
-  bool listening = true;
+  bool paused = false;  // at some time: it may hear of the past later than the link's owner
 
   void on_data(Bytes bytes) override {
     require(!ended && !closed, "no data behind the end");
@@ -63,7 +63,7 @@ struct Peered final : Link::Handler {
   void on_link_closed(const Error&) override {
     require(!closed, "one last event");
     closed = true;
-    for (const auto& stream : streams) require(!stream->listening || stream->closed, "streams hear of it first");
+    for (const auto& stream : streams) require(stream->paused || stream->closed, "streams hear of it first");
   }
 };
 
@@ -151,8 +151,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case 12:
         if (Stream* stream = pick(); stream != nullptr && stream->pipe != nullptr) {
-          stream->listening = (step & 1) != 0;
-          stream->pipe->set_handler(stream->listening ? stream : nullptr);
+          stream->paused = true;
+          stream->pipe->set_handler((step & 1) != 0 ? stream : nullptr);
         }
         break;
       case 13: link.send({}); break;
@@ -162,7 +162,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   take();
   for (const auto& stream : peered.streams) {
-    stream->listening = true;
     if (stream->pipe != nullptr) stream->pipe->set_handler(stream.get());
   }
   rt.pass(Duration::zero());
