@@ -295,8 +295,8 @@ class Link:
         if size:
             try:
                 self.h2.increment_flow_control_window(size, number)
-            except ProtocolError:
-                pass  # the stream is closed: nothing to credit
+            except (ProtocolError, KeyError):
+                pass  # the stream is closed, and h2 may have forgotten it: nothing to credit
 
     # ---- Control
 
