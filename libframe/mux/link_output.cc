@@ -19,14 +19,18 @@ constexpr std::size_t least_part = 1 * limits::KiB;
 std::size_t Link::Core::take_output(MutableBytes room) {
   assert(room.size() >= limits::flush_small);
   announced_ = true;
-  glue_.start_output(room);
-  fill();
-  const std::size_t size = glue_.output_size();
-  // Whoever hears that its bytes left may write more, or cut streams: that is for the next room.
-  dispatch();
+  std::size_t size = 0;
+  bool told = true;
+  // Whoever gets nothing does not ask again, so what was told just now gets its turn if it made something to send.
+  while (size == 0 && told) {
+    glue_.start_output(room);
+    fill();
+    size = glue_.output_size();
+    // Whoever hears that its bytes left may write more, or cut streams: that is for the next room.
+    told = !dispatching_ && !glue_.events().empty();
+    dispatch();
+  }
   announced_ = size != 0 && want_output();
-  // Whoever gets nothing does not ask again, though what was told just now may have made something to send.
-  wake();
   return size;
 }
 
