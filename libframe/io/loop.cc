@@ -180,10 +180,11 @@ void Loop::rearm_timer() {
     uv_timer_stop(&handles_->timer);
     return;
   }
-  // libuv counts whole milliseconds of the same clock: rounded up, a deadline has passed when it fires.
+  // libuv counts whole milliseconds of the same clock: rounded up, a deadline has passed when it fires. What is due
+  // already fires before the next wait.
   const auto due = std::chrono::ceil<std::chrono::milliseconds>(next.time_since_epoch()).count();
   const auto now = static_cast<std::int64_t>(uv_now(&handles_->loop));
-  const auto delay = static_cast<std::uint64_t>(due > now ? due - now : 0);
+  const auto delay = static_cast<std::uint64_t>(next > timers_.now() && due > now ? due - now : 0);
   uv_timer_start(
       &handles_->timer,
       [](uv_timer_t* handle) {

@@ -77,6 +77,20 @@ TEST_CASE("a timer armed for earlier wakes the loop earlier") {
   CHECK(late.armed());
 }
 
+TEST_CASE("a timer armed for the present fires before the loop waits for anything else") {
+  test::IoWorld world;
+  for (int i = 0; i < 100; ++i) {
+    std::string log;
+    Alarm alarm([&] { log += " alarm"; });
+    world.loop.post([&] {
+      world.loop.runtime().timers.arm(alarm, world.loop.runtime().now());
+      world.loop.post([&] { log += " event"; });
+    });
+    world.loop.run();
+    REQUIRE(log == " alarm event");
+  }
+}
+
 TEST_CASE("deferred work runs once, at the end of the turn, in its order") {
   test::IoWorld world;
   std::string log;
