@@ -156,8 +156,8 @@ TEST_CASE("the graveyard is cleared between callbacks") {
     bury();
     log += " task";
     world.loop.defer(work);
-    world.loop.runtime().timers.arm_in(one, 0s);
-    world.loop.runtime().timers.arm_in(two, 1ns);
+    world.loop.runtime().timers.arm_in(one, 2ms);
+    world.loop.runtime().timers.arm_in(two, 2ms + 1ns);
   });
   world.loop.post([&] { log += " task"; });
   world.loop.run();
