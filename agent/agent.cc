@@ -48,7 +48,7 @@ void Agent::ask(bool upgrade) {
                   .tls = tls_,
                   .tls_name = options_.broker.address.host,
                   .deadline = limits::dial_time,
-                  .for_link = upgrade};
+                  .purpose = upgrade ? DialFor::link : DialFor::app};
   call_ =
       std::make_unique<HandshakeCall>(runtime_, network_, to, request, upgrade && options_.mux == Mux::require, *this);
 }

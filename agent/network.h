@@ -20,12 +20,19 @@
 
 namespace tenfold {
 
+// What a connection is for, which decides how its socket is tuned.
+enum class DialFor {
+  app,   // the local app, or a single answer
+  pool,  // a pooled socket: it lies idle for long, and NATs on its way must not forget it
+  link,  // ... and little unsent in the kernel, a dead path found out soon
+};
+
 struct DialTo {
   HostPort address;
   std::shared_ptr<TlsContext> tls;  // null: plain
   std::string tls_name;             // that the certificate must bear
   Duration deadline{};              // for all of it, the TLS handshake included
-  bool for_link = false;            // tuned for a link: little unsent in the kernel, a dead path found out soon
+  DialFor purpose = DialFor::app;
 };
 
 struct Dialed {

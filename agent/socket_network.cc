@@ -30,7 +30,8 @@ class SocketDialing final : public Dialing, private Duplex::Handler {
     if (!connected) return finish(connected.error());
     std::unique_ptr<TcpSocket> socket = *std::move(connected);
     if (const Result<HostPort> peer = parse_host_port(socket->peer())) peer_ip_ = peer->host;
-    if (to_.for_link) {
+    if (to_.purpose != DialFor::app) socket->set_keepalive(limits::tcp_keepalive);
+    if (to_.purpose == DialFor::link) {
       socket->set_notsent_lowat(limits::notsent_lowat);
       socket->set_user_timeout(limits::user_timeout);
     }

@@ -10,8 +10,9 @@ PoolSlot::PoolSlot(Forwarding& forwarding, Network& network, const HostPort& ser
     : forwarding_(forwarding), network_(network), server_(server), owner_(owner), backoff_(random) {}
 
 void PoolSlot::dial() {
-  dialing_ = network_.dial({.address = server_, .tls = nullptr, .tls_name = {}, .deadline = limits::dial_time},
-                           [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
+  dialing_ = network_.dial(
+      {.address = server_, .tls = nullptr, .tls_name = {}, .deadline = limits::dial_time, .purpose = DialFor::pool},
+      [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
 }
 
 void PoolSlot::on_dialed(Result<Dialed> dialed) {

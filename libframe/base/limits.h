@@ -50,6 +50,7 @@ inline constexpr std::size_t link_acks_queued = 2000;      // PING and SETTINGS 
 inline constexpr Duration ping_every = 5s;
 inline constexpr int pings_missed = 2;               // then the link is dead
 inline constexpr Duration user_timeout = 10s;        // TCP_USER_TIMEOUT: unacknowledged data on a dead path
+inline constexpr Duration tcp_keepalive = 30s;       // of quiet before a probe: NATs forget a connection after a minute or more
 inline constexpr std::uint32_t flood_burst = 1000;   // frames that carry nothing, in one go
 inline constexpr std::uint32_t flood_rate = 100;     // ... and a second after that
 inline constexpr std::uint64_t link_reset_burst = 1'000'000;  // the agent's budget for visitors' cancels

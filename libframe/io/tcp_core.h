@@ -51,6 +51,7 @@ class TcpSocket::Core final : private Deferred {
   const std::string& peer() const { return peer_; }
   std::string local() const;
   void set_option(int name, int value);
+  void set_keepalive(Duration quiet);
 
  private:
   enum class State : std::uint8_t { connecting, open, closed };

@@ -293,6 +293,11 @@ void TcpSocket::Core::set_option(int name, int value) {
   if (state_ == State::open) ::setsockopt(fd(), IPPROTO_TCP, name, &value, sizeof value);
 }
 
+void TcpSocket::Core::set_keepalive(Duration quiet) {
+  if (state_ != State::open) return;
+  uv_tcp_keepalive(&tcp_, 1, static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(quiet).count()));
+}
+
 std::string TcpSocket::Core::local() const {
   sockaddr_storage address{};
   int length = sizeof address;
@@ -320,5 +325,7 @@ void TcpSocket::set_user_timeout(Duration timeout) {
   core_->set_option(TCP_USER_TIMEOUT,
                     static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count()));
 }
+
+void TcpSocket::set_keepalive(Duration quiet) { core_->set_keepalive(quiet); }
 
 }  // namespace tenfold

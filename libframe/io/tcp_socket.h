@@ -30,9 +30,11 @@ class TcpSocket final : public Duplex {
   const std::string& peer() const;
   std::string local() const;
 
-  // TCP_NODELAY is always on. These are for a link's socket.
+  // TCP_NODELAY is always on. These are for sockets between agent and broker.
   void set_notsent_lowat(int bytes);
   void set_user_timeout(Duration timeout);
+  // SO_KEEPALIVE: probes after so much quiet, so that no NAT on the way forgets the connection, and a dead one ends.
+  void set_keepalive(Duration quiet);
 
   // How far ahead of the credit it reads; limits::buffered_high from the start.
   void set_window(std::size_t bytes);

@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(AgentTest, "without --mux the classic handshake leads to the p
 TEST_CASE_FIXTURE(AgentTest, "with --mux the handshake leads to a link") {
   options.mux = Mux::prefer;
   start();
-  CHECK(network.next().to.for_link);
+  CHECK(network.next().to.purpose == DialFor::link);
   const std::string asked = link("blue-fox");
   CHECK(asks(asked, "/?new"));
   CHECK(asks_upgrade(asked));

@@ -47,6 +47,7 @@ TEST_CASE_FIXTURE(PoolFixture, "so many sockets as the server wants, and it is r
   CHECK(network.waiting() == 10);
   CHECK(network.next().address() == "10.0.0.1:4321");
   CHECK(network.next().to.tls == nullptr);
+  CHECK(network.next().to.purpose == DialFor::pool);
   CHECK(ready == 0);
   for (int i = 0; i < 10; ++i) network.accept();
   CHECK(ready == 1);

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,22 @@ namespace {
 using test::IoWorld;
 using test::Recorder;
 using test::TcpPair;
+
+// Which timer the kernel runs for the connection from `local`, as proc(5) has it in /proc/net/tcp; 2: keepalive.
+int kernel_timer(const std::string& local) {
+  const int port = std::stoi(local.substr(local.rfind(':') + 1));
+  std::ifstream table("/proc/net/tcp");
+  std::string line;
+  std::getline(table, line);
+  while (std::getline(table, line)) {
+    std::istringstream words(line);
+    std::string number, from, to, state, queues, timer;
+    words >> number >> from >> to >> state >> queues >> timer;
+    const bool established = state == "01";
+    if (established && std::stoi(from.substr(from.find(':') + 1), nullptr, 16) == port) return std::stoi(timer);
+  }
+  return -1;
+}
 
 }  // namespace
 
@@ -272,6 +290,17 @@ TEST_CASE("options of a link's socket are taken") {
   Recorder server(std::move(pair.server));
   client.send("as before");
   world.run_until([&] { return server.received == "as before"; });
+}
+
+TEST_CASE("a connection is probed when quiet only if that was asked for") {
+  IoWorld world;
+  TcpPair pair(world);
+  CHECK(kernel_timer(pair.client->local()) == 0);
+  pair.client->set_keepalive(limits::tcp_keepalive);
+  CHECK(kernel_timer(pair.client->local()) == 2);
+  CHECK(kernel_timer(pair.server->local()) == 0);
+  pair.client->reset(ErrorKind::cancelled);
+  pair.client->set_keepalive(limits::tcp_keepalive);
 }
 
 }  // namespace tenfold
