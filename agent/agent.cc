@@ -71,7 +71,7 @@ void Agent::on_handshake_done(HandshakeCall&, HandshakeOutcome outcome) {
         status_.fallback("it answered as a classic server does");
       }
       return open_pool(*outcome.answer.json.grant, outcome.peer_ip);
-    case Next::ask_classic: return on_no_upgrade(outcome.answer);
+    case Next::ask_classic: return on_no_upgrade(outcome.why ? outcome.why.detail : reason(outcome.answer));
     case Next::refused: return on_refused(outcome.answer);
     case Next::retry:
       return ask_again({ErrorKind::refused, reason(outcome.answer)}, outcome.answer.retry_after.value_or(0s));
@@ -103,11 +103,11 @@ void Agent::open_pool(const ClassicGrant& grant, const std::string& peer_ip) {
 }
 
 // A classic server, or a proxy that does not pass an Upgrade: the classic handshake is next.
-void Agent::on_no_upgrade(const HandshakeAnswer& answer) {
+void Agent::on_no_upgrade(const std::string& why) {
   if (spoke_mux_ && ++upgrades_refused_ < upgrades_refused_most) {
-    return ask_again({ErrorKind::closed, "the broker refuses the upgrade: " + reason(answer)});
+    return ask_again({ErrorKind::closed, "no upgrade: " + why});
   }
-  if (!std::exchange(said_fallback_, true)) status_.fallback(reason(answer));
+  if (!std::exchange(said_fallback_, true)) status_.fallback(why);
   ask(false);
 }
 

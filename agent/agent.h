@@ -66,7 +66,7 @@ class Agent final : public HandshakeCall::Owner, public Session::Owner, public P
 
   void open_link(HandshakeOutcome outcome);
   void open_pool(const ClassicGrant& grant, const std::string& peer_ip);
-  void on_no_upgrade(const HandshakeAnswer& answer);
+  void on_no_upgrade(const std::string& why);
   void on_refused(const HandshakeAnswer& answer);
   void leave_old_session();
   void done_if_nothing_runs();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/limits.h"
+
 namespace tenfold {
 
 using handshake::Next;
@@ -28,10 +30,12 @@ void HandshakeCall::on_dialed(Result<Dialed> dialed) {
   pipe_ = std::move(dialed->pipe);
   pipe_->set_handler(this);
   pipe_->write(to_bytes(request_));
+  if (upgrade_) runtime_.timers.arm_in(silence_, limits::upgrade_answer_time);
 }
 
 void HandshakeCall::on_data(Bytes bytes) {
   if (done_) return;
+  runtime_.timers.disarm(silence_);
   const std::size_t taken = reader_.feed(bytes);
   pipe_->credit(taken);
   look(bytes.subspan(taken));
@@ -56,6 +60,14 @@ void HandshakeCall::on_closed(const Error& why) {
 
 void HandshakeCall::on_deadline() {
   outcome_.why = {ErrorKind::timeout, "no answer to the handshake"};
+  finish();
+}
+
+// docs/CLASSIC.md, "upgrade-own-domain": a stock server may leave an Upgrade open without an answer. So may one that
+// hangs: nothing but a link means to wait for it.
+void HandshakeCall::on_silence() {
+  outcome_.why = {ErrorKind::timeout, "it leaves the upgrade unanswered"};
+  outcome_.next = require_ ? Next::broken : Next::ask_classic;
   finish();
 }
 
@@ -84,6 +96,7 @@ void HandshakeCall::look(Bytes early) {
 void HandshakeCall::finish() {
   if (std::exchange(done_, true)) return;
   runtime_.timers.disarm(deadline_);
+  runtime_.timers.disarm(silence_);
   runtime_.graveyard.bury(std::move(dialing_));
   runtime_.graveyard.bury(std::move(pipe_));
   owner_.on_handshake_done(*this, std::move(outcome_));

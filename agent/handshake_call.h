@@ -17,7 +17,7 @@ namespace tenfold {
 
 struct HandshakeOutcome {
   handshake::Next next = handshake::Next::broken;
-  Error why;                        // broken: of what
+  Error why;                        // broken: of what; ask_classic: of silence
   HandshakeAnswer answer;           // where there was one
   std::unique_ptr<Duplex> pipe;     // link: what it goes over
   std::vector<std::uint8_t> early;  // link: behind the 101, not credited
@@ -35,7 +35,8 @@ class HandshakeCall final : private Duplex::Handler {
     ~Owner() = default;
   };
 
-  // `to.deadline` is for everything, the answer included. `require`: nothing but a link will do.
+  // `to.deadline` is for everything, the answer included; an Upgrade without a byte of answer is given up after
+  // limits::upgrade_answer_time. `require`: nothing but a link will do.
   HandshakeCall(Runtime& runtime, Network& network, const DialTo& to, const HandshakeRequest& request, bool require,
                 Owner& owner);
 
@@ -46,6 +47,7 @@ class HandshakeCall final : private Duplex::Handler {
   void on_sent(std::size_t) override {}
   void on_closed(const Error& why) override;
   void on_deadline();
+  void on_silence();
 
   void look(Bytes early);
   void finish();
@@ -61,6 +63,7 @@ class HandshakeCall final : private Duplex::Handler {
   std::unique_ptr<Duplex> pipe_;
   bool done_ = false;
   MemberTimer<HandshakeCall, &HandshakeCall::on_deadline> deadline_{*this};
+  MemberTimer<HandshakeCall, &HandshakeCall::on_silence> silence_{*this};  // from the Upgrade to the first byte
 };
 
 }  // namespace tenfold

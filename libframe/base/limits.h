@@ -71,6 +71,7 @@ inline constexpr Duration drain_time = 30s;
 inline constexpr Duration name_held = 60s;        // for its owner after a drop
 inline constexpr std::size_t dial_addresses = 16; // of one name: more would outlast any deadline
 inline constexpr Duration dial_time = 10s;        // the agent's to the broker, TLS and handshake included
+inline constexpr Duration upgrade_answer_time = 5s;  // a server without a byte so long leaves the Upgrade unanswered
 
 // ---- Classic -------------------------------------------------------------------------
 inline constexpr Duration claim_window = 5s;          // from the JSON to the first pooled socket

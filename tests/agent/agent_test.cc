@@ -168,6 +168,53 @@ TEST_CASE_FIXTURE(
   CHECK(output.has("your url is: http://blue-fox.example"));
 }
 
+TEST_CASE_FIXTURE(AgentTest, "a server that leaves the upgrade unanswered is asked once more without it, after 5 s") {
+  options.mux = Mux::prefer;
+  start();
+  test::Peer& silent = network.accept();
+  network.pump();
+  CHECK(asks_upgrade(silent.received));
+  pass(4900ms);
+  CHECK(network.waiting() == 0);
+  CHECK_FALSE(silent.closed);
+  pass(200ms);
+  CHECK(silent.closed);
+  CHECK(output.has_error("no tenfold/1 there (it leaves the upgrade unanswered)"));
+  CHECK_FALSE(asks_upgrade(answer(grant("blue-fox"))));
+  network.accept();
+  CHECK(output.has("your url is: http://blue-fox.example"));
+}
+
+TEST_CASE_FIXTURE(AgentTest, "an answer that has begun within 5 s may take longer") {
+  options.mux = Mux::prefer;
+  start();
+  test::Peer& slow = network.accept();
+  slow.say("HTTP/1.1 1");
+  network.pump();
+  pass(6s);
+  CHECK_FALSE(slow.closed);
+  CHECK(network.waiting() == 0);
+  pass(4s);
+  CHECK(slow.closed);
+  CHECK(output.has_error("timeout"));
+}
+
+TEST_CASE_FIXTURE(AgentTest,
+                  "--mux=require against a server that leaves the upgrade unanswered says so and asks again") {
+  options.mux = Mux::require;
+  start();
+  for (int i = 0; i < 3; ++i) {
+    wait_for_dial();
+    test::Peer& silent = network.accept();
+    network.pump();
+    CHECK(asks_upgrade(silent.received));
+    pass(5100ms);
+    CHECK(silent.closed);
+    CHECK(output.has_error("it leaves the upgrade unanswered"));
+  }
+  CHECK_FALSE(code);
+}
+
 TEST_CASE_FIXTURE(AgentTest, "--mux=require against a classic server ends with 3") {
   options.mux = Mux::require;
   start();
