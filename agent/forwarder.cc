@@ -40,14 +40,16 @@ Forwarder::Forwarder(Forwarding& forwarding, std::unique_ptr<LinkStream> stream,
     visitor_ = std::move(stream);
     return;
   }
-  auto pipe = std::make_unique<VisitorPipe>(forwarding.runtime, std::move(stream), std::move(rewriter));
+  auto pipe = std::make_unique<VisitorPipe>(forwarding.runtime, std::move(stream), std::move(rewriter),
+                                            VisitorPipe::Ends::apart);
   pipe_ = pipe.get();
   visitor_ = std::move(pipe);
 }
 
 Forwarder::Forwarder(Forwarding& forwarding, std::unique_ptr<Duplex> pooled, Owner& owner)
     : forwarding_(forwarding), owner_(owner), state_(State::waiting) {
-  auto pipe = std::make_unique<VisitorPipe>(forwarding.runtime, std::move(pooled), make_rewriter());
+  auto pipe =
+      std::make_unique<VisitorPipe>(forwarding.runtime, std::move(pooled), make_rewriter(), VisitorPipe::Ends::as_one);
   pipe_ = pipe.get();
   visitor_ = std::move(pipe);
 }

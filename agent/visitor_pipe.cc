@@ -1,15 +1,20 @@
 #include "agent/visitor_pipe.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
+#include "base/limits.h"
+
 namespace tenfold {
 
-VisitorPipe::VisitorPipe(Runtime& runtime, std::unique_ptr<Duplex> pipe, std::unique_ptr<HostRewriter> rewriter)
+VisitorPipe::VisitorPipe(Runtime& runtime, std::unique_ptr<Duplex> pipe, std::unique_ptr<HostRewriter> rewriter,
+                         Ends ends)
     : runtime_(runtime),
       pipe_(std::move(pipe)),
       rewriter_(std::move(rewriter)),
       held_(runtime.blocks),
+      ends_(ends),
       last_byte_(runtime.now()) {}
 
 void VisitorPipe::set_handler(Duplex::Handler* handler) {
@@ -81,7 +86,7 @@ void VisitorPipe::pass_on_held() {
     held_.consume(taken);
   }
   if (!held_.empty()) return;
-  if (running() && std::exchange(end_held_, false)) handler_->on_end();
+  if (running() && std::exchange(end_held_, false)) pass_on_end();
   if (running() && std::exchange(close_held_, false)) on_closed({});
 }
 
@@ -93,8 +98,41 @@ void VisitorPipe::fail() {
 }
 
 void VisitorPipe::on_end() {
-  if (held_.empty()) return handler_->on_end();
+  if (held_.empty()) return pass_on_end();
   end_held_ = true;
+}
+
+void VisitorPipe::pass_on_end() {
+  wind_down();
+  handler_->on_end();
+}
+
+void VisitorPipe::end() {
+  pipe_->end();
+  wind_down();
+}
+
+void VisitorPipe::on_sent(std::size_t n) {
+  last_byte_ = runtime_.now();
+  handler_->on_sent(n);
+}
+
+// What was answered long ago is over at once; who has not been answered yet gets a moment.
+void VisitorPipe::wind_down() {
+  if (ends_ != Ends::as_one || done_ || quiet_.armed()) return;
+  if (!answered_) last_byte_ = runtime_.now();
+  runtime_.timers.arm(quiet_, std::max(runtime_.now(), last_byte_ + limits::classic_quiet));
+}
+
+void VisitorPipe::on_quiet() {
+  if (!running()) return;
+  const TimePoint over = last_byte_ + limits::classic_quiet;
+  if (runtime_.now() < over) return runtime_.timers.arm(quiet_, over);
+  done_ = true;
+  held_.clear();
+  pipe_->end();
+  pipe_->set_handler(nullptr);
+  handler_->on_closed({ErrorKind::cancelled, "one side of the socket ended"});
 }
 
 void VisitorPipe::on_closed(const Error& why) {

@@ -72,6 +72,20 @@ TEST_CASE_FIXTURE(PoolFixture, "a socket that served is replaced at once, and th
   CHECK_FALSE(lost);
 }
 
+TEST_CASE_FIXTURE(PoolFixture, "a socket that the server ended is replaced though the app keeps its connection") {
+  start(1);
+  test::Peer& socket = network.accept();
+  test::Peer& app = serve(socket);
+  socket.end();
+  pass(10ms);
+  CHECK(app.ended);
+  CHECK(network.waiting() == 0);
+  pass(limits::classic_quiet);
+  CHECK(network.waiting() == 1);
+  CHECK(app.closed);
+  CHECK_FALSE(lost);
+}
+
 TEST_CASE_FIXTURE(PoolFixture, "a socket that is closed unused is replaced after a backoff that grows") {
   start(2);
   network.accept();  // stays

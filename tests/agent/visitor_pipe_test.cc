@@ -5,6 +5,7 @@
 #include <random>
 
 #include "agent_fixture.h"
+#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -49,9 +50,9 @@ struct VisitorPipeFixture {
   std::unique_ptr<VisitorPipe> pipe;
   std::unique_ptr<Sink> sink;
 
-  void make(std::unique_ptr<HostRewriter> rewriter) {
+  void make(std::unique_ptr<HostRewriter> rewriter, VisitorPipe::Ends ends = VisitorPipe::Ends::apart) {
     visitor.attach(memory.take_left());
-    pipe = std::make_unique<VisitorPipe>(test.runtime, memory.take_right(), std::move(rewriter));
+    pipe = std::make_unique<VisitorPipe>(test.runtime, memory.take_right(), std::move(rewriter), ends);
     sink = std::make_unique<Sink>(*pipe);
     pipe->set_handler(sink.get());
   }
@@ -188,6 +189,69 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a visitor's cut goes through at once, wha
   pump();
   CHECK(sink->closed);
   CHECK(sink->why.kind == ErrorKind::io);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one is over when one side ended and nobody says a word") {
+  make(nullptr, VisitorPipe::Ends::as_one);
+  visitor.say(request);
+  pump();
+  sink->credit(sink->held);
+  pipe->write(to_bytes("answer"));
+  pump();
+  SUBCASE("the visitor's side, answered long ago: at once") {
+    test.pass(limits::classic_quiet);
+    visitor.end();
+    pump();
+    CHECK(sink->ended);
+  }
+  SUBCASE("the visitor's side, answered just now") {
+    visitor.end();
+    pump();
+    CHECK_FALSE(sink->closed);
+    test.pass(limits::classic_quiet);
+  }
+  SUBCASE("the app's side") {
+    pipe->end();
+    pump();
+    CHECK_FALSE(sink->closed);
+    test.pass(limits::classic_quiet);
+  }
+  pump();
+  CHECK(sink->closed);
+  CHECK(sink->why.kind == ErrorKind::cancelled);
+  CHECK(visitor.received == "answer");
+  CHECK(visitor.ended);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "after the visitor's end the app finishes what it has to say") {
+  make(nullptr, VisitorPipe::Ends::as_one);
+  visitor.say(request);
+  pump();
+  test.pass(1min);  // it takes its time
+  visitor.end();
+  pump();
+  for (int i = 0; i < 20; ++i) {
+    test.pass(limits::classic_quiet - 1ms);
+    CHECK_FALSE(sink->closed);
+    pipe->write(to_bytes("more "));
+    pump();
+  }
+  test.pass(limits::classic_quiet);
+  CHECK(sink->closed);
+  CHECK(visitor.received.size() == 100);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe whose sides end apart waits for the other one, however long") {
+  make(nullptr);
+  visitor.say(request);
+  visitor.end();
+  pump();
+  test.pass(1h);
+  CHECK(sink->ended);
+  CHECK_FALSE(sink->closed);
+  pipe->write(to_bytes("late"));
+  pump();
+  CHECK(visitor.received == "late");
 }
 
 }  // namespace
