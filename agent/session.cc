@@ -33,8 +33,7 @@ void Session::say_goodbye() {
 void Session::leave(Duration deadline) {
   if (std::exchange(leaving_, true)) return;
   forwarding_.runtime.timers.arm_in(deadline_, deadline);
-  // In a turn of its own: the GOAWAY of drain() overtakes what is queued, and behind it nobody reads a Goodbye.
-  forwarding_.runtime.timers.arm_in(drain_, Duration::zero());
+  link_->link().drain();
 }
 
 void Session::on_deadline() {
@@ -105,7 +104,6 @@ void Session::on_link_draining() { tell_draining(limits::drain_time); }
 
 void Session::on_link_closed(const Error& why) {
   forwarding_.runtime.timers.disarm(deadline_);
-  forwarding_.runtime.timers.disarm(drain_);
   early_.clear();
   owner_.on_session_closed(*this, why);
 }

@@ -62,7 +62,6 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   void on_registered(const control::ControlMessage& message);
   void tell_draining(Duration deadline);
   void on_deadline();
-  void drain_link() { link_->link().drain(); }
 
   Forwarding& forwarding_;
   Owner& owner_;
@@ -73,7 +72,6 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   bool draining_ = false;  // the owner was told
   bool leaving_ = false;
   MemberTimer<Session, &Session::on_deadline> deadline_{*this};  // for Registered, then for leave()
-  MemberTimer<Session, &Session::drain_link> drain_{*this};
   std::unique_ptr<DrivenLink> link_;
 };
 

@@ -119,7 +119,8 @@ class Link {
   // A control message; dropped when the link is closed.
   void send(const control::ControlMessage& message);
 
-  // Takes no new stream, lets those that run finish, then closes with GOAWAY.
+  // Takes no new stream, lets those that run finish, then closes with GOAWAY. An agent says so at once by a GOAWAY
+  // behind the control messages that were sent before.
   void drain();
 
   // GOAWAY now; streams that still run are cut. on_link_closed() comes in a later turn.

@@ -336,14 +336,14 @@ void Link::Core::drain() {
   if (state_ != State::running) return;
   state_ = State::draining;
   // Streams that the broker opens before it hears of this are refused, which tells it to go elsewhere.
-  if (role_ == Role::agent) glue_.submit_goaway();
+  if (role_ == Role::agent) farewell_ = Farewell::drain;
   if (streams() == 0) close();
   wake();
 }
 
 void Link::Core::close() {
   if (ended()) return;
-  goaway_due_ = true;
+  farewell_ = Farewell::close;
   stop({});
 }
 

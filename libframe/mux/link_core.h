@@ -87,7 +87,10 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void adopt_control(std::unique_ptr<LinkStream> stream);
 
   // ---- Output.
+  // The GOAWAY that is due, and what it stands for.
+  enum class Farewell : std::uint8_t { none, drain, close };
   void fill();
+  void say_farewell();
   void end_turn(LinkStream& stream);
   void make_ready(LinkStream& stream);
   Chunk next_chunk(std::int32_t id, std::size_t most) override;
@@ -124,16 +127,16 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   bool no_room_ = false;  // the front's next frame does not fit into what is left of the output's room
 
   State state_ = State::running;
-  Error why_;                   // what on_link_closed() will say
-  std::size_t next_event_ = 0;  // to be handed out
-  bool dispatching_ = false;    // events are being handed out
-  bool announced_ = false;      // the owner knows that there is output
-  bool goaway_due_ = false;     // after the control messages that were sent before close()
-  bool peer_going_ = false;     // its GOAWAY came
-  std::uint64_t opened_ = 0;    // streams, ever
-  std::size_t queued_ = 0;      // bytes in the streams' output, the control stream's left out
-  std::size_t uncredited_ = 0;  // bytes that streams' holders have not credited
-  std::size_t grown_ = 0;       // by how much streams' windows are above where they started, all together
+  Error why_;                           // what on_link_closed() will say
+  std::size_t next_event_ = 0;          // to be handed out
+  bool dispatching_ = false;            // events are being handed out
+  bool announced_ = false;              // the owner knows that there is output
+  Farewell farewell_ = Farewell::none;  // due behind the control messages that were sent before drain() or close()
+  bool peer_going_ = false;             // its GOAWAY came
+  std::uint64_t opened_ = 0;            // streams, ever
+  std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
+  std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
+  std::size_t grown_ = 0;               // by how much streams' windows are above where they started, all together
 
   MemberTimer<Core, &Core::on_tick> tick_{*this};
   MemberTimer<Core, &Core::finish> finish_{*this};

@@ -3,6 +3,7 @@
 // the front of turns_: the others are put off until resume() calls them up.
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/limits.h"
 #include "mux/link_core.h"
@@ -35,7 +36,7 @@ std::size_t Link::Core::take_output(MutableBytes room) {
 }
 
 bool Link::Core::want_output() const {
-  return glue_.want_send() || goaway_due_ || (!turns_.empty() && glue_.connection_window() > 0);
+  return glue_.want_send() || farewell_ != Farewell::none || (!turns_.empty() && glue_.connection_window() > 0);
 }
 
 void Link::Core::fill() {
@@ -43,6 +44,10 @@ void Link::Core::fill() {
   glue_.send();
   while (!glue_.room_full() && !no_room_ && !turns_.empty() && glue_.connection_window() > 0) {
     auto& stream = static_cast<LinkStream&>(*turns_.front());
+    if (farewell_ != Farewell::none && &stream != control_.get()) {
+      say_farewell();
+      continue;
+    }
     asked_ = false;
     glue_.resume(stream.id_);
     glue_.send();
@@ -51,13 +56,19 @@ void Link::Core::fill() {
     stream.blocked_ = true;
     TurnList::remove(stream);
   }
-  // RFC 9113 6.8: "An endpoint SHOULD always send a GOAWAY frame before closing a connection". What the control stream
-  // has no window for is lost.
-  if (goaway_due_ && !glue_.room_full() && !no_room_) {
-    goaway_due_ = false;
-    glue_.terminate(H2Code::no_error);
-    glue_.send();
+  if (!glue_.room_full() && !no_room_) say_farewell();
+}
+
+// GOAWAY goes behind what the control stream has to say, or nobody would read that any more; what it has no window for
+// is lost.
+void Link::Core::say_farewell() {
+  switch (std::exchange(farewell_, Farewell::none)) {
+    case Farewell::none: return;
+    case Farewell::drain: glue_.submit_goaway(); break;
+    // RFC 9113 6.8: "An endpoint SHOULD always send a GOAWAY frame before closing a connection".
+    case Farewell::close: glue_.terminate(H2Code::no_error); break;
   }
+  glue_.send();
 }
 
 void Link::Core::make_ready(LinkStream& stream) {

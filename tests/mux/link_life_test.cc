@@ -129,6 +129,47 @@ TEST_CASE("an agent that drains refuses streams that cross its GOAWAY; those tha
   CHECK(pair.broker.closed->kind == ErrorKind::none);
 }
 
+TEST_CASE("an agent that drains says what it has to say first, and its GOAWAY goes before the streams' bytes") {
+  LinkPair pair;
+  const auto running = pair.broker.open();
+  pair.pump();
+  pair.agent.streams.at(0)->pipe->write(to_bytes(std::string(100'000, 'x')));
+  pair.agent.link->send(notice("goodbye"));
+  pair.agent.link->drain();
+  const std::string out = take_all(*pair.agent.link);
+  std::vector<std::string> order;
+  for (const raw::Frame& frame : raw::parse(out)) {
+    if (frame.type == raw::goaway) order.push_back("goaway");
+    if (frame.type == raw::data && frame.id == 1) order.push_back("control");
+    if (frame.type == raw::data && frame.id != 1 && order.size() == 2) order.push_back("stream");
+  }
+  CHECK(order == std::vector<std::string>{"control", "goaway", "stream"});
+  pair.broker.link->receive(to_bytes(out));
+  REQUIRE(pair.broker.messages.size() == 1);
+  CHECK(pair.broker.draining);
+  pair.agent.streams[0]->pipe->end();
+  running->pipe->end();
+  pair.pump();
+  CHECK(running->text.size() == 100'000);
+  CHECK(pair.broker.closed->kind == ErrorKind::none);
+  CHECK(pair.agent.closed->kind == ErrorKind::none);
+}
+
+TEST_CASE("an agent's GOAWAY waits for the control stream over several rooms, and leaves once") {
+  LinkPair pair;
+  const auto running = pair.broker.open();
+  pair.pump();
+  for (int i = 0; i < 5; ++i) pair.agent.link->send(notice(std::string(30'000, 'x')));
+  pair.agent.link->drain();
+  SUBCASE("drained") {}
+  SUBCASE("and closed before a byte left") { pair.agent.link->close(); }
+  const std::string out = take_all(*pair.agent.link);
+  CHECK(goaways(out) == std::vector<std::uint32_t>{0});
+  CHECK(raw::parse(out).back().type == raw::goaway);
+  pair.broker.link->receive(to_bytes(out));
+  CHECK(pair.broker.messages.size() == 5);
+}
+
 TEST_CASE("a transport that ends ends the link and its streams, with its reason") {
   for (const Error& why : {Error{ErrorKind::io, "connection reset"}, Error{}}) {
     LinkPair pair;
