@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 #include <vector>
 
+#include "../mux/raw_frames.h"
 #include "base/limits.h"
 #include "mux/link_stream.h"
 #include "proto/control.pb.h"
@@ -19,6 +21,7 @@ using test::Hash;
 using test::Recorder;
 using test::TcpPair;
 using test::TlsWorld;
+namespace raw = test::raw;
 
 // A transport that notes the writes it gets.
 class Watched final : public Duplex {
@@ -170,6 +173,62 @@ TEST_CASE("bulk goes in large writes, and little of it is queued below the link"
     CHECK(*std::max_element(pair.broker.writes.begin(), pair.broker.writes.end()) > limits::flush_small);
     CHECK(pair.broker.transport->most_queued < limits::flush_small + limits::flush_bulk + 4096);
   }
+}
+
+TEST_CASE("a link whose output vanished while its transport was full goes on when that has room again") {
+  TlsWorld world;
+  // Takes what it is given, and says that it left when the test lets it.
+  class Full final : public Duplex {
+   public:
+    void set_handler(Handler* handler) override { handler_ = handler; }
+    std::size_t write(Bytes bytes) override {
+      written += to_text(bytes);
+      if (!holds) return bytes.size();
+      queued_ += bytes.size();
+      return 0;
+    }
+    std::size_t queued() const override { return queued_; }
+    void end() override {}
+    void reset(ErrorKind) override {}
+    void credit(std::size_t) override {}
+    void let_go() {
+      holds = false;
+      handler_->on_sent(std::exchange(queued_, 0));
+    }
+    void hear(const std::string& frames) { handler_->on_data(to_bytes(frames)); }
+
+    std::string written;
+    bool holds = false;
+
+   private:
+    Handler* handler_ = nullptr;
+    std::size_t queued_ = 0;
+  };
+  auto owned = std::make_unique<Full>();
+  Full& transport = *owned;
+  End broker(world.loop, std::move(owned), Link::Role::broker);
+  broker.driver->start({});
+  world.loop.post([&] { transport.hear(raw::frame(raw::settings, 0, 0)); });
+  auto full = broker.open();
+  world.run_turns(5);
+  transport.holds = true;
+  full->send(std::string(limits::flush_small + limits::flush_bulk, 'x'));  // its window is larger
+  world.run_turns(5);
+  REQUIRE(transport.queued() >= limits::flush_small);
+
+  // What is left of it was announced, cannot leave, and goes with its stream: the agent wants no more of it.
+  REQUIRE(broker.driver->link().want_output());
+  world.loop.post([&] { transport.hear(raw::reset(3, 8)); });
+  world.run_turns(5);
+  REQUIRE(full->closed);
+  REQUIRE_FALSE(broker.driver->link().want_output());
+  world.loop.post([&] { transport.let_go(); });
+  world.run_turns(5);
+
+  auto next = broker.open();
+  next->send("goes on");
+  world.run_turns(5);
+  CHECK(transport.written.find("goes on") != std::string::npos);
 }
 
 TEST_CASE("bytes that came behind the handshake are the link's first") {
