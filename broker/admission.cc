@@ -51,15 +51,17 @@ Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view
     constexpr std::string_view scheme = "Bearer ";
     const bool bearer =
         authorization.size() > scheme.size() && http1::equal_nocase(authorization.substr(0, scheme.size()), scheme);
-    if (!bearer) return {Refusal::unauthorized, false};
+    if (!bearer) return {Refusal::unauthorized};
     const std::string_view token = authorization.substr(scheme.size());
     // Every token is looked at, so that the time taken tells nothing.
-    bool known = false;
-    for (const std::string& good : options_.tokens) known |= same_secret(good, token);
-    if (!known) return {Refusal::unauthorized, false};
-    return {Refusal::none, true};
+    std::size_t known = 0;
+    for (std::size_t i = 0; i < options_.tokens.size(); ++i) {
+      if (same_secret(options_.tokens[i], token)) known = i + 1;
+    }
+    if (known == 0) return {Refusal::unauthorized};
+    return {Refusal::none, known};
   }
-  return {admit_another(client_ip), false};
+  return {admit_another(client_ip)};
 }
 
 handshake::Refusal Admission::admit_another(std::string_view client_ip) {

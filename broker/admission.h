@@ -31,7 +31,8 @@ class Admission {
 
   struct Verdict {
     handshake::Refusal refusal = handshake::Refusal::none;
-    bool trusted = false;  // came with a good token
+    std::size_t token = 0;  // that it came with, as its number in the list; 0: none
+    bool trusted() const { return token != 0; }
   };
   // `authorization`: that field's value, or empty. Counts the attempt when it is admitted.
   // Connections from this machine itself have no limits by address.

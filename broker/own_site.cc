@@ -15,8 +15,6 @@ using handshake::Refusal;
 using nlohmann::json;
 
 constexpr std::size_t resume_token_bytes = 16;
-// What a classic client proves its name by when it comes back: its address is all that it shows.
-constexpr std::string_view classic_proof = "classic ";
 
 std::string to_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -32,6 +30,11 @@ Reply refuse(Refusal refusal, std::string_view name = {}) {
     reply.fields.emplace_back("Upgrade", handshake::upgrade_token);
   }
   return reply;
+}
+
+// Who shows no resume token is known by this: an address, and whose token it is.
+std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
+  return std::string(client_ip) + '#' + std::to_string(verdict.token);
 }
 
 bool wants_link(const http1::RequestHead& head) {
@@ -105,24 +108,22 @@ OwnSite::Answer OwnSite::new_tunnel(const OwnRequest& request, std::string_view 
       admission_.admit(request.client_ip, authorization == nullptr ? std::string_view{} : authorization->value);
   if (verdict.refusal != Refusal::none) return refuse(verdict.refusal);
 
+  std::string owner = owner_of(request.client_ip, verdict);
   if (!link) {
-    const std::string proof = std::string(classic_proof) + std::string(request.client_ip);
-    // Two clients may share an address: only a name whose sockets are all gone goes back to it.
-    const TunnelRegistry::Found found = registry_.find(name);
-    const bool in_use = found.tunnel != nullptr && found.tunnel->connected() != 0;
-    Result<Claim> claim = registry_.claim(in_use ? std::string_view{} : name, proof);
+    Result<Claim> claim = registry_.claim(name, {}, owner);
     // "a taken name silently becomes a random id"
-    if (!claim) claim = registry_.claim({}, proof);
+    if (!claim) claim = registry_.claim({}, {}, owner);
     return classic_tunnel(request, *claim);
   }
 
   const http1::Field* resume = http1::find(request.head.fields, handshake::resume_field);
   std::string token = resume == nullptr ? std::string{} : decode_base64url(resume->value);
   if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
-  Result<Claim> claim = registry_.claim(name, token);
+  Result<Claim> claim = registry_.claim(name, token, owner);
   if (!claim) return refuse(Refusal::name_taken, name);
-  return LinkGrant{*claim, tunnel_url(claim->name, request.scheme, request.host), std::move(token),
-                   std::string(request.client_ip), verdict.trusted};
+  return LinkGrant{*claim,           tunnel_url(claim->name, request.scheme, request.host),
+                   std::move(token), std::string(request.client_ip),
+                   std::move(owner), verdict.trusted()};
 }
 
 Reply OwnSite::classic_tunnel(const OwnRequest& request, const Claim& claim) {

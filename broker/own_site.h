@@ -39,6 +39,7 @@ struct LinkGrant {
   std::string url;  // the tunnel's public one
   std::string resume_token;
   std::string client_ip;
+  std::string owner;     // TunnelRegistry's, of all tunnels of the link
   bool trusted = false;  // came with a token: no limits by address
 };
 

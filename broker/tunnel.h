@@ -95,6 +95,15 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   // Pipes to the agent side that stand now, idle ones included: `connected_sockets`.
   virtual std::size_t connected() const = 0;
 
+  // Whether an agent stands behind it, so that nobody else can have its name.
+  virtual bool has_agent() const { return connected() != 0; }
+
+  // The name has gone to another tunnel: whoever waits here, or asks here again, is served there.
+  void hand_over(std::shared_ptr<Tunnel> successor) {
+    successor_ = std::move(successor);
+    on_handed_over();
+  }
+
   // "classic" or "mux", for logs and status.
   virtual const char* kind() const = 0;
 
@@ -108,9 +117,14 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   // A pipe that was out is gone.
   virtual void on_pipe_gone() = 0;
 
+  // Who waits goes to the successor, which open() does for everyone from here on.
+  virtual void on_handed_over() {}
+  Tunnel* successor() const { return successor_.get(); }
+
  private:
   Runtime& runtime_;
   const std::string name_;
+  std::shared_ptr<Tunnel> successor_;
 };
 
 }  // namespace tenfold::broker

@@ -8,7 +8,8 @@
 #include "broker/tunnel_name.h"
 
 namespace tenfold::broker {
-Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proof) {
+
+Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proof, std::string_view owner) {
   std::string wanted(name);
   while (wanted.empty() || (name.empty() && entries_.contains(wanted))) wanted = random_tunnel_name();
 
@@ -16,21 +17,30 @@ Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proo
   if (entry == nullptr) {
     entry = std::make_unique<Entry>(*this);
     entry->name = wanted;
-  } else if (entry->proof.empty() || !same_secret(entry->proof, proof)) {
+  } else if (!may_have(*entry, proof, owner)) {
     return Error{ErrorKind::refused, "the name is taken"};
   }
   entry->generation = next_generation_++;
   entry->proof = proof;
+  entry->owner = owner;
   // Claimed but never attached, it is given up like one whose agent went away.
   runtime_.timers.arm_in(*entry, limits::name_held);
   return Claim{wanted, entry->generation};
+}
+
+bool TunnelRegistry::may_have(const Entry& entry, std::string_view proof, std::string_view owner) {
+  if (!entry.proof.empty() && same_secret(entry.proof, proof)) return true;
+  const bool away = entry.tunnel == nullptr || !entry.tunnel->has_agent();
+  return away && !entry.owner.empty() && entry.owner == owner;
 }
 
 void TunnelRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   runtime_.timers.disarm(*entry);
-  set_tunnel(*entry, std::move(tunnel));
+  const std::shared_ptr<Tunnel> former = entry->tunnel;
+  set_tunnel(*entry, tunnel);
+  if (former != nullptr) former->hand_over(std::move(tunnel));
 }
 
 void TunnelRegistry::hold(const Claim& claim) {

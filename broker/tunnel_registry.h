@@ -1,6 +1,6 @@
 // TunnelRegistry: which name is whose, and the tunnel behind it now.
 //
-//   auto claim = registry.claim("myapp", proof);      // or "" for any name
+//   auto claim = registry.claim("myapp", proof, owner);   // or "" for any name
 //   registry.attach(*claim, tunnel);
 //   registry.hold(*claim);        // the agent is gone: kept for its owner for a while
 //   registry.release(*claim);     // or free at once
@@ -31,11 +31,13 @@ class TunnelRegistry {
  public:
   explicit TunnelRegistry(Runtime& runtime) : runtime_(runtime) {}
 
-  // Claims `name`, or a random one when it is empty. `proof` shows who asks: a resume token, or what
-  // stands for the owner in the classic protocol. A name that is attached or held goes
-  // only to the proof that it was claimed with; otherwise: refused.
-  Result<Claim> claim(std::string_view name, std::string_view proof);
+  // Claims `name`, or a random one when it is empty. A name that is somebody's goes to who shows the `proof` that it
+  // was claimed with (a resume token), even while its tunnel seems to live; and, when no agent stands behind it, to the
+  // same `owner` (where a request comes from, and with whose token): an agent that was restarted knows no proof. Empty
+  // ones prove nothing. Otherwise: refused.
+  Result<Claim> claim(std::string_view name, std::string_view proof, std::string_view owner = {});
 
+  // The tunnel that had the name until now hands over to it.
   void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel);
 
   // The tunnel is gone; for limits::name_held the name waits for its owner.
@@ -63,6 +65,7 @@ class TunnelRegistry {
     std::string name;
     std::uint64_t generation = 0;
     std::string proof;
+    std::string owner;
     std::shared_ptr<Tunnel> tunnel;  // null while it is away
   };
   struct Hash {
@@ -70,6 +73,7 @@ class TunnelRegistry {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
 
+  static bool may_have(const Entry& entry, std::string_view proof, std::string_view owner);
   // The entry if `claim` is still the one that holds it.
   Entry* current(const Claim& claim);
   void set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel);

@@ -407,7 +407,8 @@ void VisitorH1::cut_request() {
 }
 
 void VisitorH1::cut() {
-  // Not `cancelled`, which may close an idle connection in peace: an answer that ends with its connection would look whole.
+  // Not `cancelled`, which may close an idle connection in peace: an answer that ends with its connection would look
+  // whole.
   connection_->reset(ErrorKind::closed);
   report_closed();
 }

@@ -110,7 +110,7 @@ void LinkSession::on_register(std::uint32_t request_id, const std::string& name,
     if (refusal != Refusal::none) return refuse(request_id, refusal);
   }
   if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
-  const Result<Claim> claim = side_.registry.claim(name, token);
+  const Result<Claim> claim = side_.registry.claim(name, token, grant_.owner);
   if (!claim) return refuse(request_id, Refusal::name_taken);
   seat(*claim, request_id, token);
 }

@@ -20,6 +20,7 @@ LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, Link& link)
       waiting_(runtime) {}
 
 void LinkTunnel::open(Opening& opening) {
+  if (successor() != nullptr) return successor()->open(opening);
   if (link_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the agent's link is gone"});
   if (waiting_.size() != 0 || !serve(opening)) {
     waiting_.enter(opening);
@@ -49,6 +50,10 @@ void LinkTunnel::detach() {
   link_ = nullptr;
   idle_.clear();
   waiting_.turn_away({ErrorKind::closed, "the agent's link is gone"});
+}
+
+void LinkTunnel::on_handed_over() {
+  while (Opening* opening = waiting_.next()) successor()->open(*opening);
 }
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe) {

@@ -17,6 +17,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
 
   void open(Opening& opening) override;
   std::size_t connected() const override { return out_ + idle_.size(); }
+  bool has_agent() const override { return link_ != nullptr; }
   const char* kind() const override { return "mux"; }
 
   // The link is gone, or takes no new stream: whoever waits is turned away.
@@ -25,6 +26,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
  private:
   void take_back(std::unique_ptr<Duplex> pipe) override;
   void on_pipe_gone() override;
+  void on_handed_over() override;
   void on_idle_pipe_gone() override { serve_soon(); }
   bool serve(Opening& opening);
   void serve_soon();

@@ -44,7 +44,7 @@ TEST_CASE("a token opens the door and lifts the limits") {
   for (int i = 0; i < 50; ++i) {
     const Admission::Verdict verdict = admission.admit("203.0.113.1", "bearer two");
     CHECK(verdict.refusal == Refusal::none);
-    CHECK(verdict.trusted);
+    CHECK(verdict.trusted());
   }
 }
 

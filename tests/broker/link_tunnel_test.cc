@@ -139,6 +139,27 @@ TEST_CASE("when the link goes, whoever waits is told and whoever has a stream he
   CHECK(linked.tunnel->connected() == 0);
 }
 
+TEST_CASE("a tunnel that lost its name hands on whoever waits, and whoever asks it again") {
+  Linked old(1);
+  Linked young;
+  Wanting one, two, three, retrying;
+  for (Wanting* wanting : {&one, &two, &three}) old.tunnel->open(*wanting);
+  REQUIRE(one.upstream);
+  CHECK_FALSE(two.upstream);
+  CHECK(old.tunnel->has_agent());
+  old.tunnel->hand_over(young.tunnel);
+  CHECK(two.upstream);
+  CHECK(three.upstream);
+  old.tunnel->detach();
+  CHECK_FALSE(old.tunnel->has_agent());
+  old.tunnel->open(retrying);
+  CHECK(retrying.upstream);
+  young.pair.pump();
+  CHECK(young.pair.agent.streams.size() == 3);
+  for (Wanting* wanting : {&one, &two, &three, &retrying}) wanting->upstream.drop(ErrorKind::cancelled);
+  CHECK(young.tunnel->connected() == 0);
+}
+
 TEST_CASE("a link that goes with many idle streams tells none of them twice") {
   Linked linked;
   std::vector<std::unique_ptr<Wanting>> wanting;

@@ -133,6 +133,39 @@ TEST_CASE("a taken name is refused to an upgrade, and given to its resume token"
   ask(rig, "/wanted", upgrade);
 }
 
+TEST_CASE("an agent that was restarted gets its name at once, and a stranger does not") {
+  Rig rig;
+  const auto ask_for = [&](const std::string& ip, const std::string& fields) {
+    rig.connect(ip);
+    return ask(rig, "/wanted", fields).status;
+  };
+  REQUIRE(ask_for("203.0.113.9", upgrade) == 101);
+  const auto tunnel = std::make_shared<TestTunnel>(rig.rt, "wanted");
+  SUBCASE("its link is gone") { rig.registry.hold(rig.grant.claim); }
+  SUBCASE("its sockets are gone") { rig.registry.attach(rig.grant.claim, tunnel); }
+  CHECK(ask_for("203.0.113.10", upgrade) == 409);
+  CHECK(ask_for("203.0.113.9", upgrade) == 101);
+  CHECK(rig.grant.claim.name == "wanted");
+  rig.registry.hold(rig.grant.claim);
+  rig.connect("203.0.113.10");
+  CHECK(ask(rig, "/wanted").value()["id"] != "wanted");
+  rig.connect("203.0.113.9");
+  CHECK(ask(rig, "/wanted").value()["id"] == "wanted");
+}
+
+TEST_CASE("whose token it was counts, where there are several") {
+  AdmissionOptions options;
+  options.tokens = {"mine", "yours"};
+  Rig rig("myapp", options);
+  const std::string mine = upgrade + "Authorization: Bearer mine\r\n";
+  const std::string yours = upgrade + "Authorization: Bearer yours\r\n";
+  REQUIRE(ask(rig, "/wanted", mine).status == 101);
+  rig.registry.hold(rig.grant.claim);
+  rig.connect();
+  CHECK(ask(rig, "/wanted", yours).status == 409);
+  CHECK(ask(rig, "/wanted", mine).status == 101);
+}
+
 TEST_CASE("with tokens, a tunnel needs one") {
   AdmissionOptions options;
   options.tokens = {"s3cret"};

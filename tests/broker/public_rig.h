@@ -80,8 +80,10 @@ class TestTunnel final : public Tunnel {
   Error refuse_with;
   int opened = 0;
   int gone = 0;
+  Tunnel* handed_to = nullptr;
 
  private:
+  void on_handed_over() override { handed_to = successor(); }
   void take_back(std::unique_ptr<Duplex> pipe) override { kept.push_back(std::move(pipe)); }
   void on_pipe_gone() override { ++gone; }
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "public_rig.h"
+#include "wanting.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
@@ -65,6 +66,46 @@ TEST_CASE("a former holder changes nothing after a take-over") {
   CHECK(r.names.size() == 1);
   r.rt.pass(2min);
   CHECK(r.names.find("myapp").tunnel == second);
+}
+
+TEST_CASE("a name without an agent goes back to its owner, who knows no proof any more") {
+  Registry r;
+  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  const auto tunnel = std::make_shared<TestTunnel>(r.rt, "myapp");
+  r.names.attach(*claim, tunnel);
+  SUBCASE("its link is gone") { r.names.hold(*claim); }
+  SUBCASE("its sockets are gone") { CHECK_FALSE(tunnel->has_agent()); }
+  CHECK_FALSE(r.names.claim("myapp", "", "elsewhere"));
+  CHECK_FALSE(r.names.claim("myapp", "theirs", ""));
+  const Result<Claim> again = r.names.claim("myapp", "another", "here");
+  REQUIRE(again);
+  CHECK(again->generation > claim->generation);
+  // The former proof is worth nothing now.
+  r.names.hold(*again);
+  CHECK_FALSE(r.names.claim("myapp", "mine", "elsewhere"));
+  CHECK(r.names.claim("myapp", "another", "elsewhere"));
+}
+
+TEST_CASE("a name with an agent goes to no owner without its proof") {
+  Registry r;
+  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  const auto tunnel = std::make_shared<TestTunnel>(r.rt, "myapp");
+  Wanting one;
+  tunnel->open(one);
+  r.names.attach(*claim, tunnel);
+  REQUIRE(tunnel->has_agent());
+  CHECK_FALSE(r.names.claim("myapp", "", "here"));
+  CHECK(r.names.claim("myapp", "mine", "elsewhere"));
+}
+
+TEST_CASE("the tunnel that had the name hands over to the one that has it now") {
+  Registry r;
+  const Result<Claim> claim = r.names.claim("myapp", "mine");
+  const auto former = std::make_shared<TestTunnel>(r.rt, "myapp");
+  r.names.attach(*claim, former);
+  const auto next = r.tunnel("myapp");
+  r.names.attach(*r.names.claim("myapp", "mine"), next);
+  CHECK(former->handed_to == next.get());
 }
 
 TEST_CASE("an empty proof owns nothing") {
