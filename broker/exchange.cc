@@ -83,6 +83,9 @@ void Exchange::credit(std::size_t n) {
 
 void Exchange::cancel() {
   withdraw();
+  // What was written goes, and a FIN behind it: a bare cut would overtake the request's head, and look to a classic
+  // client like a socket that was closed before anybody used it. (A stream's reset says why, and needs no help.)
+  if (upstream_ && !answer_began_) upstream_->end();
   if (upstream_) upstream_.drop(ErrorKind::cancelled);
   reset_state();
 }

@@ -1,10 +1,12 @@
 """A visitor who leaves in mid-download leaves nothing behind: no connection at the app, no descriptor and no memory in
 broker or agent."""
+import json
+import socket
 import threading
 
 from apps import App
-from harness import SANITIZED, eventually
-from visitor import Cut
+from harness import DOMAIN, E2E, SANITIZED, Broker, eventually
+from visitor import Cut, Visitor
 from ways import CLASSIC, MUX, MUX_HTTPS, over
 
 MiB = 1 << 20
@@ -90,3 +92,23 @@ class UploadLeavers:
         self.assertTrue(all(r.body_length < 1000000 for r in self.app.seen("/hash")))
         with self.visitor() as visitor:
             self.assertEqual(visitor.get("/hello").status, 200)
+
+
+class PooledSocket(E2E):
+    """What a classic client's socket sees of a visitor who leaves."""
+
+    short = True
+
+    def test_an_upload_that_breaks_off_comes_as_far_as_it_came_and_then_an_end(self):
+        broker = self.start(Broker())
+        with Visitor(broker.http_port, f"127.0.0.1:{broker.http_port}") as visitor:
+            grant = json.loads(visitor.get("/broken-off").text)
+        for number in range(20):
+            with socket.create_connection(("127.0.0.1", grant["port"]), 10) as pooled:
+                with Visitor(broker.http_port, f"{grant['id']}.{DOMAIN}") as visitor:
+                    visitor.send(visitor.head("POST", "/", [("Content-Length", "1000")]) + b"x" * number)
+                heard = b""
+                while data := pooled.recv(65536):  # a reset would raise
+                    heard += data
+                self.assertTrue(heard.startswith(b"POST / HTTP/1.1\r\n"), heard)
+                self.assertTrue(heard.endswith(b"\r\n\r\n" + b"x" * number), heard)
