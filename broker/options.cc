@@ -117,6 +117,17 @@ Error check(const Texts& texts, Options& options) {
   return {};
 }
 
+// Of what takes one value, two are a mistake that no order of precedence should hide.
+Error check_given_once(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::vector<std::string>& values = option->results();
+    if (option->get_items_expected_max() == 1 && values.size() > 1) {
+      return bad("--" + option->get_lnames().front(), values.back(), "given more than once");
+    }
+  }
+  return {};
+}
+
 // CLI11's message on one line.
 std::string one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -132,9 +143,10 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   CLI::App app("Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
                "broker");
   app.set_version_flag("--version", "broker 0.1.0");
+  app.option_defaults()->always_capture_default(false);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // check_given_once() says more
   app.set_config("--config", "", "Read options from FILE: lines of `name = value`, named as here without the dashes");
   app.allow_config_extras(false);
-  app.option_defaults()->always_capture_default(false);
 
   app.add_option("--http", texts.http,
                  "Listen for plain HTTP; may be given more than once; port 0: the system's choice")
@@ -205,6 +217,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return Error{ErrorKind::usage, one_line(error.what())};
   }
+  if (Error error = check_given_once(app)) return error;
   if (Error error = check(texts, options)) return error;
   return parsed;
 }

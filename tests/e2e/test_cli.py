@@ -48,6 +48,8 @@ class Usage(E2E):
             self.expect_usage("broker", (*ok, flag, value), flag, re.split(r"[\x00-\x1f]", value)[0])
         self.expect_usage("broker", (*ok, "--domain", ""), "--domain")
         self.expect_usage("broker", (*ok, "--frobnicate"), "--frobnicate")
+        for flag, value in (("--domain", "b.example"), ("--max-conn", "20"), ("--classic-bind", "127.0.0.2")):
+            self.expect_usage("broker", (*ok, flag, "127.0.0.1", flag, value), flag, value, "more than once")
         self.expect_usage("broker", (*ok, "--https", "127.0.0.1:0"), "--tls-cert")
         self.expect_usage("broker", ("--domain", DOMAIN), "--http")
 
