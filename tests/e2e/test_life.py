@@ -1,5 +1,7 @@
 """Everything that comes and goes: the local app, the broker, the agent; and how each stops when asked."""
 import contextlib
+import json
+import pathlib
 import signal
 import socket
 import threading
@@ -7,7 +9,8 @@ import time
 
 import harness
 from apps import App, data_of, digest
-from harness import DOMAIN, Agent, Broker, eventually
+from fakes import Scripted
+from harness import DOMAIN, E2E, Agent, Broker, eventually
 from visitor import Cut, Visitor
 from ways import CLASSIC, MUX, STOCK_CLIENT, Tunnelled, over
 
@@ -188,6 +191,56 @@ class AgentStops(OneApp):
         with self.visitor(tunnel="gone-away") as visitor:
             self.assertIn(visitor.get("/hello").status, (404, 502, 503))
         self.app.events.put(b"")
+
+
+class AgentRestarts(E2E):
+    """Who kills an agent and starts it again has the name at once, whatever the two speak."""
+
+    short = True
+
+    def test_the_name_of_a_killed_agent(self):
+        broker, app = self.start(Broker()), App()
+        self.addCleanup(app.stop)
+        old = self.start(Agent(app.port, broker.host(False), "--subdomain", "my-project", mux="require"))
+        for mux in ("require", False, False, "require"):
+            old.send_signal(signal.SIGKILL)
+            old.wait_end()
+            old = self.start(Agent(app.port, broker.host(False), "--subdomain", "my-project", mux=mux))
+            self.assertEqual(old.tunnel, "my-project")
+            with Visitor(broker.http_port, f"my-project.{DOMAIN}") as visitor:
+                self.assertEqual(visitor.get("/hello").status, 200)
+
+
+def probed(port, other=None):
+    """Whether the kernel runs a keepalive timer for every established connection from `port` (to `other`), of which
+    there must be one: proc(5), /proc/net/tcp."""
+    timers = []
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, mine, theirs, state, _, timer = line.split()[:6]
+        if state == "01" and int(mine[9:], 16) == port and (other is None or int(theirs[9:], 16) == other):
+            timers.append(timer[:2])
+    return timers and set(timers) == {"02"}
+
+
+class Idle(E2E):
+    """Sockets that lie idle are kept in the memory of whatever NAT is on their way."""
+
+    short = True
+
+    def test_both_ends_of_a_pooled_socket(self):
+        broker, app = self.start(Broker()), App()
+        self.addCleanup(app.stop)
+        with Visitor(broker.http_port, f"127.0.0.1:{broker.http_port}") as visitor:
+            port = json.loads(visitor.get("/by-hand").text)["port"]
+        with socket.create_connection(("127.0.0.1", port), 10):
+            eventually(lambda: probed(port), "the broker's end probes")
+        server = Scripted()
+        self.addCleanup(server.stop)
+        agent = self.start(Agent(app.port, f"http://127.0.0.1:{server.port}"))
+        socket_, (_, ours) = server.pool.accept()
+        with socket_:
+            self.assertTrue(probed(ours), "the agent's end probes")
+        agent.stop()
 
 
 class TwoTunnels(Tunnelled):
