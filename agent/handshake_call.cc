@@ -87,6 +87,7 @@ void HandshakeCall::look(Bytes early) {
   } else if (outcome_.next == Next::broken) {
     const int status = outcome_.answer.answer.status;
     std::string what = status == 0 ? "closed without an answer" : "answered " + std::to_string(status);
+    if (!outcome_.answer.json.message.empty()) what += ": " + printable(outcome_.answer.json.message, 200);
     if (!outcome_.answer.location.empty()) what += " to " + printable(outcome_.answer.location, 200);
     outcome_.why = {ErrorKind::protocol, "the broker " + what};
   }

@@ -64,6 +64,8 @@ handshake::Next read_classic_answer(const HandshakeAnswer& answer) {
   // 426: no classic pool there. 401, 403, 409: the stock server's refusals have a message and no code.
   if (status == 426) return handshake::Next::refused;
   if (!answer.answer.has_code && (status == 401 || status == 403 || status == 409)) return handshake::Next::refused;
+  // docs/CLASSIC.md, "client-refused": so a server speaks that wants the stock client to print what it has to say.
+  if (status > 200 && status < 300 && !answer.json.message.empty()) return handshake::Next::refused;
   const handshake::Next next = handshake::read_answer(answer.answer, false);
   // There is nothing left to ask for with less.
   const bool usable = next != handshake::Next::ask_classic && next != handshake::Next::link;

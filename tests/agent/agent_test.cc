@@ -277,6 +277,25 @@ TEST_CASE_FIXTURE(AgentTest, "the stock server's refusal ends with 3, too") {
   CHECK(output.has_error("Invalid subdomain."));
 }
 
+TEST_CASE_FIXTURE(AgentTest, "a 2xx that is no grant and has a message is the classic server's way to refuse") {
+  const std::string refusal = with_json("202 Accepted", R"({"message":"no more names today"})");
+  SUBCASE("to the classic handshake: for good") {
+    start();
+    answer(refusal);
+    REQUIRE(code);
+    CHECK(*code == ExitCode::refused);
+    CHECK(output.has_error("refused: no more names today"));
+  }
+  SUBCASE("to an Upgrade: a fault, and shown") {
+    options.mux = Mux::prefer;
+    start();
+    answer(refusal);
+    CHECK_FALSE(code);
+    CHECK(output.has_error("answered 202: no more names today"));
+    wait_for_dial();
+  }
+}
+
 TEST_CASE_FIXTURE(AgentTest, "what can heal is asked for again, not before Retry-After") {
   options.mux = Mux::prefer;
   start();
