@@ -1,6 +1,7 @@
 """A visitor who leaves in mid-download leaves nothing behind: no connection at the app, no descriptor and no memory in
 broker or agent."""
 import json
+import signal
 import socket
 import threading
 
@@ -105,8 +106,12 @@ class PooledSocket(E2E):
             grant = json.loads(visitor.get("/broken-off").text)
         for number in range(20):
             with socket.create_connection(("127.0.0.1", grant["port"]), 10) as pooled:
-                with Visitor(broker.http_port, f"{grant['id']}.{DOMAIN}") as visitor:
-                    visitor.send(visitor.head("POST", "/", [("Content-Length", "1000")]) + b"x" * number)
+                # Its request and its reset come to the broker in one turn.
+                broker.send_signal(signal.SIGSTOP)
+                visitor = Visitor(broker.http_port, f"{grant['id']}.{DOMAIN}")
+                visitor.send(visitor.head("POST", "/", [("Content-Length", "1000")]) + b"x" * number)
+                visitor.abort()
+                broker.send_signal(signal.SIGCONT)
                 heard = b""
                 while data := pooled.recv(65536):  # a reset would raise
                     heard += data
