@@ -4,13 +4,12 @@
 #include <fstream>
 #include <utility>
 
+#include "broker/client_address.h"
 #include "broker/secret.h"
 #include "http1/head.h"
 
 namespace tenfold::broker {
 namespace {
-
-bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0.1"; }
 
 // RFC 6750 2.1's b68token, of a length that fits a head.
 bool is_token(std::string_view text) {
@@ -68,7 +67,7 @@ handshake::Refusal Admission::admit_another(std::string_view client_ip) {
   using handshake::Refusal;
   if (is_this_machine(client_ip)) return Refusal::none;
   forget_idle();
-  Address& address = addresses_[std::string(client_ip)];
+  Address& address = addresses_[address_group(client_ip)];
   if (address.tunnels >= options_.tunnels_per_ip) return Refusal::limit;
   if (runtime_.now() - address.window_start >= limits::creates_window) {
     address.window_start = runtime_.now();
@@ -79,9 +78,13 @@ handshake::Refusal Admission::admit_another(std::string_view client_ip) {
   return Refusal::none;
 }
 
+void Admission::on_tunnel_up(std::string_view client_ip) { ++addresses_[address_group(client_ip)].tunnels; }
+
 void Admission::on_tunnel_down(std::string_view client_ip) {
-  const auto found = addresses_.find(std::string(client_ip));
-  if (found != addresses_.end() && found->second.tunnels != 0) --found->second.tunnels;
+  const auto found = addresses_.find(address_group(client_ip));
+  if (found == addresses_.end() || found->second.tunnels == 0) return;
+  // Whose attempts do not count (it came with a token) has nothing more to be remembered.
+  if (--found->second.tunnels == 0 && found->second.creates == 0) addresses_.erase(found);
 }
 
 // Addresses come from afar: those with no tunnel and no recent attempt are forgotten whenever their number has doubled.

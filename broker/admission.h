@@ -42,8 +42,11 @@ class Admission {
   handshake::Refusal admit_another(std::string_view client_ip);
 
   // A tunnel of that address stands, or is gone.
-  void on_tunnel_up(std::string_view client_ip) { ++addresses_[std::string(client_ip)].tunnels; }
+  void on_tunnel_up(std::string_view client_ip);
   void on_tunnel_down(std::string_view client_ip);
+
+  // Address groups that are remembered now.
+  std::size_t size() const { return addresses_.size(); }
 
  private:
   struct Address {
@@ -55,7 +58,7 @@ class Admission {
 
   Runtime& runtime_;
   const AdmissionOptions options_;
-  std::unordered_map<std::string, Address> addresses_;
+  std::unordered_map<std::string, Address> addresses_;  // by address_group()
   std::size_t forget_at_ = 1024;  // how many addresses are remembered before the idle ones are dropped
 };
 

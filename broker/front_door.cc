@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "broker/client_address.h"
 #include "io/tls_socket.h"
 
 namespace tenfold::broker {
@@ -13,8 +14,6 @@ std::string ip_of_peer(const std::string& peer) {
   if (ip.size() > 2 && ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
   return ip;
 }
-
-bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0.1"; }
 
 }  // namespace
 
@@ -37,7 +36,7 @@ Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls
 bool FrontDoor::admit(const std::string& ip) {
   const bool full = visitors_.size() + links_.size() >= options_.connections;
   const bool counted = !is_this_machine(ip) && !side_.proxies.contains(ip);
-  if (full || (counted && per_ip_[ip] >= options_.connections_per_ip)) {
+  if (full || (counted && per_ip_[address_group(ip)] >= options_.connections_per_ip)) {
     loop_.runtime().log.warn("turned-away", {{"peer", ip}, {"reason", full ? "connections" : "connections-per-ip"}});
     return false;
   }
@@ -48,7 +47,7 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
   const std::string address = socket->peer();
   const std::string ip = ip_of_peer(address);
   if (!admit(ip)) return socket->reset(ErrorKind::limit);
-  ++per_ip_[ip];
+  ++per_ip_[address_group(ip)];
   TcpSocket* tcp = socket.get();
   std::unique_ptr<Duplex> connection = std::move(socket);
   if (tls != nullptr) {
@@ -65,7 +64,7 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
 void FrontDoor::on_visitor_closed(VisitorH1& visitor) {
   const auto found = visitors_.find(&visitor);
   if (found == visitors_.end()) return;
-  const auto counted = per_ip_.find(visitor.ip());
+  const auto counted = per_ip_.find(address_group(visitor.ip()));
   if (counted != per_ip_.end() && --counted->second == 0) per_ip_.erase(counted);
   loop_.runtime().graveyard.bury(std::move(found->second.visitor));
   visitors_.erase(found);

@@ -56,8 +56,8 @@ class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
   std::vector<std::unique_ptr<TcpListener>> listeners_;
   std::unordered_map<VisitorH1*, Visit> visitors_;
   std::unordered_map<LinkSession*, std::unique_ptr<LinkSession>> links_;
-  std::unordered_map<std::string, std::size_t> per_ip_;
-  std::function<void()> on_empty_;  // set while draining
+  std::unordered_map<std::string, std::size_t> per_ip_;  // connections, by address_group()
+  std::function<void()> on_empty_;                       // set while draining
 };
 
 }  // namespace tenfold::broker

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "broker/client_address.h"
 #include "broker/secret.h"
 #include "broker/tunnel_name.h"
 #include "mux/handshake.h"
@@ -34,7 +35,7 @@ Reply refuse(Refusal refusal, std::string_view name = {}) {
 
 // Who shows no resume token is known by this: an address, and whose token it is.
 std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
-  return std::string(client_ip) + '#' + std::to_string(verdict.token);
+  return address_group(client_ip) + '#' + std::to_string(verdict.token);
 }
 
 bool wants_link(const http1::RequestHead& head) {

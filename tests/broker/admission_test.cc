@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "broker/admission.h"
+#include "broker/client_address.h"
 #include "support/test_runtime.h"
 
 using namespace tenfold;
@@ -46,6 +47,39 @@ TEST_CASE("a token opens the door and lifts the limits") {
     CHECK(verdict.refusal == Refusal::none);
     CHECK(verdict.trusted());
   }
+}
+
+TEST_CASE("an IPv6 address stands for its /64, an IPv4 one for itself") {
+  CHECK(address_group("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64");
+  CHECK(address_group("2001:db8:1:2::1") == address_group("2001:db8:1:2:ffff::"));
+  CHECK(address_group("2001:db8:1:2::1") != address_group("2001:db8:1:3::1"));
+  CHECK(address_group("203.0.113.9") == "203.0.113.9");
+  CHECK(address_group("::ffff:203.0.113.9") == "::ffff:203.0.113.9");
+  CHECK(address_group("no address") == "no address");
+
+  TestRuntime rt;
+  Admission admission(rt.runtime, {});
+  for (std::size_t i = 0; i < limits::creates_per_ip; ++i) {
+    CHECK(admission.admit("2001:db8::" + std::to_string(i), "").refusal == Refusal::none);
+  }
+  CHECK(admission.admit("2001:db8::99", "").refusal == Refusal::rate);
+  CHECK(admission.admit("2001:db8:0:1::1", "").refusal == Refusal::none);
+}
+
+TEST_CASE("an address with a token is forgotten with its last tunnel") {
+  TestRuntime rt;
+  AdmissionOptions options;
+  options.tokens = {"good"};
+  Admission admission(rt.runtime, options);
+  for (int i = 0; i < 300; ++i) {
+    const std::string ip = "203.0.113." + std::to_string(i);
+    admission.on_tunnel_up(ip);
+    admission.on_tunnel_up(ip);
+    admission.on_tunnel_down(ip);
+    CHECK(admission.size() == 1);
+    admission.on_tunnel_down(ip);
+  }
+  CHECK(admission.size() == 0);
 }
 
 TEST_CASE("a token file has one token a line, and says which line is none") {
