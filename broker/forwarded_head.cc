@@ -22,16 +22,22 @@ bool is_framing(std::string_view name) {
 }
 
 void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
-  const http1::Field* chain = request.from_proxy ? find(request.head.fields, "X-Forwarded-For") : nullptr;
   const http1::Field* proto = request.from_proxy ? find(request.head.fields, "X-Forwarded-Proto") : nullptr;
   const http1::Field* host = request.from_proxy ? find(request.head.fields, "X-Forwarded-Host") : nullptr;
-  if (chain == nullptr) {
+  std::string chain;
+  if (request.from_proxy) {
+    // RFC 9110 5.3: several fields of one name are one list.
+    http1::any_token(request.head.fields, "X-Forwarded-For", [&](std::string_view hop) {
+      chain += hop;
+      chain += ", ";
+      return false;
+    });
+  }
+  if (chain.empty()) {
     head.field("X-Forwarded-For", request.client_ip);
   } else {
-    std::string longer(chain->value);
-    longer += ", ";
-    longer += request.peer_ip;
-    head.field("X-Forwarded-For", longer);
+    chain += request.peer_ip;
+    head.field("X-Forwarded-For", chain);
   }
   head.field("X-Forwarded-Proto", proto == nullptr ? request.scheme : proto->value);
   head.field("X-Forwarded-Host", host == nullptr ? request.host : host->value);

@@ -215,9 +215,10 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
     return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
   }
   if (found.state == TunnelRegistry::State::away) {
-    return trouble(trouble_of({ErrorKind::closed, {}}), !request_whole_);
+    return on_failed({ErrorKind::closed, "no agent has the name now"});
   }
   if (came_round_again(head.fields, route_.name)) {
+    side_.runtime.log.info("reject", {{"reason", "loop"}, {"status", 508}, {"peer", address_}});
     return trouble({508, "loop", "This request came round to the same tunnel again."}, true);
   }
   // A body is read only when the upstream takes it; until then nothing is owed to the visitor.

@@ -53,12 +53,13 @@ void LinkTunnel::detach() {
 }
 
 void LinkTunnel::on_handed_over() {
+  idle_.clear();
   while (Opening* opening = waiting_.next()) successor()->open(*opening);
 }
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe) {
   --out_;
-  if (link_ == nullptr) {
+  if (link_ == nullptr || successor() != nullptr) {
     runtime().graveyard.bury(std::move(pipe));
   } else {
     idle_.put(std::move(pipe), true);

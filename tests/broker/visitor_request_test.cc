@@ -71,6 +71,15 @@ TEST_CASE("a listed proxy's word about the visitor counts and is passed on") {
   CHECK(heard.field("X-Forwarded-Proto") == "http");
 }
 
+TEST_CASE("a listed proxy's word in several fields is one list") {
+  Rig rig;
+  REQUIRE_FALSE(rig.proxies.add("203.0.113.0/24"));
+  rig.browser_says(
+      "GET / HTTP/1.1\r\nHost: myapp.example.test\r\nX-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n"
+      "X-Forwarded-For: 198.51.100.7\r\n\r\n");
+  CHECK(Heard(rig.app()).field("X-Forwarded-For") == "192.0.2.1, 192.0.2.2, 198.51.100.7, 203.0.113.9");
+}
+
 TEST_CASE("hop-by-hop fields, and those that Connection names, stop at the broker") {
   Rig rig;
   rig.browser_says(
@@ -265,6 +274,16 @@ TEST_CASE("a visitor's FIN behind a whole request still gets its answer") {
   CHECK(rig.visitor_closed);
 }
 
+TEST_CASE("a request for a name without an agent is answered 503, and stands in the log") {
+  Rig rig;
+  REQUIRE(rig.registry.claim("waits", "proof"));
+  rig.browser_says("GET / HTTP/1.1\r\nHost: waits.example.test\r\n\r\n");
+  CHECK(rig.browser->heard.starts_with("HTTP/1.1 503 "));
+  CHECK(rig.browser->heard.find("Retry-After: ") != std::string::npos);
+  REQUIRE_FALSE(rig.rt.log.lines.empty());
+  CHECK(rig.rt.log.lines.back().starts_with("failed tunnel=waits code=agent-away "));
+}
+
 TEST_CASE("a request that came round is answered 508") {
   Rig rig;
   rig.browser_says(get);
@@ -272,4 +291,5 @@ TEST_CASE("a request that came round is answered 508") {
   rig.connect();
   rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\nVia: 1.0 fred, " + via + "\r\n\r\n");
   CHECK(rig.browser->heard.starts_with("HTTP/1.1 508 "));
+  CHECK(rig.rt.log.lines.back().starts_with("reject reason=loop "));
 }
