@@ -63,8 +63,9 @@ class HostRewriter {
   const OnRequest on_request_;
   State state_ = State::head;
   Asked asked_ = Asked::nothing;
-  http1::HeadReader reader_{http1::HeadReader::Kind::request};
-  http1::HeadReader answer_{http1::HeadReader::Kind::response};
+  http1::HeadBuffers buffers_;
+  http1::HeadReader reader_{http1::HeadReader::Kind::request, &buffers_};
+  http1::HeadReader answer_{http1::HeadReader::Kind::response, &buffers_};
   http1::BodyReader body_;
   http1::Fault fault_;
   std::string head_;  // the rewritten head

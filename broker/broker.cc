@@ -86,7 +86,7 @@ class Broker::Parts final : private Timer {
   Admission admission;
   ClassicPorts classic;
   OwnSite own_site;
-  const PublicSide side;
+  PublicSide side;
   const LinkSide link_side;
   FrontDoor door;
 };

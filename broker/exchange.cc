@@ -31,7 +31,7 @@ void Exchange::start(std::shared_ptr<Tunnel> tunnel, const ForwardedRequest& req
   has_body_ = request.framing.kind == http1::Framing::Kind::chunked || request.framing.length != 0;
   chunked_ = request.framing.kind == http1::Framing::Kind::chunked;
   safe_ = is_safe(request.head.method) && !has_body_;
-  head_.clear();
+  head_ = head_buffers_.take_text();
   write_forwarded_head(request, tunnel_->name(), head_, upgrade_);
   tunnel_->open(*this);
 }
@@ -233,12 +233,11 @@ void Exchange::fail(const Error& why) {
 }
 
 void Exchange::reset_state() {
-  constexpr std::size_t head_kept = 2048;
   runtime_.timers.disarm(*this);
   state_ = State::idle;
   tunnel_ = nullptr;
   reader_.clear();
-  if (head_.capacity() > head_kept) head_ = {};
+  head_buffers_.put(std::exchange(head_, {}));
   request_sent_ = false;
   retried_ = false;
   answer_began_ = false;

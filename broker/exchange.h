@@ -48,7 +48,8 @@ class Exchange final : private Opening, private Duplex::Handler, private Timer {
     ~Visitor() = default;
   };
 
-  Exchange(Runtime& runtime, Visitor& visitor) : runtime_(runtime), visitor_(visitor) {}
+  Exchange(Runtime& runtime, http1::HeadBuffers& head_buffers, Visitor& visitor)
+      : runtime_(runtime), head_buffers_(head_buffers), visitor_(visitor) {}
   ~Exchange();
 
   void start(std::shared_ptr<Tunnel> tunnel, const ForwardedRequest& request);
@@ -100,13 +101,14 @@ class Exchange final : private Opening, private Duplex::Handler, private Timer {
   void reset_state();
 
   Runtime& runtime_;
+  http1::HeadBuffers& head_buffers_;
   Visitor& visitor_;
   State state_ = State::idle;
   std::shared_ptr<Tunnel> tunnel_;
   Upstream upstream_;
   std::string head_;  // the request's head as it goes upstream; kept until an answer comes, for one more try
   std::string visitor_address_;
-  http1::HeadReader reader_{http1::HeadReader::Kind::response};
+  http1::HeadReader reader_{http1::HeadReader::Kind::response, &head_buffers_};
   http1::BodyReader answer_body_;
   bool to_head_ = false;  // the request is a HEAD
   bool safe_ = false;     // RFC 9110 9.2.1: GET, HEAD, OPTIONS, TRACE

@@ -17,7 +17,7 @@ std::string ip_of_peer(const std::string& peer) {
 
 }  // namespace
 
-FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const PublicSide& side, const LinkSide& link_side)
+FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, PublicSide& side, const LinkSide& link_side)
     : loop_(loop), options_(options), side_(side), link_side_(link_side) {}
 
 FrontDoor::~FrontDoor() = default;

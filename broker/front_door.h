@@ -26,7 +26,7 @@ struct FrontDoorOptions {
 
 class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
  public:
-  FrontDoor(Loop& loop, const FrontDoorOptions& options, const PublicSide& side, const LinkSide& link_side);
+  FrontDoor(Loop& loop, const FrontDoorOptions& options, PublicSide& side, const LinkSide& link_side);
   ~FrontDoor();
 
   // `tls`: null for plain HTTP. The error names the address.
@@ -51,7 +51,7 @@ class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
 
   Loop& loop_;
   const FrontDoorOptions options_;
-  const PublicSide& side_;
+  PublicSide& side_;
   const LinkSide& link_side_;
   std::vector<std::unique_ptr<TcpListener>> listeners_;
   std::unordered_map<VisitorH1*, Visit> visitors_;

@@ -9,6 +9,7 @@
 #include "broker/proxy_list.h"
 #include "broker/router.h"
 #include "broker/tunnel_registry.h"
+#include "http1/head_buffers.h"
 
 namespace tenfold::broker {
 
@@ -34,6 +35,8 @@ struct PublicSide {
   OwnSite& own_site;
   const ProxyList& proxies;
   RequestIds& request_ids;
+  http1::HeadBuffers head_buffers{};
+  std::string head{};  // scratch, for one on its way to a visitor
 };
 
 }  // namespace tenfold::broker

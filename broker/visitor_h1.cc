@@ -33,7 +33,7 @@ Target split_target(std::string_view target) {
 
 }  // namespace
 
-VisitorH1::VisitorH1(const PublicSide& side, Owner& owner, std::unique_ptr<Duplex> connection, std::string address,
+VisitorH1::VisitorH1(PublicSide& side, Owner& owner, std::unique_ptr<Duplex> connection, std::string address,
                      std::string ip, std::string_view scheme)
     : side_(side),
       owner_(owner),
@@ -41,7 +41,7 @@ VisitorH1::VisitorH1(const PublicSide& side, Owner& owner, std::unique_ptr<Duple
       address_(std::move(address)),
       ip_(std::move(ip)),
       scheme_(scheme),
-      exchange_(side.runtime, *this),
+      exchange_(side.runtime, side.head_buffers, *this),
       held_(side.runtime.blocks) {}
 
 VisitorH1::~VisitorH1() = default;
@@ -238,13 +238,13 @@ void VisitorH1::on_own_request(const OwnRequest& request, Bytes rest) {
 }
 
 void VisitorH1::become_link(LinkGrant grant, Bytes rest) {
-  head_.clear();
-  http1::HeadWriter head(head_);
+  side_.head.clear();
+  http1::HeadWriter head(side_.head);
   head.status_line(101, {});
   head.field("Connection", "Upgrade");
   head.field("Upgrade", handshake::upgrade_token);
   head.end();
-  connection_->write(to_bytes(head_));
+  connection_->write(to_bytes(side_.head));
   side_.runtime.timers.disarm(*this);
   std::string early(to_text(rest));
   if (!held_.empty()) {
@@ -271,20 +271,20 @@ void VisitorH1::on_body_gone(std::size_t n) {
 
 void VisitorH1::on_interim(const http1::ResponseHead& head) {
   if (reader_.request().minor_version == 0) return;  // RFC 9110 15.2: never to HTTP/1.0
-  head_.clear();
-  write_interim_head(head, head_);
-  connection_->write(to_bytes(head_));
+  side_.head.clear();
+  write_interim_head(head, side_.head);
+  connection_->write(to_bytes(side_.head));
 }
 
 void VisitorH1::on_answer(const http1::ResponseHead& head, http1::Framing framing) {
   const http1::RequestHead& request = reader_.request();
   answer_begun_ = true;
-  head_.clear();
-  const AnswerForm form =
-      write_answer_head(head, framing, request.minor_version, request.method == "HEAD", keep_ && request_whole_, head_);
+  side_.head.clear();
+  const AnswerForm form = write_answer_head(head, framing, request.minor_version, request.method == "HEAD",
+                                            keep_ && request_whole_, side_.head);
   keep_ = form.keep;
   answer_framing_ = form.body;
-  connection_->write(to_bytes(head_));
+  connection_->write(to_bytes(side_.head));
   side_.runtime.timers.arm_in(*this, limits::body_gap);
 }
 
@@ -302,17 +302,17 @@ void VisitorH1::on_answer_data(Bytes bytes) {
 
 void VisitorH1::on_answer_end(const http1::Fields& trailers) {
   if (answer_framing_ == Kind::chunked) {
-    head_.assign(http1::last_chunk);
-    write_trailers(trailers, head_);
-    connection_->write(to_bytes(head_));
+    side_.head.assign(http1::last_chunk);
+    write_trailers(trailers, side_.head);
+    connection_->write(to_bytes(side_.head));
   }
   request_done();
 }
 
 void VisitorH1::on_switched(const http1::ResponseHead& head, Upstream upstream, Bytes early) {
-  head_.clear();
-  write_switch_head(head, head_);
-  connection_->write(to_bytes(head_));
+  side_.head.clear();
+  write_switch_head(head, side_.head);
+  connection_->write(to_bytes(side_.head));
   std::string held(held_.size(), '\0');
   held_.peek({reinterpret_cast<std::uint8_t*>(held.data()), held.size()});
   held_.clear();
@@ -353,9 +353,9 @@ void VisitorH1::trouble(const Trouble& what, bool close) {
 void VisitorH1::reply(const Reply& answer, bool close) {
   const http1::RequestHead& request = reader_.request();
   keep_ = keep_ && !close;
-  head_.clear();
-  write_reply(answer, request.method == "HEAD", !keep_, head_);
-  connection_->write(to_bytes(head_));
+  side_.head.clear();
+  write_reply(answer, request.method == "HEAD", !keep_, side_.head);
+  connection_->write(to_bytes(side_.head));
   request_done();
 }
 
@@ -363,12 +363,12 @@ void VisitorH1::refuse(const http1::Fault& fault) {
   side_.runtime.log.info("reject", {{"reason", fault.reason}, {"status", fault.status}, {"peer", address_}});
   if (answer_begun_) return cut();
   keep_ = false;
-  head_.clear();
+  side_.head.clear();
   Reply answer;
   answer.status = fault.status;
   answer.body = std::to_string(fault.status) + " " + fault.reason + "\n";
-  write_reply(answer, false, true, head_);
-  connection_->write(to_bytes(head_));
+  write_reply(answer, false, true, side_.head);
+  connection_->write(to_bytes(side_.head));
   linger();
 }
 

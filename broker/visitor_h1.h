@@ -36,8 +36,8 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   };
 
   // `address`: the peer's IP:PORT, `ip` its IP alone. `scheme`: of the listener.
-  VisitorH1(const PublicSide& side, Owner& owner, std::unique_ptr<Duplex> connection, std::string address,
-            std::string ip, std::string_view scheme);
+  VisitorH1(PublicSide& side, Owner& owner, std::unique_ptr<Duplex> connection, std::string address, std::string ip,
+            std::string_view scheme);
   ~VisitorH1();
 
   void start();
@@ -98,19 +98,18 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   void cut();
   void report_closed();
 
-  const PublicSide& side_;
+  PublicSide& side_;
   Owner& owner_;
   std::unique_ptr<Duplex> connection_;
   const std::string address_;
   const std::string ip_;
   const std::string_view scheme_;
   State state_ = State::idle;
-  http1::HeadReader reader_{http1::HeadReader::Kind::request};
+  http1::HeadReader reader_{http1::HeadReader::Kind::request, &side_.head_buffers};
   http1::BodyReader body_;
   Exchange exchange_;
   Route route_;
-  ByteQueue held_;    // bytes not looked at yet: pipelined requests, a body whose upstream is not open; not credited
-  std::string head_;  // scratch for heads that we write
+  ByteQueue held_;  // bytes not looked at yet: pipelined requests, a body whose upstream is not open; not credited
   std::string request_id_;
   std::unique_ptr<Splice> splice_;  // when spliced
   Upstream loan_;                   // ... the pipe's

@@ -15,6 +15,8 @@ inline constexpr std::size_t MiB = 1024 * KiB;
 
 // ---- A request at the edge -------------------------------------------------
 inline constexpr std::size_t head_bytes = 32 * KiB;         // cookies and tokens fit; beyond: 431
+inline constexpr std::size_t head_buffer_kept = 4 * KiB;    // a larger buffer is not kept for the next head...
+inline constexpr std::size_t head_buffers_kept = 256;       // ... nor are more of them: for heads that are read at once
 inline constexpr std::size_t head_fields = 100;             // beyond: 431
 inline constexpr std::size_t request_line_bytes = 8 * KiB;  // beyond: 414
 inline constexpr std::size_t chunk_extension_bytes = 4 * KiB;  // in one message: nobody uses them, floods do

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/limits.h"
 #include "http1/octets.h"
@@ -21,10 +22,6 @@ namespace tenfold::http1 {
 
 namespace {
 
-constexpr std::size_t small_text = 1024;            // room for a usual head, taken at once
-constexpr std::size_t kept_text = 4 * limits::KiB;  // a larger buffer is not kept for the next head
-constexpr std::size_t small_fields = 16;
-constexpr std::size_t kept_fields = 64;
 constexpr std::uint8_t empty_lines_skipped = 2;
 
 // ---- llhttp's side
@@ -118,9 +115,25 @@ std::size_t HeadReader::room() const {
   return most - text_.size();
 }
 
+void HeadReader::borrow() {
+  borrowed_ = true;
+  if (buffers_ == nullptr) return;
+  text_ = buffers_->take_text();
+  fields() = buffers_->take_fields();
+}
+
+void HeadReader::give_back() {
+  borrowed_ = false;
+  std::string text = std::exchange(text_, {});
+  Fields fields = std::exchange(this->fields(), {});
+  if (buffers_ == nullptr) return;
+  buffers_->put(std::move(text));
+  buffers_->put(std::move(fields));
+}
+
 std::size_t HeadReader::feed(Bytes bytes) {
   const std::string_view in = to_text(bytes);
-  if (text_.capacity() < small_text) text_.reserve(small_text);
+  if (!borrowed_) borrow();
   // A TLS handshake record has no line's end in it for long: who speaks TLS to a plain port is told at once.
   if (kind_ == Kind::request && text_.empty() && !in.empty() && in.front() == 0x16 && state_ == State::reading) {
     fail(400, "tls-on-plain-port");
@@ -228,8 +241,8 @@ void HeadReader::on_field_line(std::string_view line) {
 
 // The head is whole, and every line of it in order.
 void HeadReader::tokenise() {
-  Fields& fields = kind_ == Kind::response ? response_.fields : request_.fields;
-  fields.reserve(std::max<std::size_t>(small_fields, lines_));
+  Fields& fields = this->fields();
+  fields.reserve(lines_);
   Tokens found{.target = {}, .reason = {}, .fields = fields};
   llhttp_t parser;
   llhttp_init(&parser, kind_ == Kind::response ? HTTP_RESPONSE : HTTP_REQUEST, &settings());
@@ -307,12 +320,7 @@ void HeadReader::fail(int status, const char* reason) {
 }
 
 void HeadReader::clear() {
-  text_.clear();
-  if (text_.capacity() > kept_text) text_.shrink_to_fit();
-  for (Fields* fields : {&request_.fields, &response_.fields}) {
-    fields->clear();
-    if (fields->capacity() > kept_fields) fields->shrink_to_fit();
-  }
+  give_back();
   request_.method = request_.target = response_.reason = {};
   fault_ = {};
   state_ = State::reading;

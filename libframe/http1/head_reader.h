@@ -8,6 +8,9 @@
 //   if (reader.done()) use(reader.request());
 //   reader.clear();                  // the views end here; ready for the next head
 //
+// Between two heads it holds no buffer: they are borrowed, from `buffers`, which must outlive it. Without any, the
+// reader makes its own for each head.
+//
 // Up to two empty lines (CRLF) before a request line are skipped, RFC 9112 2.2.
 // Pure; holds at most limits::head_bytes.
 #pragma once
@@ -19,6 +22,7 @@
 
 #include "base/bytes.h"
 #include "http1/head.h"
+#include "http1/head_buffers.h"
 
 namespace tenfold::http1 {
 
@@ -30,7 +34,8 @@ class HeadReader {
     trailers,  // the fields behind a last chunk: read them from request().fields
   };
 
-  explicit HeadReader(Kind kind) : kind_(kind), in_fields_(kind == Kind::trailers) {}
+  explicit HeadReader(Kind kind, HeadBuffers* buffers = nullptr)
+      : kind_(kind), in_fields_(kind == Kind::trailers), buffers_(buffers) {}
 
   // Takes bytes up to the end of the head; returns how many. Takes nothing when done or failed.
   std::size_t feed(Bytes bytes);
@@ -49,12 +54,15 @@ class HeadReader {
   // a response always 502.
   const Fault& fault() const { return fault_; }
 
-  // Forgets the head. Keeps a small buffer for the next one, gives a large one back.
+  // Forgets the head.
   void clear();
 
  private:
   enum class State { reading, done, failed };
 
+  Fields& fields() { return kind_ == Kind::response ? response_.fields : request_.fields; }
+  void borrow();
+  void give_back();
   std::size_t room() const;
   void on_line();
   void on_start_line(std::string_view line);
@@ -77,6 +85,8 @@ class HeadReader {
   RequestHead request_;
   ResponseHead response_;
   Fault fault_;
+  HeadBuffers* const buffers_;  // or null
+  bool borrowed_ = false;
 };
 
 }  // namespace tenfold::http1

@@ -101,7 +101,7 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
       : plan_(plan), number_(number), runtime_(runtime), network_(network), owner_(owner) {
     HandshakeCall::Owner& of_call = *this;
     call_ = std::make_unique<HandshakeCall>(
-        runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, limits::dial_time, true},
+        runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, limits::dial_time, DialFor::link},
         HandshakeRequest{
             .host = to_string(plan.broker), .name = tunnel_name(number, 0), .token = {}, .resume_token = {}},
         true, of_call);

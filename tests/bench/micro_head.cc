@@ -30,7 +30,8 @@ void head_memcpy(benchmark::State& state) {
 BENCHMARK(head_memcpy);
 
 void head_read(benchmark::State& state) {
-  http1::HeadReader reader(http1::HeadReader::Kind::request);
+  http1::HeadBuffers buffers;
+  http1::HeadReader reader(http1::HeadReader::Kind::request, &buffers);
   for (auto _ : state) {
     reader.feed(to_bytes(request));
     if (!reader.done()) state.SkipWithError("a request that is none");
@@ -42,7 +43,8 @@ void head_read(benchmark::State& state) {
 BENCHMARK(head_read);
 
 void head_read_bytewise(benchmark::State& state) {
-  http1::HeadReader reader(http1::HeadReader::Kind::request);
+  http1::HeadBuffers buffers;
+  http1::HeadReader reader(http1::HeadReader::Kind::request, &buffers);
   for (auto _ : state) {
     for (std::size_t i = 0; i < request.size(); ++i) reader.feed(to_bytes(request.substr(i, 1)));
     if (!reader.done()) state.SkipWithError("a request that is none");
@@ -53,7 +55,8 @@ void head_read_bytewise(benchmark::State& state) {
 BENCHMARK(head_read_bytewise);
 
 void head_write(benchmark::State& state) {
-  http1::HeadReader reader(http1::HeadReader::Kind::request);
+  http1::HeadBuffers buffers;
+  http1::HeadReader reader(http1::HeadReader::Kind::request, &buffers);
   reader.feed(to_bytes(request));
   const http1::RequestHead& head = reader.request();
   std::string out;

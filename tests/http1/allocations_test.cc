@@ -48,22 +48,25 @@ std::size_t exchange(HeadReader& reader, BodyReader& body, std::string& out, std
 
 }  // namespace
 
-TEST_CASE("the second request of a connection allocates nothing, chunked or not") {
+TEST_CASE("the second request of connections that share their buffers allocates nothing, chunked or not") {
   const std::string first = "GET / HTTP/1.1\r\nHost: a.example\r\nAccept: text/html,application/xhtml+xml\r\n\r\n";
   const std::string second =
       "POST /form HTTP/1.1\r\nHost: a.example\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
       "5\r\nhello\r\n0\r\n\r\n";
-  HeadReader reader(HeadReader::Kind::request);
+  HeadBuffers buffers;
+  HeadReader reader(HeadReader::Kind::request, &buffers);
   BodyReader body;
   std::string out;
   out.reserve(4096);
   CHECK(exchange(reader, body, out, first) > 0);
   CHECK(exchange(reader, body, out, second) == 0);
-  CHECK(exchange(reader, body, out, first) == 0);
+  HeadReader another(HeadReader::Kind::request, &buffers);
+  CHECK(exchange(another, body, out, first) == 0);
 }
 
 TEST_CASE("a large head's buffer is given back, a usual one's is kept") {
-  HeadReader reader(HeadReader::Kind::request);
+  HeadBuffers buffers;
+  HeadReader reader(HeadReader::Kind::request, &buffers);
   BodyReader body;
   std::string out;
   out.reserve(65536);
@@ -73,4 +76,21 @@ TEST_CASE("a large head's buffer is given back, a usual one's is kept") {
   CHECK(exchange(reader, body, out, large) > 0);
   CHECK(exchange(reader, body, out, usual) > 0);
   CHECK(exchange(reader, body, out, usual) == 0);
+}
+
+TEST_CASE("readers that read at once have a buffer each, and get it back in any order") {
+  HeadBuffers buffers;
+  HeadReader one(HeadReader::Kind::request, &buffers);
+  HeadReader two(HeadReader::Kind::request, &buffers);
+  one.feed(to_bytes("GET /one HTTP/1.1\r\nHost: a\r\n"));
+  two.feed(to_bytes("GET /two HTTP/1.1\r\nHost: b\r\n\r\n"));
+  REQUIRE(two.done());
+  one.feed(to_bytes("\r\n"));
+  REQUIRE(one.done());
+  CHECK(one.request().target == "/one");
+  CHECK(two.request().target == "/two");
+  one.clear();
+  one.feed(to_bytes("GET /three HTTP/1.1\r\nHost: a\r\n\r\n"));
+  CHECK(one.request().target == "/three");
+  CHECK(two.request().target == "/two");
 }

@@ -59,8 +59,9 @@ void heads(Times count, bool sites) {
   constexpr std::string_view answer =
       "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: text/html\r\n"
       "Content-Length: 1024\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nConnection: keep-alive\r\n\r\n";
-  http1::HeadReader asked(http1::HeadReader::Kind::request);
-  http1::HeadReader answered(http1::HeadReader::Kind::response);
+  http1::HeadBuffers buffers;
+  http1::HeadReader asked(http1::HeadReader::Kind::request, &buffers);
+  http1::HeadReader answered(http1::HeadReader::Kind::response, &buffers);
   measure(count, 50, sites, [&] {
     asked.feed(to_bytes(request));
     must(asked.done() && !http1::request_framing(asked.request()).fault, "a request that is none");
