@@ -41,9 +41,12 @@ void VisitorPipe::reset(ErrorKind why) {
 }
 
 void VisitorPipe::credit(std::size_t n) {
-  if (rewriter_ == nullptr) return pipe_->credit(n);
   assert(n <= out_ || done_);
   if (n == 0 || done_) return;
+  if (rewriter_ == nullptr) {
+    out_ -= n;
+    return pipe_->credit(n);
+  }
   const std::uint64_t share = in_ * n / out_;  // all of it when n == out_
   in_ -= share;
   out_ -= n;
@@ -53,7 +56,10 @@ void VisitorPipe::credit(std::size_t n) {
 void VisitorPipe::on_data(Bytes bytes) {
   answered_ = false;
   last_byte_ = runtime_.now();
-  if (rewriter_ == nullptr) return handler_->on_data(bytes);
+  if (rewriter_ == nullptr) {
+    out_ += bytes.size();
+    return handler_->on_data(bytes);
+  }
   const std::size_t taken = held_.empty() ? pass_on(bytes) : 0;
   if (!done_) held_.append(bytes.subspan(taken));
 }
@@ -126,6 +132,8 @@ void VisitorPipe::wind_down() {
 
 void VisitorPipe::on_quiet() {
   if (!running()) return;
+  // Whoever reads slowly is not silent.
+  if (pipe_->queued() != 0 || out_ != 0) last_byte_ = runtime_.now();
   const TimePoint over = last_byte_ + limits::classic_quiet;
   if (runtime_.now() < over) return runtime_.timers.arm(quiet_, over);
   done_ = true;

@@ -61,8 +61,8 @@ class VisitorPipe final : public Duplex, private Duplex::Handler {
 
   ByteQueue held_;            // came, and waits for the app's verdict or a handler
   std::size_t absorbed_ = 0;  // bytes of a head that is not whole yet
-  std::uint64_t in_ = 0;      // not credited yet, of what was passed on: as it came
-  std::uint64_t out_ = 0;     //                                           as it went
+  std::uint64_t out_ = 0;     // passed on and not credited yet
+  std::uint64_t in_ = 0;      // ... as it came, where there is a rewriter
   bool end_held_ = false;     // the visitor's FIN stands behind held_
   bool close_held_ = false;   // ... and the clean close behind that
   bool done_ = false;         // reset, or on_closed() was passed on

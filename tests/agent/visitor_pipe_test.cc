@@ -227,6 +227,7 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "after the visitor's end the app finishes 
   make(nullptr, VisitorPipe::Ends::as_one);
   visitor.say(request);
   pump();
+  sink->credit(sink->held);
   test.pass(1min);  // it takes its time
   visitor.end();
   pump();
@@ -239,6 +240,30 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "after the visitor's end the app finishes 
   test.pass(limits::classic_quiet);
   CHECK(sink->closed);
   CHECK(visitor.received.size() == 100);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one waits for who reads slowly, on either side") {
+  make(nullptr, VisitorPipe::Ends::as_one);
+  visitor.say(request);
+  pump();
+  SUBCASE("the app") {
+    visitor.end();
+    pump();
+    test.pass(1min);
+    CHECK_FALSE(sink->closed);
+    sink->credit(sink->held);
+  }
+  SUBCASE("the visitor") {
+    sink->credit(sink->held);
+    pipe->write(to_bytes("answer"));
+    pipe->end();
+    test.pass(1min);
+    CHECK_FALSE(sink->closed);
+    pump();
+    CHECK(visitor.received == "answer");
+  }
+  test.pass(2 * limits::classic_quiet);
+  CHECK(sink->closed);
 }
 
 TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe whose sides end apart waits for the other one, however long") {
