@@ -1,10 +1,11 @@
 """Bodies of every size and framing come through unharmed, both ways, over every pair of client and server; nginx is the
 local app, as it would be."""
 import threading
+import time
 
-from apps import data_of, digest
+from apps import App, data_of, digest
 from harness import Nginx
-from ways import ALL, over
+from ways import ALL, CLASSIC, MUX, over
 
 MiB = 1 << 20
 SIZES = {"one": 1, "page": 1024, "large": 16 * MiB}
@@ -99,3 +100,22 @@ class Crowd:
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+@over(CLASSIC, MUX)
+class SlowReader:
+    """An app that has said all ends its connection; whoever reads slowly gets all of it."""
+
+    @classmethod
+    def apps(cls):
+        cls.app = App()
+        return {"app": cls.app}
+
+    def test_a_visitor_who_pauses_while_the_app_has_ended(self):
+        size = 32 << 20  # more than all buffers on the way take
+        with self.visitor() as visitor:
+            visitor.send(visitor.head("GET", f"/until_close/{size}"))
+            head = visitor.answer_head()
+            time.sleep(2.5)  # longer than a pooled socket waits for the rest when one side has ended
+            body = b"".join(visitor.body(head))
+            self.assertEqual((len(body), digest(body)), (size, digest(data_of(size))))
