@@ -16,6 +16,7 @@ using handshake::Refusal;
 using nlohmann::json;
 
 constexpr std::size_t resume_token_bytes = 16;
+constexpr const char* retry_after = "5";
 
 std::string to_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -24,7 +25,7 @@ Reply refuse(Refusal refusal, std::string_view name = {}) {
   std::string message(form.message);
   if (refusal == Refusal::name_taken) message = "The name " + std::string(name) + " is in use.";
   Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
-  if (form.status == 503 || form.status == 429) reply.fields.emplace_back("Retry-After", "5");
+  if (form.status == 503 || form.status == 429) reply.fields.emplace_back("Retry-After", retry_after);
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");
   if (form.status == 426) {
     reply.fields.emplace_back("Connection", "Upgrade");
@@ -132,7 +133,11 @@ Reply OwnSite::classic_tunnel(const OwnRequest& request, const Claim& claim) {
   if (!port) {
     registry_.release(claim);
     runtime_.log.warn("classic-refused", {{"name", claim.name}, {"reason", port.error().detail}});
-    return refuse(Refusal::limit);
+    // Not the client's doing, and it may heal: 503, which no stock client takes for a tunnel.
+    Reply reply = json_reply(
+        503, to_json({{"message", "This server has no port left for another classic tunnel."}, {"code", "no-port"}}));
+    reply.fields.emplace_back("Retry-After", retry_after);
+    return reply;
   }
   json answer{{"id", claim.name},
               {"port", *port},

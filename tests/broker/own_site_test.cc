@@ -186,6 +186,17 @@ TEST_CASE("a draining broker, and one without the classic pool, say so") {
   CHECK(draining.head.find("Retry-After: ") != std::string::npos);
 }
 
+TEST_CASE("a broker without a port for one more classic tunnel says that, and the name stays free") {
+  Rig rig;
+  rig.classic.full = true;
+  const Got got = ask(rig, "/wanted");
+  CHECK(got.status == 503);
+  CHECK(got.value()["message"] == "This server has no port left for another classic tunnel.");
+  CHECK(got.value()["code"] == "no-port");
+  CHECK(got.head.find("Retry-After: ") != std::string::npos);
+  CHECK(rig.registry.find("wanted").state == TunnelRegistry::State::unknown);
+}
+
 TEST_CASE("only GET makes a tunnel") {
   Rig rig;
   rig.browser_says("POST /?new HTTP/1.1\r\nHost: example.test\r\nContent-Length: 0\r\n\r\n");

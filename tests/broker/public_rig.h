@@ -93,11 +93,13 @@ class TestTunnel final : public Tunnel {
 class NoClassicDoor final : public ClassicDoor {
  public:
   Result<std::uint16_t> open_classic(const Claim& claim, std::string_view) override {
+    if (full) return Error{ErrorKind::limit, "no port"};
     claims.push_back(claim);
     return std::uint16_t{4242};
   }
   std::size_t max_conn() const override { return 10; }
   std::vector<Claim> claims;
+  bool full = false;
 };
 
 class Rig final : private VisitorH1::Owner {
