@@ -33,13 +33,20 @@ struct Case {
   std::function<void(Target&)> run;
 };
 
+// Whether one of the patterns is this id, or the beginning of it up to a '/'.
+inline bool names(const std::vector<std::string>& patterns, const std::string& id) {
+  for (const std::string& pattern : patterns) {
+    if (id == pattern || id.starts_with(pattern.ends_with('/') ? pattern : pattern + "/")) return true;
+  }
+  return false;
+}
+
 template <typename Target>
 class Suite {
  public:
   void add(CaseInfo info, std::function<void(Target&)> run) { cases_.push_back({std::move(info), std::move(run)}); }
 
-  // Those that one of `only` names (all, when there are none) and none of `except`: an id, or the beginning of
-  // one up to a '/'.
+  // Those that one of `only` names (all, when there are none) and none of `except`.
   std::vector<Case<Target>> select(const std::vector<std::string>& only, const std::vector<std::string>& except) const {
     std::vector<Case<Target>> chosen;
     for (const Case<Target>& each : cases_) {
@@ -49,13 +56,6 @@ class Suite {
   }
 
  private:
-  static bool names(const std::vector<std::string>& patterns, const std::string& id) {
-    for (const std::string& pattern : patterns) {
-      if (id == pattern || id.starts_with(pattern.ends_with('/') ? pattern : pattern + "/")) return true;
-    }
-    return false;
-  }
-
   std::vector<Case<Target>> cases_;
 };
 
@@ -64,7 +64,8 @@ enum class Outcome { passed, failed, skipped };
 struct Result {
   CaseInfo info;
   Outcome outcome = Outcome::passed;
-  std::string text;  // why not passed
+  std::string text = {};               // why not passed
+  std::vector<std::string> said = {};  // what the command under test last wrote, when it failed
   Millis took{0};
 };
 

@@ -5,7 +5,7 @@
 
 namespace tenfold::conformance {
 
-ClientRun::ClientRun(ClientTarget& target, const RunWish& wish) {
+ClientRun::ClientRun(ClientTarget& target, const RunWish& wish) : target_(target) {
   if (!wish.flags.empty() && !target.options().flags) skip("the command takes no flags of lt's");
   if (wish.server_down) server.close();
   const std::uint16_t port = wish.app_port != 0 ? wish.app_port : app.port();
@@ -14,15 +14,22 @@ ClientRun::ClientRun(ClientTarget& target, const RunWish& wish) {
   process = std::make_unique<Process>(command + (wish.flags.empty() ? "" : " " + wish.flags));
 }
 
+ClientRun::~ClientRun() {
+  if (process) target_.last_words_ = process->last_lines();
+}
+
 std::string ClientRun::url() const { return "http://" + std::string(name) + ".localhost"; }
 
-ClientRun::Ask ClientRun::take_ask(Deadline deadline) {
+Http ClientRun::accept_ask(Deadline deadline) {
   while (!server.pending(100ms)) {
-    if (!process->running())
-      fail("the command ended with " + std::to_string(*process->wait(0ms)) + ": " + process->output().substr(0, 300));
+    if (!process->running()) fail("the command ended with " + std::to_string(*process->wait(0ms)));
     if (Clock::now() > deadline) throw Timeout("the client did not ask for a tunnel in time");
   }
-  Ask ask{Http(server.accept()), {}};
+  return Http(server.accept());
+}
+
+ClientRun::Ask ClientRun::take_ask(Deadline deadline) {
+  Ask ask{accept_ask(deadline), {}};
   ask.request = ask.connection.read_request(deadline);
   return ask;
 }

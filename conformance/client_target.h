@@ -29,8 +29,13 @@ class ClientTarget {
   explicit ClientTarget(const ClientOptions& options) : options_(options) {}
   const ClientOptions& options() const { return options_; }
 
+  // What the last run's command wrote in the end; empty while it runs.
+  const std::vector<std::string>& last_words() const { return last_words_; }
+
  private:
+  friend class ClientRun;
   ClientOptions options_;
+  std::vector<std::string> last_words_;
 };
 
 struct RunWish {
@@ -43,12 +48,14 @@ struct RunWish {
 class ClientRun {
  public:
   explicit ClientRun(ClientTarget& target, const RunWish& wish = {});
+  ~ClientRun();
 
   struct Ask {
     Http connection;
     Message request;
   };
   Ask take_ask(Deadline deadline = in(15s));
+  Http accept_ask(Deadline deadline = in(15s));  // its connection alone
   // The classic JSON; `more`: further members, as ",\"ip\":\"…\"".
   void grant(Ask& ask, unsigned sockets, const std::string& more = "");
   // take_ask() and grant().
@@ -64,6 +71,9 @@ class ClientRun {
   Listener pool;
   Listener app;
   std::unique_ptr<Process> process;
+
+ private:
+  ClientTarget& target_;
 };
 
 // The JSON or text of an answer that closes its connection.

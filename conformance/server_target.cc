@@ -99,7 +99,7 @@ unsigned ServerTarget::connected_sockets(const Tunnel& tunnel) {
   return json["connected_sockets"].get<unsigned>();
 }
 
-OwnServer ServerTarget::launch(unsigned max_conn) {
+OwnServer ServerTarget::launch(unsigned max_conn, Millis within) {
   if (options_.command.empty()) skip("starts a server of its own: give --command");
   const std::uint16_t port = free_port();
   auto process = std::make_unique<Process>(
@@ -109,14 +109,14 @@ OwnServer ServerTarget::launch(unsigned max_conn) {
   options.at = {"127.0.0.1", port};
   options.tls = false;
   ServerTarget target(options, number_);
-  const Deadline deadline = in(20s);
+  const Deadline deadline = in(within);
   for (;;) {
     try {
       target.ask("GET", "/api/status", target.own_host());
       return {std::move(process), std::move(target)};
     } catch (const Lost&) {
-      if (!process->running()) fail("the server's command ended: " + process->output().substr(0, 300));
-      if (Clock::now() > deadline) fail("the server's command did not listen within 20 s");
+      if (!process->running()) fail("the server's command ended: " + joined(process->last_lines()));
+      if (Clock::now() > deadline) fail("the server's command did not listen in time");
       std::this_thread::sleep_for(50ms);
     }
   }

@@ -58,7 +58,10 @@ class ServerTarget {
   unsigned connected_sockets(const Tunnel& tunnel);  // as the server counts them
 
   // One more server, this case's alone; skips the case without --command.
-  OwnServer launch(unsigned max_conn = 10);
+  OwnServer launch(unsigned max_conn = 10, Millis within = 20s);
+
+  // A server that runs elsewhere writes nothing that a case could show.
+  std::vector<std::string> last_words() const { return {}; }
 
  private:
   std::string source(unsigned k) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 namespace tenfold::conformance {
 namespace {
@@ -127,7 +128,10 @@ Message Http::read_head(Deadline deadline) {
 
 void Http::read_chunks(Message& head, Deadline deadline) {
   for (;;) {
-    const std::size_t size = std::stoul(read_line(deadline), nullptr, 16);
+    const std::string line = read_line(deadline);
+    std::size_t size = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
+    if (error != std::errc() || (end != line.data() + line.size() && *end != ';')) fail("no chunk size: " + line);
     if (size == 0) break;
     head.body += read_exactly(size, deadline);
     if (!read_line(deadline).empty()) fail("a chunk longer than it said");

@@ -42,7 +42,7 @@ bool LinkPeer::comes_true(const std::function<bool()>& holds, Millis within) {
       try {
         take(frame);
       } catch (const Lost&) {
-        ended_ = true;  // our answer to a frame found the connection gone
+        // Our answer to a frame found the connection gone. What the peer said before that may still be read.
       }
     }
     input_.erase(0, at);
