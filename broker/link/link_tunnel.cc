@@ -59,7 +59,8 @@ void LinkTunnel::on_handed_over() {
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe) {
   --out_;
-  if (link_ == nullptr || successor() != nullptr) {
+  const bool keep = link_ != nullptr && successor() == nullptr && static_cast<LinkStream&>(*pipe).worth_keeping();
+  if (!keep) {
     runtime().graveyard.bury(std::move(pipe));
   } else {
     idle_.put(std::move(pipe), true);

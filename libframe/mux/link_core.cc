@@ -238,6 +238,11 @@ std::size_t Link::Core::most_streams() const {
   return std::min(options_.max_streams, theirs == 0 ? 0 : theirs - 1);
 }
 
+bool Link::Core::worth_keeping(const LinkStream& stream) const {
+  return stream.growth_.window() <= limits::window_kept &&
+         glue_.stream_window(stream.id_) <= static_cast<std::int32_t>(limits::window_kept);
+}
+
 Result<std::unique_ptr<LinkStream>> Link::Core::open_stream(const StreamTarget& target) {
   assert(!target.name.empty());
   if (!takes_streams()) return Error{ErrorKind::closed, "the link takes no new stream"};
@@ -307,13 +312,13 @@ void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
   return_credit(stream);
-  const bool in_bounds = uncredited_ < limits::tunnel_buffered && grown_ < limits::tunnel_buffered;
-  const std::uint32_t more =
-      stream.growth_.on_credit(n, runtime_.now(),
-                               {keepalive_.rtt(), stream.uncredited_, in_bounds ? limits::tunnel_buffered - grown_ : 0,
-                                options_.stream_window_most});
+  // Half of what is left for each: who comes later finds something, too.
+  const std::size_t budget = uncredited_ < limits::tunnel_buffered ? (limits::windows_grown - grown_) / 2 : 0;
+  const std::uint32_t more = stream.growth_.on_credit(
+      n, runtime_.now(), {keepalive_.rtt(), stream.uncredited_, budget, known_window_, options_.stream_window_most});
   if (more != 0) {
     grown_ += more;
+    known_window_ = std::max(known_window_, stream.growth_.window());
     glue_.set_stream_window(stream.id_, stream.growth_.window());
   }
   wake();

@@ -58,6 +58,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void refuse(LinkStream& stream, ErrorKind cause);
   // Lets go of the stream, with RST_STREAM.
   void cut(LinkStream& stream, H2Code code);
+  bool worth_keeping(const LinkStream& stream) const;
 
  private:
   enum class State : std::uint8_t { running, draining, closing, closed };
@@ -136,6 +137,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   std::uint64_t opened_ = 0;            // streams, ever
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
+  std::uint32_t known_window_ = 0;      // the largest that a stream's window grew to
   std::size_t grown_ = 0;               // by how much streams' windows are above where they started, all together
 
   MemberTimer<Core, &Core::on_tick> tick_{*this};

@@ -63,6 +63,8 @@ void LinkStream::credit(std::size_t n) {
   if (core_ != nullptr) core_->on_credit(*this, n);
 }
 
+bool LinkStream::worth_keeping() const { return core_ != nullptr && core_->worth_keeping(*this); }
+
 void LinkStream::accept() {
   if (core_ == nullptr) return;
   assert(!answered_);

@@ -48,6 +48,10 @@ class LinkStream final : public Duplex, private Turn {
 
   std::int32_t id() const { return id_; }
 
+  // Whether to keep it for another message, when it stands between two: a window never shrinks, and what windows may
+  // grow by is shared by all streams of the link, so one that took much of that ends with its message.
+  bool worth_keeping() const;
+
  private:
   friend class Link;
 

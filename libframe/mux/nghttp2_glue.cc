@@ -383,6 +383,10 @@ void Nghttp2Glue::set_stream_window(std::int32_t id, std::uint32_t window) {
 
 std::int32_t Nghttp2Glue::connection_window() const { return nghttp2_session_get_remote_window_size(session_); }
 
+std::int32_t Nghttp2Glue::stream_window(std::int32_t id) const {
+  return nghttp2_session_get_stream_remote_window_size(session_, id);
+}
+
 std::int32_t Nghttp2Glue::stream_unreturned(std::int32_t id) const {
   return std::max(nghttp2_session_get_stream_effective_recv_data_length(session_, id), 0);
 }

@@ -135,6 +135,8 @@ class Nghttp2Glue {
   void set_stream_window(std::int32_t id, std::uint32_t window);
   // What may still be sent on the whole connection; negative values are possible.
   std::int32_t connection_window() const;
+  // ... on one stream.
+  std::int32_t stream_window(std::int32_t id) const;
   // Bytes that arrived, padding included, and whose credit is not on its way back yet.
   std::int32_t connection_unreturned() const;
   std::int32_t stream_unreturned(std::int32_t id) const;

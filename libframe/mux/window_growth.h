@@ -1,6 +1,7 @@
-// WindowGrowth: when a stream's receive window is too small for its path. A window that is
-// drained by half within one round trip is what holds the sender back: it doubles. One that drains more slowly is
-// large enough, for the sender or the holder is the slow part. Pure: time is an argument.
+// WindowGrowth: when a stream's receive window is too small for its path. A sender that it holds back drains it once in
+// each round trip, so a window that is drained within two of them doubles. One that drains more slowly is large enough,
+// for the path, the sender or the holder is the slow part. Whole windows are timed, because the bytes of one come in
+// bursts: the halves of a window may come together and then a whole round trip apart. Pure: time is an argument.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,8 @@ class WindowGrowth {
   struct Around {
     Duration rtt;         // zero: not known yet, so nothing grows
     std::size_t waiting;  // delivered bytes of this stream that its holder still has
-    std::size_t budget;   // by how much the link lets its streams' windows grow still
+    std::size_t budget;   // by how much the link lets this window grow
+    std::uint32_t known;  // the largest window that this path needed before: one that grows is as large at once
     std::uint32_t most;   // where windows stop growing
   };
 
@@ -33,10 +35,12 @@ class WindowGrowth {
 
  private:
   static constexpr std::uint32_t small = 1 << 20;
+  static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
-  TimePoint since_;          // when drained_ was 0
-  std::uint32_t window_;     // bytes
-  std::size_t drained_ = 0;  // bytes credited since then
+  TimePoint since_;                  // when drained_ was 0
+  std::uint32_t window_;             // bytes
+  std::size_t drained_ = 0;          // bytes credited since then
+  std::size_t least_waiting_ = all;  // ... and what its holder had left at the best of times
 };
 
 }  // namespace tenfold

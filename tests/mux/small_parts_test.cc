@@ -240,34 +240,53 @@ TEST_CASE("a peer is dead after two PINGs in a row without a byte from it") {
   }
 }
 
-TEST_CASE("a window doubles while half of it drains in a round trip") {
+TEST_CASE("a window doubles while it drains within two round trips") {
   constexpr std::uint32_t begin = 256 * 1024;
   constexpr std::uint32_t most = 1024 * 1024;
   WindowGrowth growth(begin, start);
   TimePoint now = start + 10s;
-  const WindowGrowth::Around path{100ms, 0, 16 * 1024 * 1024, most};
-  CHECK(growth.on_credit(begin / 2, now, path) == 0);  // the stream was idle until now
-  CHECK(growth.on_credit(begin / 2 - 1, now + 50ms, path) == 0);
-  CHECK(growth.on_credit(1, now + 50ms, path) == begin);
+  const WindowGrowth::Around path{100ms, 0, 16 * 1024 * 1024, 0, most};
+  CHECK(growth.on_credit(begin, now, path) == 0);  // the stream was idle until now
+  CHECK(growth.on_credit(begin - 1, now + 101ms, path) == 0);
+  CHECK(growth.on_credit(1, now + 101ms, path) == begin);
   CHECK(growth.window() == 2 * begin);
+  now += 101ms;
 
   SUBCASE("up to its most") {
-    CHECK(growth.on_credit(begin, now + 60ms, path) == 2 * begin);
-    CHECK(growth.on_credit(2 * begin, now + 70ms, path) == 0);
+    CHECK(growth.on_credit(2 * begin, now + 10ms, path) == 2 * begin);
+    CHECK(growth.on_credit(4 * begin, now + 20ms, path) == 0);
     CHECK(growth.window() == most);
   }
-  SUBCASE("not beyond a most that is no power of two times its start") {
-    CHECK(growth.on_credit(begin, now + 60ms, {100ms, 0, most, 2 * begin + 5}) == 5);
+  SUBCASE("in whatever bursts its bytes come") {
+    CHECK(growth.on_credit(begin, now + 101ms, path) == 0);
+    CHECK(growth.on_credit(begin, now + 101ms, path) == 2 * begin);
   }
-  SUBCASE("not when it drains more slowly") { CHECK(growth.on_credit(begin, now + 151ms, path) == 0); }
+  SUBCASE("not beyond a most that is no power of two times its start") {
+    CHECK(growth.on_credit(2 * begin, now + 10ms, {100ms, 0, most, 0, 2 * begin + 5}) == 5);
+  }
+  SUBCASE("not when it drains more slowly") { CHECK(growth.on_credit(2 * begin, now + 201ms, path) == 0); }
   SUBCASE("not before the round trip is known") {
-    CHECK(growth.on_credit(begin, now + 60ms, {Duration::zero(), 0, most, most}) == 0);
+    CHECK(growth.on_credit(2 * begin, now + 10ms, {Duration::zero(), 0, most, 0, most}) == 0);
   }
   SUBCASE("not while the holder has a queue") {
-    CHECK(growth.on_credit(begin, now + 60ms, {100ms, begin / 2 + 1, most, most}) == 0);
+    CHECK(growth.on_credit(begin, now + 10ms, {100ms, begin, most, 0, most}) == 0);
+    CHECK(growth.on_credit(begin, now + 20ms, {100ms, begin / 2 + 1, most, 0, most}) == 0);
+    CHECK(growth.on_credit(begin, now + 30ms, {100ms, begin, most, 0, most}) == 0);
+    CHECK(growth.on_credit(begin, now + 30ms, {100ms, begin, most, 0, most}) == 0);
+  }
+  SUBCASE("though the holder has a queue for moments") {
+    CHECK(growth.on_credit(begin, now + 10ms, {100ms, 0, most, 0, most}) == 0);
+    CHECK(growth.on_credit(begin, now + 20ms, {100ms, 2 * begin, most, 0, most}) == 2 * begin);
+  }
+  SUBCASE("to what the path needed before, in one step, where the budget allows") {
+    CHECK(growth.on_credit(2 * begin, now + 10ms, {100ms, 0, 6 * begin, 8 * begin, 16 * begin}) == 6 * begin);
+    CHECK(growth.window() == 8 * begin);
+  }
+  SUBCASE("by as much as usual where it does not") {
+    CHECK(growth.on_credit(2 * begin, now + 10ms, {100ms, 0, 6 * begin - 1, 8 * begin, 16 * begin}) == 2 * begin);
   }
   SUBCASE("not beyond the budget") {
-    CHECK(growth.on_credit(begin, now + 60ms, {100ms, 0, 2 * begin - 1, most}) == 0);
+    CHECK(growth.on_credit(2 * begin, now + 10ms, {100ms, 0, 2 * begin - 1, 0, most}) == 0);
     CHECK(growth.window() == 2 * begin);
   }
 }
