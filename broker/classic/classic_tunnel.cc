@@ -26,6 +26,7 @@ void ClassicTunnel::add_socket(std::unique_ptr<Duplex> socket) {
 }
 
 void ClassicTunnel::open(Opening& opening) {
+  if (successor() != nullptr) return successor()->open(opening);
   if (owner_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the client is gone"});
   waiting_.enter(opening);
   if (waiting_.size() == 1 && idle_.size() != 0) serve_waiting();
@@ -62,6 +63,11 @@ void ClassicTunnel::on_place_free() {
     serve_soon();
   }
   if (connected() == 0) runtime().timers.arm_in(empty_timer_, limits::name_held);
+}
+
+void ClassicTunnel::on_handed_over() {
+  while (Opening* opening = waiting_.next()) successor()->open(*opening);
+  on_empty();
 }
 
 // Not at once: whoever gave the socket up is still in the middle of it.

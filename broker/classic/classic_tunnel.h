@@ -3,7 +3,8 @@
 //
 //   unclaimed -> live <-> empty -> over
 //
-// Nobody claims it in limits::claim_window, or it stays empty for limits::name_held: over.
+// Nobody claims it in limits::claim_window, or it stays empty for limits::name_held, or its name has gone to another
+// tunnel: over.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +44,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
  private:
   void take_back(std::unique_ptr<Duplex> pipe) override;
   void on_pipe_gone() override;
+  void on_handed_over() override;
   void on_idle_pipe_gone() override { on_place_free(); }
   void on_place_free();
   void serve_soon();

@@ -165,3 +165,27 @@ TEST_CASE("a request that must not be sent twice prefers a socket that is fresh"
   pool.tunnel->open(second);
   CHECK(second.upstream);
 }
+
+TEST_CASE("a pool whose name went to another hands on whoever waits, and is over when its last request is") {
+  Pool old(1);
+  Pool young(2);
+  old.socket();
+  Wanting runs;
+  Wanting waits;
+  Wanting asks;
+  old.tunnel->open(runs);
+  old.tunnel->open(waits);
+  REQUIRE(runs.upstream);
+  old.tunnel->hand_over(young.tunnel);
+  CHECK(old.over);
+  CHECK_FALSE(waits.why);
+  old.tunnel->open(asks);
+  young.socket();
+  young.socket();
+  CHECK(waits.upstream);
+  CHECK(asks.upstream);
+  CHECK_FALSE(old.clients[0]->closed);  // what runs, runs on
+  waits.upstream.drop(ErrorKind::cancelled);
+  asks.upstream.drop(ErrorKind::cancelled);
+  runs.upstream.drop(ErrorKind::cancelled);
+}
