@@ -162,8 +162,12 @@ std::size_t Socket::write_some(std::string_view bytes, Deadline deadline) {
 }
 
 bool Socket::readable(Millis within) {
-  if (fd_ < 0 || (tls_ && tls_->pending())) return true;
-  return ready(fd_, POLLIN, within);
+  if (fd_ < 0) return true;
+  if (!tls_) return ready(fd_, POLLIN, within);
+  for (const Deadline deadline = in(within); !tls_->readable();) {
+    if (!ready(fd_, POLLIN, left(deadline))) return false;
+  }
+  return true;
 }
 
 void Socket::finish() {
@@ -232,16 +236,15 @@ void Listener::listen_again() {
 }
 
 int first_readable(const std::vector<Socket*>& sockets, Millis within) {
-  std::vector<pollfd> fds;
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
-    if (sockets[i]->open() && sockets[i]->readable(0ms)) return static_cast<int>(i);
-    fds.push_back({sockets[i]->fd(), POLLIN, 0});
+  const Deadline deadline = in(within);
+  for (;;) {
+    std::vector<pollfd> fds;
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+      if (sockets[i]->open() && sockets[i]->readable(0ms)) return static_cast<int>(i);
+      fds.push_back({sockets[i]->fd(), POLLIN, 0});
+    }
+    if (poll(fds.data(), fds.size(), static_cast<int>(left(deadline).count())) == 0) return -1;
   }
-  poll(fds.data(), fds.size(), static_cast<int>(within.count()));
-  for (std::size_t i = 0; i < fds.size(); ++i) {
-    if (fds[i].revents != 0) return static_cast<int>(i);
-  }
-  return -1;
 }
 
 std::uint16_t free_port() { return Listener().port(); }

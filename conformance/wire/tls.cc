@@ -155,7 +155,12 @@ std::size_t Tls::write_some(std::string_view bytes, Deadline deadline) {
   }
 }
 
-bool Tls::pending() const { return SSL_pending(ssl_.get()) > 0; }
+bool Tls::readable() {
+  ERR_clear_error();
+  char first = 0;
+  const int n = SSL_peek(ssl_.get(), &first, 1);
+  return n > 0 || SSL_get_error(ssl_.get(), n) != SSL_ERROR_WANT_READ;
+}
 
 void Tls::finish() { SSL_shutdown(ssl_.get()); }
 

@@ -36,7 +36,8 @@ class Tls {
 
   std::string read(Deadline deadline, std::size_t most);
   std::size_t write_some(std::string_view bytes, Deadline deadline);
-  bool pending() const;
+  // Whether read() would return at once: a session ticket, for one, arrives on the socket and is nothing to read.
+  bool readable();
   void finish();
   std::string alpn() const;
 

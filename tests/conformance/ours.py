@@ -39,7 +39,7 @@ def over_tls(folder):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = subprocess.Popen([broker, "--https", f"127.0.0.1:{port}", "--domain", "tunnel.test", "--tls-cert", cert,
-                               "--tls-key", key, "--token-file", tokens, "--log-level", "warn"])
+                               "--tls-key", key, "--token-file", tokens, "--log-level", "error"])
     try:
         for _ in range(200):
             if socket.socket().connect_ex(("127.0.0.1", port)) == 0:
