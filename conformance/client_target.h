@@ -101,6 +101,9 @@ class BrokerLink {
       "\x00\x01\xfd\xfe\xff"
       "resume",
       11};
+
+ private:
+  Http app_of(ClientRun& run);  // the connection on which "G" comes first
 };
 
 }  // namespace tenfold::conformance

@@ -189,12 +189,13 @@ void LinkPeer::take_data_frame(const Frame& frame) {
   from.data += bytes;
   from.received += bytes.size();
   if (frame.has(flag::end_stream)) from.ended = true;
+  // Before the credit: a peer that said its last word is gone when that is sent.
+  if (frame.stream == 1) read_controls();
   if (habits.credit_connection && size > 0) {
     receive_window_ += size;
     send(window_frame(0, static_cast<std::uint32_t>(size)));
   }
   if (habits.credit_streams && size > 0 && !from.over()) credit_stream(frame.stream, static_cast<std::uint32_t>(size));
-  if (frame.stream == 1) read_controls();
 }
 
 void LinkPeer::take_settings(const Frame& frame) {

@@ -43,6 +43,11 @@ TRIES = [
     ("a command that ends", ["client", "--command", "sh -c 'echo broken {port} {host}; exit 7'"], "7"),
     ("a command that is not there", ["client", "--command", "/no/such {port} {host}"], "127"),
     ("a command that asks nothing", ["client", "--command", f"sh -c 'sleep 600 & echo $! > {left}; wait # {{port}} {{host}}'"], "8 s"),
+    ("a server's command that ends", ["server", "--command", "sh -c 'echo no; exit 3 # {port}'"], "no"),
+    ("neither a server nor its command", ["server"], "--host"),
+    ("a command that speaks TLS", ["client", "--command", "sh -c 'u={host}; openssl s_client -connect ${u#http://} # {port}'"], "TLS"),
+    ("a report of no such form", ["server", "--host", f"http://127.0.0.1:{plain}", "--report", "pdf", "x"], "junit"),
+    ("a report that cannot be written", ["server", "--host", f"http://127.0.0.1:{plain}", "--report", "junit", "/no/such/x"], "/no/such/x"),
     ("a command without {host}", ["client", "--command", "true {port}"], "{host}"),
 ]
 wrong = 0
