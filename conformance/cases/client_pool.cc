@@ -37,7 +37,8 @@ void sockets(ClientSuite& suite) {
         expect(!run.pool.pending(500ms), "two for one");
       });
   suite.add({"client/pool/replaces-at-fin", Level::must,
-             "a socket that the server ends is replaced although the application keeps its connection", "CLASSIC pool-half-close"},
+             "a socket that the server ends is replaced although the application keeps its connection",
+             "CLASSIC pool-half-close"},
             [](ClientTarget& target) {
               ClientRun run(target);
               run.start(1);
