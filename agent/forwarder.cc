@@ -57,9 +57,8 @@ Forwarder::Forwarder(Forwarding& forwarding, std::unique_ptr<Duplex> pooled, Own
 Forwarder::~Forwarder() = default;
 
 std::unique_ptr<HostRewriter> Forwarder::make_rewriter() {
-  if (!forwarding_.print_requests) {
-    return forwarding_.local_host.empty() ? nullptr : std::make_unique<HostRewriter>(forwarding_.local_host, nullptr);
-  }
+  if (!forwarding_.print_requests && forwarding_.local_host.empty()) return nullptr;
+  if (!forwarding_.print_requests) return std::make_unique<HostRewriter>(forwarding_.local_host, nullptr);
   const auto tell = [this](const http1::RequestHead& head) {
     // A server that shares a pipe among visitors names each one's address in the head; else the stream's has to do.
     const http1::Field* forwarded = http1::find(head.fields, "X-Forwarded-For");
