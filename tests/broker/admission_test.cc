@@ -1,11 +1,9 @@
 // Who may make a tunnel.
 #include <doctest/doctest.h>
 
-#include <cstdio>
-#include <fstream>
-
 #include "broker/admission.h"
 #include "broker/client_address.h"
+#include "support/test_certificate.h"
 #include "support/test_runtime.h"
 
 using namespace tenfold;
@@ -83,15 +81,13 @@ TEST_CASE("an address with a token is forgotten with its last tunnel") {
 }
 
 TEST_CASE("a token file has one token a line, and says which line is none") {
-  const std::string path = std::tmpnam(nullptr);
-  std::ofstream(path) << "# people\none\r\n\n  \ntwo==  \n";
-  const auto tokens = read_token_file(path);
+  const test::TemporaryDirectory directory;
+  const auto tokens = read_token_file(directory.write("good", "# people\none\r\n\n  \ntwo==  \n"));
   REQUIRE(tokens);
   CHECK(*tokens == std::vector<std::string>{"one", "two=="});
-  std::ofstream(path) << "one\nt w o\n";
-  CHECK(read_token_file(path).error().detail.find(path + ":2:") == 0);
-  std::ofstream(path) << "# none\n";
-  CHECK(read_token_file(path).error().detail.find(path) != std::string::npos);
-  std::remove(path.c_str());
-  CHECK(read_token_file(path).error().kind == ErrorKind::usage);
+  const std::string bad = directory.write("bad", "one\nt w o\n");
+  CHECK(read_token_file(bad).error().detail.find(bad + ":2:") == 0);
+  const std::string empty = directory.write("empty", "# none\n");
+  CHECK(read_token_file(empty).error().detail.find(empty) != std::string::npos);
+  CHECK(read_token_file(directory.path() + "/missing").error().kind == ErrorKind::usage);
 }
