@@ -1,6 +1,7 @@
 // conformance: plays clients and visitors against any server, and a server against any client. docs/CONFORMANCE.md.
 // Exit codes: 0 no `must` failed, 1 one did, 2 nothing could be tested.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <fstream>
@@ -196,11 +197,20 @@ int main_with(int argc, char** argv) {
   return *client ? test_client(options) : test_server(options);
 }
 
+// A thousand visitors of one case beside seven other cases, and a command that inherits the limit.
+void allow_many_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 65536);
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 }  // namespace tenfold::conformance
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  tenfold::conformance::allow_many_files();
   tenfold::conformance::kill_commands_on_signals();
   tenfold::conformance::throw_failures_of_doctest();
   try {

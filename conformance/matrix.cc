@@ -244,7 +244,7 @@ void print_suites(std::ostream& out, const Matrix& matrix) {
       out << "none";
     } else {
       out << count.failed << ": "
-          << "must " << count.must_failed << ", should " << count.failed - count.must_failed << " shoulds";
+          << "must " << count.must_failed << ", should " << count.failed - count.must_failed;
     }
     out << " | " << count.skipped << " |\n";
   }

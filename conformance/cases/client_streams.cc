@@ -1,5 +1,6 @@
 // A client of tenfold/1: streams to the local application, their ends, their windows. docs/PROTOCOL.md, "Streams" and
 // "Flow control".
+#include <algorithm>
 #include <thread>
 
 #include "conformance/cases/client_cases.h"
@@ -85,20 +86,24 @@ void opening(ClientSuite& suite) {
                   "RST_STREAM");
               expect(!run.app.pending(200ms), "the application was dialled");
             });
-  suite.add({"client-mux/stream/many", Level::must, "100 streams at once, each its own connection", where},
+  suite.add({"client-mux/stream/many", Level::must,
+             "as many streams at once as its SETTINGS allow, at most 1,000, each its own connection", where},
             [](ClientTarget& target) {
               ClientRun run(target);
               BrokerLink link(run);
+              const std::uint32_t allowed = link.peer->peer_setting(setting::max_concurrent_streams, 1001);
+              expect(allowed >= 100, "only " + std::to_string(allowed) + " are allowed");
+              const std::uint32_t count = std::min(1000U, allowed - 1);  // the control stream counts
               std::vector<std::uint32_t> ids;
-              for (int i = 0; i < 100; ++i) {
+              for (std::uint32_t i = 0; i < count; ++i) {
                 ids.push_back(link.open());
                 link.peer->send_data(ids.back(), "n" + std::to_string(1000 + i));
               }
               std::vector<Http> apps;
-              for (int i = 0; i < 100; ++i) apps.push_back(run.accept_app());
-              for (Http& app : apps) app.send(app.read_exactly(5));
-              for (int i = 0; i < 100; ++i)
-                REQUIRE(link.peer->take_bytes(ids[static_cast<std::size_t>(i)], 5) == "n" + std::to_string(1000 + i));
+              for (std::uint32_t i = 0; i < count; ++i) apps.push_back(run.accept_app(in(20s)));
+              for (Http& app : apps) app.send(app.read_exactly(5, in(20s)));
+              for (std::uint32_t i = 0; i < count; ++i)
+                REQUIRE(link.peer->take_bytes(ids[i], 5, in(20s)) == "n" + std::to_string(1000 + i));
             });
   suite.add({"client-mux/stream/many-turns", Level::must,
              "1,200 streams that are cancelled at once do not end the link", where},

@@ -62,19 +62,23 @@ void opening(ServerSuite& suite) {
               link.peer->wait_until([&] { return link.peer->stream(asked.stream).over(); }, "the stream's end");
               link.expect_works();
             });
-  suite.add({"mux/stream/many", Level::must, "300 visitors at once are 300 streams, each with its own answer", where},
-            [](ServerTarget& target) {
-              AgentLink link(target);
-              std::vector<Http> visitors;
-              for (unsigned i = 0; i < 300; ++i) visitors.push_back(link.visit("/" + std::to_string(i), {}, i / 60));
-              std::vector<AgentLink::Asked> asked;
-              for (unsigned i = 0; i < 300; ++i) asked.push_back(link.take_request(in(10s)));
-              for (const AgentLink::Asked& each : asked) {
-                link.peer->send_data(each.stream, answer(200, each.text.substr(4, each.text.find(' ', 4) - 4)));
-              }
-              for (unsigned i = 0; i < 300; ++i)
-                REQUIRE(visitors[i].read_answer("GET", in(10s)).body == "/" + std::to_string(i));
-            });
+  suite.add(
+      {"mux/stream/many", Level::must, "1,000 visitors at once are 1,000 streams, each with its own answer", where},
+      [](ServerTarget& target) {
+        AgentLink link(target);
+        std::vector<Http> visitors;
+        for (unsigned i = 0; i < 1000; ++i) {
+          visitors.push_back(link.visit("/" + std::to_string(i), {}, i / 60));
+          if (i % 50 == 0) link.peer->settle(1ms);  // PINGs want an answer meanwhile
+        }
+        std::vector<AgentLink::Asked> asked;
+        for (unsigned i = 0; i < 1000; ++i) asked.push_back(link.take_request(in(20s)));
+        for (const AgentLink::Asked& each : asked) {
+          link.peer->send_data(each.stream, answer(200, each.text.substr(4, each.text.find(' ', 4) - 4)));
+        }
+        for (unsigned i = 0; i < 1000; ++i)
+          REQUIRE(visitors[i].read_answer("GET", in(10s)).body == "/" + std::to_string(i));
+      });
   suite.add({"mux/stream/max-streams", Level::must,
              "SETTINGS_MAX_CONCURRENT_STREAMS is kept; who waits is served in turn", where},
             [](ServerTarget& target) {
