@@ -145,7 +145,8 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.set_version_flag("--version", "broker 0.1.0");
   app.option_defaults()->always_capture_default(false);
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // check_given_once() says more
-  app.set_config("--config", "", "Read options from FILE: lines of `name = value`, named as here without the dashes");
+  app.set_config("--config", "", "Read options from it: lines of `name = value`, named as here without the dashes")
+      ->type_name("FILE");
   app.allow_config_extras(false);
 
   app.add_option("--http", texts.http,
