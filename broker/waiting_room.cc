@@ -27,6 +27,15 @@ Opening* WaitingRoom::next() {
   return opening;
 }
 
+void WaitingRoom::put_back(Opening& opening) {
+  opening.room_ = this;
+  opening.next_ = first_;
+  (first_ == nullptr ? last_ : first_->previous_) = &opening;
+  first_ = &opening;
+  ++size_;
+  runtime_.timers.arm(timer_, opening.give_up_);
+}
+
 void WaitingRoom::turn_away(const Error& why) {
   while (Opening* opening = next()) opening->on_open_failed(why);
 }

@@ -21,6 +21,9 @@ class WaitingRoom {
   // The one who waited longest, out of the room now; null when nobody does.
   Opening* next();
 
+  // Whom next() gave goes in again where it stood, for as long as it had left.
+  void put_back(Opening& opening);
+
   // Everybody, with the same answer.
   void turn_away(const Error& why);
 

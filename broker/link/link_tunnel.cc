@@ -83,7 +83,7 @@ void LinkTunnel::serve_waiting() {
     if (idle_.size() == 0 && !link_->can_open()) return runtime().timers.arm_in(serve_timer_, ask_again);
     Opening* opening = waiting_.next();
     if (!serve(*opening)) {
-      waiting_.enter(*opening);
+      waiting_.put_back(*opening);
       return runtime().timers.arm_in(serve_timer_, ask_again);
     }
   }
