@@ -104,6 +104,7 @@ class TcpSocket::Core final : private Deferred {
   State state_ = State::connecting;
   In in_ = In::flowing;
   Out out_ = Out::flowing;
+  bool reading_ = false;     // libuv reads, or would if it were not paused
   bool held_ = true;         // by a wrapper or a maker
   bool handle_open_ = true;  // until libuv's close callback
   std::string peer_;

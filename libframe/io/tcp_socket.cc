@@ -47,16 +47,20 @@ void TcpSocket::Core::set_handler(Handler* handler) {
 
 // ---- Reading -----------------------------------------------------------------
 
-void TcpSocket::Core::pause(Pause reason) {
-  if (paused_.pause(reason) && in_ == In::flowing) uv_read_stop(stream());
-}
+// libuv goes on listening until something comes, and stops then: a pause in which nothing comes, as when a pipe changes
+// hands, costs no epoll_ctl(2).
+void TcpSocket::Core::pause(Pause reason) { paused_.pause(reason); }
 
 void TcpSocket::Core::resume(Pause reason) {
-  if (paused_.resume(reason) && in_ == In::flowing) uv_read_start(stream(), on_alloc, on_read);
+  if (!paused_.resume(reason) || in_ != In::flowing || std::exchange(reading_, true)) return;
+  uv_read_start(stream(), on_alloc, on_read);
 }
 
+// No room makes libuv call on_read() with UV_ENOBUFS, and read nothing.
 void TcpSocket::Core::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room) {
   Core& core = of(handle);
+  *room = uv_buf_init(nullptr, 0);
+  if (core.paused_.paused()) return;
   const MutableBytes all = core.loop_.read_room();
   room->base = reinterpret_cast<char*>(all.data());
   room->len = std::min(all.size(), core.window_ - core.uncredited_);
@@ -65,6 +69,12 @@ void TcpSocket::Core::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room)
 void TcpSocket::Core::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* room) {
   if (n == 0) return;  // nothing there after all
   Core& core = of(stream);
+  // An end that came along with the last bytes is told without asking for room: it is there still when we read on.
+  if (n == UV_ENOBUFS || core.paused_.paused()) {
+    core.reading_ = false;
+    uv_read_stop(stream);
+    return;
+  }
   const Loop::Callback callback(core.loop_);
   if (n > 0) {
     core.take({reinterpret_cast<const std::uint8_t*>(room->base), static_cast<std::size_t>(n)});
