@@ -92,8 +92,11 @@ void Loop::start_handles() {
 
   uv_prepare_start(&h.prepare, [](uv_prepare_t* handle) { static_cast<Loop*>(handle->data)->rearm_timer(); });
   uv_check_start(&h.check, [](uv_check_t* handle) {
-    static_cast<Loop*>(handle->data)->run_deferred();
-    static_cast<Loop*>(handle->data)->rearm_timer();
+    Loop& loop = *static_cast<Loop*>(handle->data);
+    // What was put off to the present belongs to this turn: what it writes leaves with the rest.
+    if (loop.timers_.next() <= loop.timers_.now()) loop.run_timers();
+    loop.run_deferred();
+    loop.rearm_timer();
   });
   for (uv_handle_t* handle : h.all()) {
     if (handle->type == UV_PREPARE || handle->type == UV_CHECK || handle->type == UV_ASYNC) uv_unref(handle);
@@ -189,11 +192,15 @@ void Loop::rearm_timer() {
       &handles_->timer,
       [](uv_timer_t* handle) {
         Loop& loop = *static_cast<Loop*>(handle->data);
-        const Callback callback(loop);
         loop.armed_for_ = never;
-        loop.timers_.run(loop.timers_.now(), &loop.graveyard_);
+        loop.run_timers();
       },
       delay, 0);
+}
+
+void Loop::run_timers() {
+  const Callback callback(*this);
+  timers_.run(timers_.now(), &graveyard_);
 }
 
 void Loop::watch_signal(int signum, std::function<void()> on_signal) {

@@ -98,6 +98,7 @@ class Loop {
   void run_deferred();
   void run_posted();
   void rearm_timer();
+  void run_timers();
   bool something_waits();
 
   // First, so that they outlive everything that is closed with the loop.
