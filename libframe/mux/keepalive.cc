@@ -20,7 +20,9 @@ Keepalive::Act Keepalive::on_time(TimePoint now) {
 void Keepalive::on_pong(TimePoint now) {
   if (!sent_) return;
   // A path within the clock's grain is a known path still.
-  rtt_ = std::max<Duration>(now - *sent_, Duration(1));
+  const Duration took = std::max<Duration>(now - *sent_, Duration(1));
+  const bool first = rtt_ == Duration::zero();
+  rtt_ = first ? took : std::min<Duration>(took, rtt_ + rtt_ / 4 + 1us);
   sent_.reset();
 }
 

@@ -28,7 +28,8 @@ class Keepalive {
   void on_bytes() { heard_ = true; }
 
   TimePoint deadline() const { return next_; }
-  // Zero before the first answer.
+  // Zero before the first answer. It falls at once and rises by a quarter at a time: an answer that stood behind bulk
+  // tells of that queue, and windows that grew by it would make the queue longer.
   Duration rtt() const { return rtt_; }
 
  private:

@@ -210,7 +210,7 @@ TEST_CASE("the end goes with the last bytes, in one frame") {
 
 TEST_CASE("the window of a stream grows with its path, one stream after the other") {
   LinkPair pair;
-  pair.pump();
+  slow_round_trip(pair);
   for (int i = 0; i < 3; ++i) {
     const auto near = pair.broker.open();
     near->pipe->write(to_bytes(std::string(60 * MiB, 'f')));
@@ -254,7 +254,7 @@ TEST_CASE("the window of a stream does not grow for a reader that is slow") {
 
 TEST_CASE("streams' windows grow by so much together that a tunnel's budget holds them") {
   LinkPair pair;
-  pair.pump();
+  slow_round_trip(pair);
   constexpr std::size_t count = 8;
   std::vector<std::unique_ptr<HeardStream>> near;
   for (std::size_t i = 0; i < count; ++i) near.push_back(pair.broker.open());

@@ -234,6 +234,14 @@ TEST_CASE("a peer is dead after two PINGs in a row without a byte from it") {
       keepalive.on_pong(now + 1ms);
     }
   }
+  SUBCASE("one answer behind bulk is no longer path, and a shorter one is believed") {
+    CHECK(keepalive.on_time(now += 5s) == Keepalive::Act::ping);
+    keepalive.on_pong(now + 900ms);
+    CHECK(keepalive.rtt() == 37501us);
+    CHECK(keepalive.on_time(now += 5s) == Keepalive::Act::ping);
+    keepalive.on_pong(now + 20ms);
+    CHECK(keepalive.rtt() == 20ms);
+  }
   SUBCASE("an answer that nobody waits for says nothing") {
     keepalive.on_pong(now + 4s);
     CHECK(keepalive.rtt() == 30ms);
