@@ -206,7 +206,7 @@ class Tunnels(Case):
 class IdleTunnels(Case):
     name, title = "idle-tunnels", "1,000 idle tunnels, a link each: the broker's memory"
     columns = ("each", "count")
-    rounds = quick_rounds = 1
+    rounds = quick_rounds = 1  # a second one would meet the memory of the first
 
     @contextlib.contextmanager
     def subjects(self):

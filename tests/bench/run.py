@@ -34,7 +34,7 @@ def arguments():
     parser.add_argument("--only", nargs="+", metavar="CASE", help="cases whose name starts so")
     parser.add_argument("--list", action="store_true", help="the cases' names")
     parser.add_argument("--ways", nargs="+", metavar="WAY", help="direct mux classic haproxy ssh localtunnel frp rathole chisel: instead of all")
-    parser.add_argument("--rounds", type=int, help="instead of each case's own number")
+    parser.add_argument("--rounds", type=int, help="instead of each case's own number, where that is not 1")
     parser.add_argument("--json", metavar="FILE", help="all measurements")
     parser.add_argument("--publish", action="store_true", help="write the figures into docs/")
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # the arguments, and nothing else
@@ -203,7 +203,7 @@ def main():
         bench = Bench(OPTIONS, folder)
         for kind in wanted:
             case = kind(bench)
-            tables[case.name] = run_case(case, OPTIONS.rounds or case.how_often)
+            tables[case.name] = run_case(case, case.how_often if case.rounds == 1 else OPTIONS.rounds or case.how_often)
     finally:
         if bench:
             bench.close()
