@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""./dev answers a wrong command in one line, and lists what there is."""
+"""./dev answers a wrong command in one line, lists what there is, and asks apt for what this Debian offers."""
+import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,6 +31,25 @@ class Dev(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             for command in commands - {"help"}:
                 self.assertIn(f"./dev {command}", done.stdout)
+
+    def test_of_two_names_of_a_package_the_one_that_is_offered_is_installed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            here = pathlib.Path(folder)
+            # A machine without any package; apt says much more of one than the line that counts.
+            for program, body in (("dpkg-query", "exit 1"), ("id", "echo 0"), ("apt-get", 'echo "$*" >>"$ASKED"; [[ $* != *install* ]]'),
+                                  ("apt-cache", '[[ $2 != node-llhttp ]] || { echo "  Candidate: 8.1"; seq 100000; }')):
+                script = here / program
+                script.write_text(f"#!/bin/bash\n{body}\n")
+                script.chmod(0o755)
+            shutil.copy(ROOT / "dev", here)
+            asked = here / "asked"
+            done = subprocess.run([here / "dev", "build"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                                  env={**os.environ, "PATH": f"{here}:{os.environ['PATH']}", "ASKED": str(asked)})
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("could not install", done.stderr)
+            words = asked.read_text().splitlines()[-1].split()
+            self.assertIn("node-llhttp", words)
+            self.assertNotIn("libllhttp-dev", words)
 
 
 if __name__ == "__main__":
