@@ -1,7 +1,8 @@
-// What a target is known to fail: a file of ids, one a line.
+// What a target is known to fail: a file of ids, one a line. `ID maybe`: it depends on something beneath the target, such
+// as the version of its HTTP parser, so that it is no surprise either way.
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,12 @@
 
 namespace tenfold::conformance {
 
-// Throws Failure when the file cannot be read; without a name nothing is known.
-std::set<std::string> read_known(const std::string& file);
+enum class Known { fails, may_fail };
+using KnownFailures = std::map<std::string, Known>;
+
+// Throws Failure when the file cannot be read, or has a line that says something else; without a name nothing is known.
+KnownFailures read_known(const std::string& file);
 // "ID fails, and is not known to", "ID is known to fail, and does not"; empty when all is as known.
-std::vector<std::string> surprises(const std::set<std::string>& known, const std::vector<Result>& results);
+std::vector<std::string> surprises(const KnownFailures& known, const std::vector<Result>& results);
 
 }  // namespace tenfold::conformance

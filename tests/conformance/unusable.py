@@ -31,7 +31,9 @@ DOWN.close()
 hangs = listener(HELD.append)
 tls = listener(lambda sock: (sock.recv(1000), sock.sendall(b"\x15\x03\x01\x00\x02\x02\x46"), sock.close()))
 plain = listener(lambda sock: (sock.recv(1000), sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), sock.close()))
-left = pathlib.Path(tempfile.mkdtemp()) / "pid"
+folder = pathlib.Path(tempfile.mkdtemp())
+left, known = folder / "pid", folder / "known"
+known.write_text("edge/nul perhaps\n")
 
 TRIES = [
     ("a server that is down", ["server", "--host", f"http://127.0.0.1:{down}"], "refused"),
@@ -48,6 +50,8 @@ TRIES = [
     ("a command that speaks TLS", ["client", "--command", "sh -c 'u={host}; openssl s_client -connect ${u#http://} # {port}'"], "TLS"),
     ("a report of no such form", ["server", "--host", f"http://127.0.0.1:{plain}", "--report", "pdf", "x"], "junit"),
     ("a report that cannot be written", ["server", "--host", f"http://127.0.0.1:{plain}", "--report", "junit", "/no/such/x"], "/no/such/x"),
+    ("a list of known failures that says something else", ["server", "--host", f"http://127.0.0.1:{plain}", "--known", known],
+     "edge/nul perhaps"),
     ("a command without {host}", ["client", "--command", "true {port}"], "{host}"),
 ]
 wrong = 0
