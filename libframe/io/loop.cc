@@ -51,8 +51,7 @@ Loop::Loop(Log& log)
       runtime_{blocks_, timers_, graveyard_, log},
       handles_(std::make_unique<Handles>()),
       read_room_(new std::uint8_t[read_room_bytes]),
-      write_room_(new std::uint8_t[write_room_bytes]),
-      cipher_room_(new std::uint8_t[cipher_room_bytes]) {
+      write_room_(new std::uint8_t[write_room_bytes]) {
   // libuv writes with write(2) and sendmsg(2) without MSG_NOSIGNAL: a peer that went away must be an
   // error of that one socket.
   std::signal(SIGPIPE, SIG_IGN);
@@ -233,7 +232,5 @@ Loop::Callback::~Callback() {
 MutableBytes Loop::read_room() { return {read_room_.get(), read_room_bytes}; }
 
 MutableBytes Loop::write_room() { return {write_room_.get(), write_room_bytes}; }
-
-MutableBytes Loop::cipher_room() { return {cipher_room_.get(), cipher_room_bytes}; }
 
 }  // namespace tenfold

@@ -80,10 +80,9 @@ class Loop {
   };
 
   // Scratch, whole and reused by everyone, valid within one callback only: for reads (64 KiB); for frames that leave
-  // together (limits::flush_bulk); for the ciphertext of one write(), whose plaintext may stand in one of the others.
+  // together (limits::flush_bulk).
   MutableBytes read_room();
   MutableBytes write_room();
-  MutableBytes cipher_room();
 
  private:
   friend class Deferred;
@@ -91,8 +90,6 @@ class Loop {
 
   static constexpr std::size_t read_room_bytes = 64 * limits::KiB;
   static constexpr std::size_t write_room_bytes = limits::flush_bulk;
-  // A write room in records of 16 KiB, each with a header and a tag (22 bytes in TLS 1.3, 29 in 1.2).
-  static constexpr std::size_t cipher_room_bytes = write_room_bytes + write_room_bytes / (16 * limits::KiB) * 32;
 
   void start_handles();
   void run_deferred();
@@ -110,7 +107,6 @@ class Loop {
   std::unique_ptr<Handles> handles_;
   std::unique_ptr<std::uint8_t[]> read_room_;
   std::unique_ptr<std::uint8_t[]> write_room_;
-  std::unique_ptr<std::uint8_t[]> cipher_room_;
 
   Deferred* first_deferred_ = nullptr;
   Deferred* last_deferred_ = nullptr;

@@ -19,7 +19,6 @@ TlsSocket::TlsSocket(Loop& loop, std::unique_ptr<Duplex> transport, std::shared_
   loop.runtime().timers.arm_in(deadline_, limits::tls_handshake_time);
   transport_->set_handler(this);
   engine_.start();
-  send_output();
 }
 
 TlsSocket::~TlsSocket() { reset(ErrorKind::cancelled); }
@@ -46,7 +45,6 @@ std::size_t TlsSocket::write(Bytes bytes) {
     return 0;
   }
   engine_.write(bytes);
-  send_output();
   const std::size_t told = std::exchange(unsent_, unsent_ + bytes.size());
   unsent_ = std::max(told, unsent());  // of what was told as queued only an event tells that it left
   return told + bytes.size() - unsent_;
@@ -66,7 +64,6 @@ void TlsSocket::encrypt() {
     engine_.write(run);
     plain_.consume(run.size());
   }
-  send_output();
 }
 
 void TlsSocket::on_turn_end() {
@@ -81,22 +78,11 @@ void TlsSocket::end() {
   encrypt();
   engine_.end();
   if (state_ == State::handshaking) return;  // on_tls_ready() ends the transport
-  send_output();
   transport_->end();
   if (end_heard_) loop_.defer(*this);
 }
 
-// One write of the transport for all that is ready.
-void TlsSocket::send_output() {
-  ByteQueue& output = engine_.output();
-  const MutableBytes room = loop_.cipher_room();
-  while (!output.empty()) {
-    Bytes run = output.front();
-    if (run.size() < output.size()) run = room.first(output.peek(room));
-    transport_->write(run);
-    output.consume(run.size());
-  }
-}
+void TlsSocket::on_tls_output(Bytes ciphertext) { transport_->write(ciphertext); }
 
 // Tells of what has left since it was last asked.
 void TlsSocket::settle_sent() {
@@ -117,7 +103,6 @@ void TlsSocket::on_data(Bytes ciphertext) {
   transport_uncredited_ += ciphertext.size();
   engine_.receive(ciphertext);
   if (state_ == State::closed) return;
-  send_output();
   settle_credit();
   settle_sent();
   tell();
@@ -152,7 +137,6 @@ void TlsSocket::on_tls_end() { end_heard_ = true; }
 void TlsSocket::on_tls_ready() {
   state_ = State::open;
   loop_.runtime().timers.disarm(deadline_);
-  send_output();
   if (ended_) transport_->end();
   if (on_ready_) std::exchange(on_ready_, nullptr)();
   if (state_ == State::open && handler_ == nullptr) transport_->set_handler(nullptr);
@@ -180,7 +164,6 @@ void TlsSocket::fail(const Error& why) {
   if (failure_ || state_ == State::closed) return;
   failure_ = why;
   plain_.clear();
-  send_output();
   transport_->end();
   loop_.defer(*this);
 }

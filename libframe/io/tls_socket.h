@@ -52,7 +52,8 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void on_end() override;
   void on_sent(std::size_t n) override;
   void on_closed(const Error& why) override;
-  // The engine's, from inside on_data() above.
+  // The engine's: the first from inside any call, the others from inside on_data() above.
+  void on_tls_output(Bytes ciphertext) override;
   void on_tls_ready() override;
   void on_tls_data(Bytes plaintext) override;
   void on_tls_end() override;
@@ -61,7 +62,6 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void on_deadline();
 
   void encrypt();
-  void send_output();
   void settle_credit();
   void settle_sent();
   void fail(const Error& why);

@@ -23,7 +23,7 @@ int read(BIO* bio, char* out, std::size_t room, std::size_t* taken) {
 
 int write(BIO* bio, const char* data, std::size_t size, std::size_t* taken) {
   BIO_clear_retry_flags(bio);
-  of(bio).output.append(to_bytes({data, size}));
+  of(bio).output.on_output(to_bytes({data, size}));
   *taken = size;
   return 1;
 }

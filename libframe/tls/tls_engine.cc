@@ -16,10 +16,14 @@
 namespace tenfold {
 namespace {
 
-// Plaintext of one receive() is gathered here before it is handed on, so that what follows
-// (a write to a socket, most often) happens once and not once a record.
+// Plaintext of one receive() is gathered here before it is handed on: what is read at once is told once.
 constexpr std::size_t scratch_bytes = 64 * limits::KiB;
 constexpr std::size_t record_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
+
+// What others left in the thread's queue must not be taken for the outcome of the next call.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
 
 bool is_ip(const std::string& host) {
   in6_addr address;
@@ -30,13 +34,13 @@ bool is_ip(const std::string& host) {
 
 //   handshaking --(keys agreed)--> open --(failure, either side's alert)--> failed
 //        \---------------------------------------------------------------->/
-class TlsEngine::Core {
+class TlsEngine::Core final : private TlsBio::Output {
  public:
   Core(Runtime& runtime, std::shared_ptr<TlsContext> context, Role role, std::string_view host, Handler& handler)
       : context_(std::move(context)),
         handler_(handler),
         host_(host),
-        bio_{{}, ByteQueue(runtime.blocks)},
+        bio_{{}, *this},
         held_(runtime.blocks),
         ssl_(SSL_new(context_->get())) {
     BIO* bio = bio_.make();
@@ -64,7 +68,7 @@ class TlsEngine::Core {
   }
 
   void handshake() {
-    ERR_clear_error();
+    forget_errors();
     switch (outcome_of(ssl_, SSL_do_handshake(ssl_))) {
       case TlsOutcome::done: break;
       case TlsOutcome::want_input: return;
@@ -93,12 +97,13 @@ class TlsEngine::Core {
     if (state_ == State::open) send_close_notify();
   }
 
-  ByteQueue& output() { return bio_.output; }
   bool ready() const { return state_ == State::open; }
   std::size_t held() const { return held_.size(); }
 
  private:
   enum class State { handshaking, open, failed };
+
+  void on_output(Bytes ciphertext) override { handler_.on_tls_output(ciphertext); }
 
   void set_client() {
     SSL_set_connect_state(ssl_);
@@ -129,9 +134,11 @@ class TlsEngine::Core {
     TlsOutcome outcome = TlsOutcome::done;
     while (outcome == TlsOutcome::done) {
       std::size_t n = 0;
-      ERR_clear_error();
+      forget_errors();
       outcome = outcome_of(ssl_, SSL_read_ex(ssl_, scratch.data() + filled, scratch.size() - filled, &n));
       filled += n;
+      // OpenSSL holds no ciphertext behind the record that it reads: to ask for more of nothing is in vain.
+      if (outcome == TlsOutcome::done && bio_.input.empty() && SSL_pending(ssl_) == 0) outcome = TlsOutcome::want_input;
       // A failure shows itself behind the plaintext that came whole before it.
       if (filled != 0 && (outcome != TlsOutcome::done || filled == scratch.size())) {
         const Error why = outcome == TlsOutcome::failed ? connection_error(refusal_, first()) : Error{};
@@ -153,12 +160,12 @@ class TlsEngine::Core {
       SSL_key_update(ssl_, SSL_KEY_UPDATE_NOT_REQUESTED);
     }
     std::size_t taken = 0;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_write_ex(ssl_, plaintext.data(), plaintext.size(), &taken) != 1) fail();
   }
 
   void send_close_notify() {
-    ERR_clear_error();
+    forget_errors();
     SSL_shutdown(ssl_);  // 0: ours is out, the peer's is still to come
   }
 
@@ -196,7 +203,6 @@ void TlsEngine::start() { core_->handshake(); }
 void TlsEngine::receive(Bytes ciphertext) { core_->receive(ciphertext); }
 void TlsEngine::write(Bytes plaintext) { core_->write(plaintext); }
 void TlsEngine::end() { core_->end(); }
-ByteQueue& TlsEngine::output() { return core_->output(); }
 bool TlsEngine::ready() const { return core_->ready(); }
 std::size_t TlsEngine::held() const { return core_->held(); }
 

@@ -1,8 +1,10 @@
 // Two TlsEngines back to back in memory: plaintext in at one end, plaintext out at the other.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "bare_tls.h"
 #include "tls/tls_engine.h"
@@ -19,15 +21,13 @@ class EngineWire {
         client_(*this, true, runtime, contexts_.client, TlsEngine::Role::client, "broker.example"),
         server_(*this, false, runtime, contexts_.server, TlsEngine::Role::server, "") {
     client_.engine.start();
-    while (move(client_.engine, server_.engine) | move(server_.engine, client_.engine)) {
-    }
+    carry();
     must(client_.engine.ready() && server_.engine.ready(), "no TLS handshake");
   }
 
   void send(bool from_client, Bytes plaintext) {
-    TlsEngine& from = from_client ? client_.engine : server_.engine;
-    from.write(plaintext);
-    move(from, from_client ? server_.engine : client_.engine);
+    (from_client ? client_ : server_).engine.write(plaintext);
+    carry();
   }
 
  private:
@@ -35,32 +35,45 @@ class EngineWire {
     End(EngineWire& w, bool is_client, Runtime& runtime, std::shared_ptr<TlsContext> context, TlsEngine::Role role,
         std::string_view host)
         : wire(w), client(is_client), engine(runtime, std::move(context), role, host, *this) {}
+    // Kept as a kernel keeps it.
+    void on_tls_output(Bytes ciphertext) override {
+      under_way.insert(under_way.end(), ciphertext.begin(), ciphertext.end());
+    }
     void on_tls_ready() override {}
     void on_tls_data(Bytes plaintext) override { wire.arrived_(client, plaintext); }
     void on_tls_end() override {}
     void on_tls_error(const Error&) override { must(false, "TLS failed"); }
     EngineWire& wire;
     const bool client;
+    std::vector<std::uint8_t> under_way;
     TlsEngine engine;
   };
 
-  // As the output lies there: copying it would be the kernel's part.
-  static bool move(TlsEngine& from, TlsEngine& to) {
-    ByteQueue& output = from.output();
-    bool moved = false;
-    while (!output.empty()) {
-      const Bytes run = output.front();
-      to.receive(run);
-      output.consume(run.size());
-      moved = true;
+  void carry() {
+    while (move(client_, server_) | move(server_, client_)) {
     }
+  }
+
+  // As a socket is read.
+  bool move(End& from, End& to) {
+    arriving_.swap(from.under_way);
+    for (Bytes left = arriving_; !left.empty();) {
+      const Bytes run = left.first(std::min(left.size(), read_bytes));
+      to.engine.receive(run);
+      left = left.subspan(run.size());
+    }
+    const bool moved = !arriving_.empty();
+    arriving_.clear();
     return moved;
   }
+
+  static constexpr std::size_t read_bytes = 64 * limits::KiB;
 
   Contexts contexts_;
   Arrived arrived_;
   End client_;
   End server_;
+  std::vector<std::uint8_t> arriving_;
 };
 
 }  // namespace tenfold::bench

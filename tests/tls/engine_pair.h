@@ -20,6 +20,7 @@ struct TlsEnd final : TlsEngine::Handler {
   TlsEnd(Runtime& runtime, std::shared_ptr<TlsContext> context, TlsEngine::Role role, std::string_view host = {})
       : engine(runtime, std::move(context), role, host, *this) {}
 
+  void on_tls_output(Bytes ciphertext) override { output += to_text(ciphertext); }
   void on_tls_ready() override {
     CHECK(received.empty());
     ++ready;
@@ -40,6 +41,7 @@ struct TlsEnd final : TlsEngine::Handler {
     error = why;
   }
 
+  std::string output;  // not carried yet
   TlsEngine engine;
   std::function<void(Bytes)> on_data;
   std::string received;
@@ -56,10 +58,9 @@ inline std::shared_ptr<TlsContext> must(Result<std::shared_ptr<TlsContext>> cont
 
 // Moves at most `chop` bytes; returns whether there were any.
 inline bool carry(TlsEnd& from, TlsEnd& to, std::size_t chop) {
-  const Bytes front = from.engine.output().front();
-  if (front.empty()) return false;
-  const std::string piece(to_text(front.first(std::min(chop, front.size()))));
-  from.engine.output().consume(piece.size());
+  if (from.output.empty()) return false;
+  const std::string piece = from.output.substr(0, chop);
+  from.output.erase(0, chop);
   to.engine.receive(to_bytes(piece));
   return true;
 }

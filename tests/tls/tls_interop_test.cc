@@ -44,10 +44,9 @@ class StockClient {
         server.engine.receive(Bytes(room).first(static_cast<std::size_t>(out)));
         moved = true;
       }
-      while (!server.engine.output().empty()) {
-        const Bytes run = server.engine.output().front();
-        BIO_write(SSL_get_rbio(ssl_), run.data(), static_cast<int>(run.size()));
-        server.engine.output().consume(run.size());
+      if (!server.output.empty()) {
+        BIO_write(SSL_get_rbio(ssl_), server.output.data(), static_cast<int>(server.output.size()));
+        server.output.clear();
         moved = true;
       }
     }
