@@ -14,6 +14,7 @@ class Case:
     name = title = note = ""
     columns = ()  # of figures.COLUMNS
     kinds = quick_kinds = None  # of ways; None: all
+    floor = False  # whether the bare relays run as well
     rounds, quick_rounds = 5, 2
     seconds, quick_seconds = 2, 1
 
@@ -35,6 +36,8 @@ class Case:
 
     def wants(self, kind):
         kinds = (self.quick_kinds if self.quick else None) or self.kinds
+        if kind == "bare":
+            return self.floor
         return kinds is None or kind in kinds
 
     def measure(self, subject):
@@ -78,11 +81,12 @@ class Requests10(Requests):
 
 class Requests50(Requests):
     name, title, visitors = "requests-50", "1 KiB, 50 visitors, keep-alive", 50
-    rounds, seconds = 7, 3
+    rounds, seconds, floor = 7, 3, True
 
 
 class Requests200(Requests):
     name, title, visitors = "requests-200", "1 KiB, 200 visitors, keep-alive", 200
+    floor = True
     quick_rounds = 1
 
 
@@ -301,19 +305,34 @@ class Delay100(Delay):
 
 
 class Memory(Case):
-    """The link and TLS without sockets, by the micro-benchmarks and the guard's program."""
+    """The link and TLS without sockets, by the micro-benchmarks."""
 
     name, title = "link", "A link in memory, both ends on one core"
-    columns = ("cpu_gib", "streams", "heap")
-    rounds, quick_rounds = 3, 1
+    columns = ("cpu_gib", "streams")
+    rounds, quick_rounds = 9, 1
 
     @contextlib.contextmanager
     def subjects(self):
         yield self.bench.micro_subjects()
 
     def measure(self, subject):
-        return subject.extra["measure"](self.quick)
+        return subject.extra["measure"]()
+
+
+class Cancelled(Case):
+    """By the guard's program: the heap is counted, so once is enough."""
+
+    name, title = "cancelled", "A million cancelled streams on one link"
+    columns = ("heap",)
+    rounds = quick_rounds = 1
+
+    @contextlib.contextmanager
+    def subjects(self):
+        yield [self.bench.cancelled_subject()]
+
+    def measure(self, subject):
+        return subject.extra["measure"]()
 
 
 ALL = (Requests1, Requests10, Requests50, Requests200, Connections, Middle, Down, Up, Slow, Beside, Tunnels, IdleTunnels,
-       IdleVisitors, Delay25, Delay100, Memory)
+       IdleVisitors, Delay25, Delay100, Memory, Cancelled)

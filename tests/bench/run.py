@@ -121,6 +121,10 @@ class Bench:
     def micro_subjects(self):
         return memory.subjects(ways_module.harness.BIN, say)
 
+    @staticmethod
+    def cancelled_subject():
+        return memory.cancelled_subject(ways_module.harness.BIN)
+
     def close(self):
         self._ways.close()
         self.site.stop()

@@ -100,6 +100,14 @@ class Ways:
     def direct(self):
         return Subject("direct", self.site.port, "localhost", Tree(), kind="direct")
 
+    def bare(self):
+        """Two processes that only pass bytes on: what no two processes can save."""
+        port, relays = self.site.port, []
+        for _ in range(2):
+            relays.append(self.start(harness.Process("bare-relay", [harness.BIN / "bench_bare_relay", port])))
+            port = int(relays[-1].wait_line("port ").split()[1])
+        return Subject("two bare relays, plain TCP", port, "localhost", Tree(*relays), kind="bare")
+
     def broker(self, secure=True):
         self.last_broker = self.start(harness.Broker(*NO_LIMITS, authority=self.authority if secure else None))
         return self.last_broker
@@ -244,7 +252,7 @@ MaxStartups 100
 
 
 # What a way needs on PATH, in the order of the tables.
-NEEDS = {"direct": (), "mux": (), "classic": (), "haproxy": ("haproxy",), "ssh": ("ssh", "sshd", "ssh-keygen"),
+NEEDS = {"direct": (), "bare": (), "mux": (), "classic": (), "haproxy": ("haproxy",), "ssh": ("ssh", "sshd", "ssh-keygen"),
          "localtunnel": ("node",), "frp": ("frps", "frpc"), "rathole": ("rathole",), "chisel": ("chisel",)}
 
 
