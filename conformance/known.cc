@@ -12,7 +12,9 @@ KnownFailures read_known(const std::string& file) {
   if (!in) fail(file + ", the list of known failures, cannot be read");
   for (std::string line; std::getline(in, line);) {
     const std::size_t space = line.find(' ');
-    if (space != std::string::npos && line.substr(space) != " maybe") fail(file + ": neither an id nor `ID maybe`: " + line);
+    if (space != std::string::npos && line.substr(space) != " maybe") {
+      fail(std::string(file).append(": neither an id nor `ID maybe`: ").append(line));
+    }
     known[line.substr(0, space)] = space == std::string::npos ? Known::fails : Known::may_fail;
   }
   return known;

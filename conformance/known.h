@@ -1,5 +1,5 @@
-// What a target is known to fail: a file of ids, one a line. `ID maybe`: it depends on something beneath the target, such
-// as the version of its HTTP parser, so that it is no surprise either way.
+// What a target is known to fail: a file of ids, one a line. `ID maybe`: it depends on something beneath the target,
+// such as the version of its HTTP parser, so that it is no surprise either way.
 #pragma once
 
 #include <map>

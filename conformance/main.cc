@@ -154,7 +154,8 @@ void add_common(CLI::App& app, Options& options) {
 
 void add_suite(CLI::App& app, Options& options) {
   add_common(app, options);
-  app.add_option("--known", options.known, "a file of ids: exit 0 when these fail (`ID maybe`: may fail) and no others");
+  app.add_option("--known", options.known,
+                 "a file of ids: exit 0 when these fail (`ID maybe`: may fail) and no others");
   app.add_flag("--list", options.list, "print the cases and run none");
 }
 

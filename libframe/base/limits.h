@@ -21,70 +21,72 @@ inline constexpr std::size_t head_fields = 100;             // beyond: 431
 inline constexpr std::size_t request_line_bytes = 8 * KiB;  // beyond: 414
 inline constexpr std::size_t chunk_extension_bytes = 4 * KiB;  // in one message: nobody uses them, floods do
 inline constexpr std::size_t trailer_bytes = 8 * KiB;
-inline constexpr std::size_t interim_answers = 16;          // 1xx before one final answer: an endless row is a fault
+inline constexpr std::size_t interim_answers = 16;  // 1xx before one final answer: an endless row is a fault
 inline constexpr Duration tls_handshake_time = 10s;
-inline constexpr Duration head_time = 10s;         // for the whole head: beyond: 408 and close
-inline constexpr Duration keep_alive_idle = 60s;   // between two requests of one connection
-inline constexpr Duration body_gap = 30s;          // between two bytes of a body, either direction
-inline constexpr Duration upgraded_idle = 1h;      // a WebSocket without a byte
-inline constexpr Duration first_byte_time = 60s;   // the local app's answer: beyond: 504
-inline constexpr Duration local_connect_time = 5s; // the local app's socket: beyond: 502
-inline constexpr Duration linger_time = 1s;        // reads on after a refusal, so that its answer is not lost to a RST
+inline constexpr Duration head_time = 10s;          // for the whole head: beyond: 408 and close
+inline constexpr Duration keep_alive_idle = 60s;    // between two requests of one connection
+inline constexpr Duration body_gap = 30s;           // between two bytes of a body, either direction
+inline constexpr Duration upgraded_idle = 1h;       // a WebSocket without a byte
+inline constexpr Duration first_byte_time = 60s;    // the local app's answer: beyond: 504
+inline constexpr Duration local_connect_time = 5s;  // the local app's socket: beyond: 502
+inline constexpr Duration linger_time = 1s;         // reads on after a refusal, so that its answer is not lost to a RST
 
 // ---- What is held for whom ---------------------------------------------------
-inline constexpr std::size_t buffered_high = 256 * KiB;  // per stream and direction: then its source pauses
-inline constexpr std::size_t buffered_low = 32 * KiB;    // ... and resumes here
-inline constexpr std::size_t tunnel_buffered = 16 * MiB; // all streams of one tunnel together
+inline constexpr std::size_t data_payload = 16384 - 9;          // one DATA frame with its header is one TLS record
+inline constexpr std::size_t read_at_once = 4 * data_payload;   // of a socket: bulk goes on in full frames and records
+inline constexpr std::size_t buffered_high = 4 * read_at_once;  // per stream and direction: then its source pauses
+inline constexpr std::size_t buffered_low = 32 * KiB;           // ... and resumes here
+inline constexpr std::size_t tunnel_buffered = 16 * MiB;        // all streams of one tunnel together
 
 // ---- The link ------------------------------------------------------------------
-inline constexpr std::uint32_t link_streams = 1000;  // at once on one link
-inline constexpr std::size_t waiting_visitors = 256; // for a stream or a pooled socket: beyond: 503
-inline constexpr Duration waiting_time = 10s;        // ... and no longer than this: 503
-inline constexpr std::uint32_t stream_window = 256 * KiB;    // where a stream's window starts
+inline constexpr std::uint32_t link_streams = 1000;            // at once on one link
+inline constexpr std::size_t waiting_visitors = 256;           // for a stream or a pooled socket: beyond: 503
+inline constexpr Duration waiting_time = 10s;                  // ... and no longer than this: 503
+inline constexpr std::uint32_t stream_window = 256 * KiB;      // where a stream's window starts
 inline constexpr std::uint32_t stream_window_most = 16 * MiB;  // where it stops growing
-inline constexpr std::size_t windows_grown = 32 * MiB;      // what all streams of a link may grow by together
-inline constexpr std::uint32_t window_kept = 4 * MiB;       // a stream with a larger one serves no second request
-inline constexpr std::uint32_t link_window = 16 * MiB;       // the connection's
+inline constexpr std::size_t windows_grown = 32 * MiB;         // what all streams of a link may grow by together
+inline constexpr std::uint32_t window_kept = 4 * MiB;          // a stream with a larger one serves no second request
+inline constexpr std::uint32_t link_window = 16 * MiB;         // the connection's
 inline constexpr std::size_t control_message_bytes = 64 * KiB;
 inline constexpr std::size_t link_header_list = 64 * KiB;  // name + value + 32 each, RFC 9113 6.5.2
 inline constexpr std::size_t link_continuations = 8;       // in one header block
 inline constexpr std::size_t link_target_bytes = 1 * KiB;  // a stream's name, or its peer: HEADERS stay one small frame
-inline constexpr std::size_t control_queued = 1 * MiB;     // to a peer that does not read its control stream: then it goes
-inline constexpr std::size_t link_acks_queued = 2000;      // PING and SETTINGS answers to a peer that does not read
+inline constexpr std::size_t control_queued = 1 * MiB;  // to a peer that does not read its control stream: then it goes
+inline constexpr std::size_t link_acks_queued = 2000;   // PING and SETTINGS answers to a peer that does not read
 inline constexpr Duration ping_every = 5s;
-inline constexpr int pings_missed = 2;               // then the link is dead
-inline constexpr Duration user_timeout = 10s;        // TCP_USER_TIMEOUT: unacknowledged data on a dead path
-inline constexpr Duration tcp_keepalive = 30s;       // of quiet before a probe: NATs forget a connection after a minute or more
-inline constexpr std::uint32_t flood_burst = 1000;   // frames that carry nothing, in one go
-inline constexpr std::uint32_t flood_rate = 100;     // ... and a second after that
+inline constexpr int pings_missed = 2;         // then the link is dead
+inline constexpr Duration user_timeout = 10s;  // TCP_USER_TIMEOUT: unacknowledged data on a dead path
+inline constexpr Duration tcp_keepalive =
+    30s;  // of quiet before a probe: NATs forget a connection after a minute or more
+inline constexpr std::uint32_t flood_burst = 1000;            // frames that carry nothing, in one go
+inline constexpr std::uint32_t flood_rate = 100;              // ... and a second after that
 inline constexpr std::uint64_t link_reset_burst = 1'000'000;  // the agent's budget for visitors' cancels
 inline constexpr std::uint64_t link_reset_rate = 100'000;     // ... a second: the edge limits visitors, not the link
-inline constexpr std::int32_t last_stream_id = 1 << 30;  // rotate the link here, long before ids end at 2^31-1
-inline constexpr std::size_t data_payload = 16384 - 9;   // one DATA frame with its header is one TLS record
-inline constexpr std::size_t stream_quantum = 16 * KiB;  // of one stream, before the next ready one
-inline constexpr std::size_t flush_small = 16 * KiB;     // gathered for one write
-inline constexpr std::size_t flush_bulk = 128 * KiB;     // ... when only bulk is ready
-inline constexpr int notsent_lowat = 128 * KiB;          // TCP_NOTSENT_LOWAT on a link: a PING passes bulk
+inline constexpr std::int32_t last_stream_id = 1 << 30;       // rotate the link here, long before ids end at 2^31-1
+inline constexpr std::size_t stream_quantum = 16 * KiB;       // of one stream, before the next ready one
+inline constexpr std::size_t flush_small = 16 * KiB;          // gathered for one write
+inline constexpr std::size_t flush_bulk = 128 * KiB;          // ... when only bulk is ready
+inline constexpr int notsent_lowat = 128 * KiB;               // TCP_NOTSENT_LOWAT on a link: a PING passes bulk
 inline constexpr std::uint64_t tls_records_per_key = std::uint64_t{1} << 23;  // then SSL_key_update
 
 // ---- Life -------------------------------------------------------------------------
 inline constexpr Duration backoff_least = 100ms;  // full jitter between these two
 inline constexpr Duration backoff_most = 15s;
-inline constexpr Duration backoff_reset = 10s;    // a link that lasted so long starts anew
+inline constexpr Duration backoff_reset = 10s;  // a link that lasted so long starts anew
 inline constexpr Duration drain_time = 30s;
-inline constexpr Duration name_held = 60s;        // for its owner after a drop
-inline constexpr std::size_t dial_addresses = 16; // of one name: more would outlast any deadline
-inline constexpr Duration dial_time = 10s;        // the agent's to the broker, TLS and handshake included
+inline constexpr Duration name_held = 60s;           // for its owner after a drop
+inline constexpr std::size_t dial_addresses = 16;    // of one name: more would outlast any deadline
+inline constexpr Duration dial_time = 10s;           // the agent's to the broker, TLS and handshake included
 inline constexpr Duration upgrade_answer_time = 5s;  // a server without a byte so long leaves the Upgrade unanswered
 
 // ---- Classic -------------------------------------------------------------------------
-inline constexpr Duration claim_window = 5s;          // from the JSON to the first pooled socket
-inline constexpr std::size_t classic_sockets = 10;    // max_conn_count
+inline constexpr Duration claim_window = 5s;             // from the JSON to the first pooled socket
+inline constexpr std::size_t classic_sockets = 10;       // max_conn_count
 inline constexpr std::size_t classic_sockets_most = 16;  // that an agent opens, whatever it is told
-inline constexpr std::size_t classic_parked = 64;     // sockets beyond max_conn that wait, unread, for a place: a client that
-                                                      // is refused dials again at once
+inline constexpr std::size_t classic_parked = 64;  // sockets beyond max_conn that wait, unread, for a place: a client
+                                                   // that is refused dials again at once
 inline constexpr std::size_t classic_json_bytes = 64 * KiB;
-inline constexpr Duration classic_quiet = 1s;         // an agent that stops takes an answered socket, silent so long, for idle
+inline constexpr Duration classic_quiet = 1s;  // an agent that stops takes an answered socket, silent so long, for idle
 
 // ---- Pipes that stand between two requests ------------------------------------------
 inline constexpr std::size_t idle_pipes = 256;   // of one tunnel; each costs the agent a connection to its app

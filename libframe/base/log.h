@@ -16,7 +16,7 @@ enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 
 struct LogField {
   std::string_view key;
-  std::string_view text;     // the value, when not is_number
+  std::string_view text;  // the value, when not is_number
   std::int64_t number = 0;
   bool is_number = false;
 
@@ -24,8 +24,8 @@ struct LogField {
   LogField(std::string_view k, const char* v) : key(k), text(v) {}
   LogField(std::string_view k, const std::string& v) : key(k), text(v) {}
   template <typename N>
-    requires std::is_integral_v<N>
-  LogField(std::string_view k, N v) : key(k), number(static_cast<std::int64_t>(v)), is_number(true) {}
+  requires std::is_integral_v<N> LogField(std::string_view k, N v)
+      : key(k), number(static_cast<std::int64_t>(v)), is_number(true) {}
 };
 
 using LogFields = std::initializer_list<LogField>;

@@ -50,8 +50,8 @@ Loop::Loop(Log& log)
     : timers_(std::chrono::steady_clock::now()),
       runtime_{blocks_, timers_, graveyard_, log},
       handles_(std::make_unique<Handles>()),
-      read_room_(new std::uint8_t[read_room_bytes]),
-      write_room_(new std::uint8_t[write_room_bytes]) {
+      read_room_(new std::uint8_t[limits::read_at_once]),
+      write_room_(new std::uint8_t[limits::flush_bulk]) {
   // libuv writes with write(2) and sendmsg(2) without MSG_NOSIGNAL: a peer that went away must be an
   // error of that one socket.
   std::signal(SIGPIPE, SIG_IGN);
@@ -229,8 +229,8 @@ Loop::Callback::~Callback() {
   loop_.in_callback_ = false;
 }
 
-MutableBytes Loop::read_room() { return {read_room_.get(), read_room_bytes}; }
+MutableBytes Loop::read_room() { return {read_room_.get(), limits::read_at_once}; }
 
-MutableBytes Loop::write_room() { return {write_room_.get(), write_room_bytes}; }
+MutableBytes Loop::write_room() { return {write_room_.get(), limits::flush_bulk}; }
 
 }  // namespace tenfold

@@ -79,17 +79,14 @@ class Loop {
     Loop& loop_;
   };
 
-  // Scratch, whole and reused by everyone, valid within one callback only: for reads (64 KiB); for frames that leave
-  // together (limits::flush_bulk).
+  // Scratch, whole and reused by everyone, valid within one callback only: for reads (limits::read_at_once); for
+  // frames that leave together (limits::flush_bulk).
   MutableBytes read_room();
   MutableBytes write_room();
 
  private:
   friend class Deferred;
   struct Handles;  // libuv's
-
-  static constexpr std::size_t read_room_bytes = 64 * limits::KiB;
-  static constexpr std::size_t write_room_bytes = limits::flush_bulk;
 
   void start_handles();
   void run_deferred();

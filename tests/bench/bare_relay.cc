@@ -1,6 +1,6 @@
-// The floor of every tunnel that is two processes: what comes in on one side leaves on the other, by read(2), write(2) and
-// epoll(7) alone. It looks at no byte, pools nothing and keeps no account; two of these, one behind the other, cost what a
-// broker and an agent without encryption cannot save.
+// The floor of every tunnel that is two processes: what comes in on one side leaves on the other, by read(2), write(2)
+// and epoll(7) alone. It looks at no byte, pools nothing and keeps no account; two of these, one behind the other, cost
+// what a broker and an agent without encryption cannot save.
 //
 //   bench_bare_relay PORT         connects to 127.0.0.1:PORT for each connection
 //
@@ -130,7 +130,8 @@ int main(int count, char** arguments) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
-  must(bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0 && listen(listener, SOMAXCONN) == 0, "listen");
+  must(bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0 && listen(listener, SOMAXCONN) == 0,
+       "listen");
   getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
   epoll_event event{};
   event.events = EPOLLIN;

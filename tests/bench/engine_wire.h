@@ -58,7 +58,7 @@ class EngineWire {
   bool move(End& from, End& to) {
     arriving_.swap(from.under_way);
     for (Bytes left = arriving_; !left.empty();) {
-      const Bytes run = left.first(std::min(left.size(), read_bytes));
+      const Bytes run = left.first(std::min(left.size(), limits::read_at_once));
       to.engine.receive(run);
       left = left.subspan(run.size());
     }
@@ -66,8 +66,6 @@ class EngineWire {
     arriving_.clear();
     return moved;
   }
-
-  static constexpr std::size_t read_bytes = 64 * limits::KiB;
 
   Contexts contexts_;
   Arrived arrived_;

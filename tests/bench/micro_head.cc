@@ -20,7 +20,7 @@ constexpr std::string_view request =
 
 void head_memcpy(benchmark::State& state) {
   std::vector<char> room(request.size());
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::memcpy(room.data(), request.data(), request.size());
     benchmark::DoNotOptimize(room.data());
     benchmark::ClobberMemory();
@@ -32,7 +32,7 @@ BENCHMARK(head_memcpy);
 void head_read(benchmark::State& state) {
   http1::HeadBuffers buffers;
   http1::HeadReader reader(http1::HeadReader::Kind::request, &buffers);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     reader.feed(to_bytes(request));
     if (!reader.done()) state.SkipWithError("a request that is none");
     benchmark::DoNotOptimize(http1::request_framing(reader.request()));
@@ -45,7 +45,7 @@ BENCHMARK(head_read);
 void head_read_bytewise(benchmark::State& state) {
   http1::HeadBuffers buffers;
   http1::HeadReader reader(http1::HeadReader::Kind::request, &buffers);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (std::size_t i = 0; i < request.size(); ++i) reader.feed(to_bytes(request.substr(i, 1)));
     if (!reader.done()) state.SkipWithError("a request that is none");
     reader.clear();
@@ -60,7 +60,7 @@ void head_write(benchmark::State& state) {
   reader.feed(to_bytes(request));
   const http1::RequestHead& head = reader.request();
   std::string out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     http1::HeadWriter writer(out);
     writer.request_line(head.method, head.target);

@@ -18,7 +18,7 @@ void tls_bare(benchmark::State& state) {
   BareTls tls;
   const std::vector<std::uint8_t> bytes(static_cast<std::size_t>(state.range(0)));
   std::vector<std::uint8_t> room(64 * limits::KiB);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     BareTls::write(tls.client(), bytes);
     std::size_t got = 0;
     while (const std::size_t n = BareTls::read(tls.server(), room)) got += n;
@@ -33,7 +33,7 @@ void tls_engine(benchmark::State& state) {
   std::size_t got = 0;
   EngineWire wire(rt.runtime, [&got](bool, Bytes plaintext) { got += plaintext.size(); });
   const std::vector<std::uint8_t> bytes(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     got = 0;
     wire.send(true, bytes);
     if (got != bytes.size()) state.SkipWithError("bytes that did not come");

@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/runtime.h"
 #include "duplex.h"
 
@@ -21,7 +22,7 @@ namespace tenfold::test {
 
 class MemoryPipe {
  public:
-  explicit MemoryPipe(Runtime& runtime, std::size_t window = 256 * 1024) : runtime_(runtime) {
+  explicit MemoryPipe(Runtime& runtime, std::size_t window = limits::buffered_high) : runtime_(runtime) {
     for (int i = 0; i < 2; ++i) {
       shared_[i] = std::make_shared<Shared>(runtime.blocks);
       shared_[i]->window = window;
