@@ -27,8 +27,9 @@ class BlockPool {
   };
   static_assert(sizeof(Block) == block_size);
 
-  // Keeps at most `keep_free` unused blocks; more than that go back to the heap.
-  explicit BlockPool(std::size_t keep_free = 64) : keep_free_(keep_free) {}
+  // Keeps at most `keep_free` unused blocks; more than that go back to the heap. In one turn each of some hundred
+  // visitors may get an answer, in a block of its own.
+  explicit BlockPool(std::size_t keep_free = 256) : keep_free_(keep_free) {}
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;

@@ -26,7 +26,7 @@ void tls_bare(benchmark::State& state) {
   }
   counted(state, bytes.size());
 }
-BENCHMARK(tls_bare)->Arg(64)->Arg(1024)->Arg(16 * 1024)->Arg(128 * 1024);
+BENCHMARK(tls_bare)->Arg(64)->Arg(1024)->Arg(16'384)->Arg(131'072);
 
 void tls_engine(benchmark::State& state) {
   CoreRuntime rt;
@@ -40,7 +40,7 @@ void tls_engine(benchmark::State& state) {
   }
   counted(state, bytes.size());
 }
-BENCHMARK(tls_engine)->Arg(64)->Arg(1024)->Arg(16 * 1024)->Arg(128 * 1024);
+BENCHMARK(tls_engine)->Arg(64)->Arg(1024)->Arg(16'384)->Arg(131'072);
 
 }  // namespace
 }  // namespace tenfold::bench
