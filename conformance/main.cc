@@ -192,7 +192,8 @@ int main_with(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);
+    throw Unusable(error.what());
   }
   if (*matrix) return show_matrix(options);
   return *client ? test_client(options) : test_server(options);

@@ -39,12 +39,12 @@ Result<std::unique_ptr<TcpListener>> ClassicPorts::listen(const TcpListener::OnA
   return Error{ErrorKind::limit, "no port of the classic range is free"};
 }
 
-void ClassicPorts::on_classic_over(ClassicTunnel& tunnel) {
+void ClassicPorts::on_classic_over(ClassicTunnel& tunnel, std::string_view cause) {
   const auto found = seats_.find(&tunnel);
   if (found == seats_.end()) return;
   Seat seat = std::move(found->second);
   seats_.erase(found);
-  loop_.runtime().log.info("tunnel-down", {{"name", seat.claim.name}, {"kind", "classic"}});
+  loop_.runtime().log.info("tunnel-down", {{"name", seat.claim.name}, {"kind", "classic"}, {"cause", cause}});
   registry_.release(seat.claim);
   admission_.on_tunnel_down(seat.client_ip);
   loop_.runtime().graveyard.bury(std::make_unique<Seat>(std::move(seat)));

@@ -43,7 +43,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
     std::unique_ptr<TcpListener> listener;
   };
 
-  void on_classic_over(ClassicTunnel& tunnel) override;
+  void on_classic_over(ClassicTunnel& tunnel, std::string_view cause) override;
   Result<std::unique_ptr<TcpListener>> listen(const TcpListener::OnAccept& on_accept);
 
   Loop& loop_;

@@ -21,6 +21,7 @@ void ClassicTunnel::add_socket(std::unique_ptr<Duplex> socket) {
     return;
   }
   runtime().timers.disarm(empty_timer_);
+  claimed_ = true;
   idle_.put(std::move(socket), false);
   serve_soon();
 }
@@ -67,7 +68,7 @@ void ClassicTunnel::on_place_free() {
 
 void ClassicTunnel::on_handed_over() {
   while (Opening* opening = waiting_.next()) successor()->open(*opening);
-  on_empty();
+  end("replaced");
 }
 
 // Not at once: whoever gave the socket up is still in the middle of it.
@@ -75,11 +76,13 @@ void ClassicTunnel::serve_soon() {
   if (waiting_.size() != 0) runtime().timers.arm(serve_timer_, runtime().now());
 }
 
-void ClassicTunnel::on_empty() {
+void ClassicTunnel::on_empty() { end(claimed_ ? "empty" : "unclaimed"); }
+
+void ClassicTunnel::end(std::string_view cause) {
   if (owner_ == nullptr) return;
   Owner* owner = owner_;
   close();
-  owner->on_classic_over(*this);
+  owner->on_classic_over(*this, cause);
 }
 
 void ClassicTunnel::close() {

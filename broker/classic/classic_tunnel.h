@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "broker/idle_pipes.h"
 #include "broker/tunnel.h"
@@ -22,8 +23,8 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
  public:
   class Owner {
    public:
-    // No client any more: close its port, let go of the tunnel.
-    virtual void on_classic_over(ClassicTunnel& tunnel) = 0;
+    // No client any more: close its port, let go of the tunnel. The cause is for the log: unclaimed, empty or replaced.
+    virtual void on_classic_over(ClassicTunnel& tunnel, std::string_view cause) = 0;
 
    protected:
     ~Owner() = default;
@@ -50,13 +51,15 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   void serve_soon();
   void serve_waiting();
   void on_empty();
+  void end(std::string_view cause);
 
   const std::size_t max_conn_;
   Owner* owner_;  // null once it is over
   IdlePipes idle_;
   WaitingRoom waiting_;
   std::deque<std::unique_ptr<Duplex>> parked_;
-  std::size_t out_ = 0;  // sockets on loan
+  std::size_t out_ = 0;    // sockets on loan
+  bool claimed_ = false;  // a socket has come
   MemberTimer<ClassicTunnel, &ClassicTunnel::serve_waiting> serve_timer_{*this};
   MemberTimer<ClassicTunnel, &ClassicTunnel::on_empty> empty_timer_{*this};
 };

@@ -78,7 +78,7 @@ std::string LinkSession::url_of(std::string_view name) const {
   return url;
 }
 
-void LinkSession::unseat(const std::string& name) {
+void LinkSession::unseat(const std::string& name, std::string_view cause) {
   const auto found = seats_.find(name);
   if (found == seats_.end()) return;
   const Seat seat = std::move(found->second);
@@ -86,7 +86,7 @@ void LinkSession::unseat(const std::string& name) {
   side_.registry.release(seat.claim);
   seat.tunnel->detach();
   side_.admission.on_tunnel_down(grant_.client_ip);
-  side_.loop.runtime().log.info("tunnel-down", {{"name", name}, {"kind", "mux"}});
+  side_.loop.runtime().log.info("tunnel-down", {{"name", name}, {"kind", "mux"}, {"cause", cause}});
 }
 
 void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal) {
@@ -126,9 +126,9 @@ void LinkSession::on_control(const control::ControlMessage& message) {
       on_register(asked.request_id(), asked.name(), asked.kind(), asked.resume_token());
       break;
     }
-    case ControlMessage::kUnregister: unseat(message.unregister().name()); break;
+    case ControlMessage::kUnregister: unseat(message.unregister().name(), "unregister"); break;
     case ControlMessage::kGoodbye:
-      while (!seats_.empty()) unseat(std::string(seats_.begin()->first));
+      while (!seats_.empty()) unseat(std::string(seats_.begin()->first), "goodbye");
       driver_.link().drain();
       break;
     default: break;  // the broker's own kinds: nothing that an agent may tell us

@@ -57,7 +57,7 @@ class LinkSession final : private Link::Handler {
 
   void on_register(std::uint32_t request_id, const std::string& name, const std::string& kind, std::string token);
   void seat(const Claim& claim, std::uint32_t request_id, const std::string& token);
-  void unseat(const std::string& name);
+  void unseat(const std::string& name, std::string_view cause);
   void refuse(std::uint32_t request_id, handshake::Refusal refusal);
   std::string url_of(std::string_view name) const;
 

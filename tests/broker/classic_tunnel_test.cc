@@ -31,10 +31,14 @@ struct Pool final : ClassicTunnel::Owner {
     rt.pass(0s);
     for (auto& pipe : pipes) pipe->pump();
   }
-  void on_classic_over(ClassicTunnel&) override { over = true; }
+  void on_classic_over(ClassicTunnel&, std::string_view why) override {
+    over = true;
+    cause = why;
+  }
 
   TestRuntime rt;
   bool over = false;
+  std::string cause;
   std::vector<std::unique_ptr<MemoryPipe>> pipes;
   std::vector<std::unique_ptr<Ear>> clients;
   std::shared_ptr<ClassicTunnel> tunnel;
@@ -123,6 +127,7 @@ TEST_CASE("a pool that nobody claims is over after the claim window") {
   CHECK_FALSE(pool.over);
   pool.rt.pass(2s);
   CHECK(pool.over);
+  CHECK(pool.cause == "unclaimed");
 }
 
 TEST_CASE("a pool whose last socket went waits for its client, then is over") {
@@ -141,6 +146,7 @@ TEST_CASE("a pool whose last socket went waits for its client, then is over") {
   pool.tunnel->open(one);
   pool.rt.pass(61s);
   CHECK(pool.over);
+  CHECK(pool.cause == "empty");
   CHECK(one.why.kind == ErrorKind::limit);
   Wanting late;
   pool.tunnel->open(late);
@@ -178,6 +184,7 @@ TEST_CASE("a pool whose name went to another hands on whoever waits, and is over
   REQUIRE(runs.upstream);
   old.tunnel->hand_over(young.tunnel);
   CHECK(old.over);
+  CHECK(old.cause == "replaced");
   CHECK_FALSE(waits.why);
   old.tunnel->open(asks);
   young.socket();

@@ -52,6 +52,8 @@ TRIES = [
     ("a report that cannot be written", ["server", "--host", f"http://127.0.0.1:{plain}", "--report", "junit", "/no/such/x"], "/no/such/x"),
     ("a list of known failures that says something else", ["server", "--host", f"http://127.0.0.1:{plain}", "--known", known],
      "edge/nul perhaps"),
+    ("an option that is none", ["server", "--no-such"], "--no-such"),
+    ("no word of what to do", [], "subcommand"),
     ("a command without {host}", ["client", "--command", "true {port}"], "{host}"),
 ]
 wrong = 0
