@@ -54,16 +54,15 @@ class EngineWire {
     }
   }
 
-  // As a socket is read.
-  bool move(End& from, End& to) {
-    arriving_.swap(from.under_way);
-    for (Bytes left = arriving_; !left.empty();) {
+  // As a socket is read. What arrives makes its own end write, never the one that it comes from.
+  static bool move(End& from, End& to) {
+    for (Bytes left = from.under_way; !left.empty();) {
       const Bytes run = left.first(std::min(left.size(), limits::read_at_once));
       to.engine.receive(run);
       left = left.subspan(run.size());
     }
-    const bool moved = !arriving_.empty();
-    arriving_.clear();
+    const bool moved = !from.under_way.empty();
+    from.under_way.clear();
     return moved;
   }
 
@@ -71,7 +70,6 @@ class EngineWire {
   Arrived arrived_;
   End client_;
   End server_;
-  std::vector<std::uint8_t> arriving_;
 };
 
 }  // namespace tenfold::bench
