@@ -24,12 +24,12 @@ std::string echo(const Message& request) { return answer(200, request.body.empty
 ServedPool::ServedPool(ServerTarget& target, const Tunnel& tunnel, unsigned sockets, Answerer answerer,
                        unsigned close_after)
     : target_(target), tunnel_(tunnel), answerer_(std::move(answerer)), close_after_(close_after) {
-  for (unsigned i = 0; i < sockets; ++i) threads_.emplace_back([this](std::stop_token stop) { serve(stop); });
+  for (unsigned i = 0; i < sockets; ++i) threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
   const Deadline deadline = in(patience);
   while (opened_ < sockets && Clock::now() < deadline) std::this_thread::sleep_for(5ms);
 }
 
-void ServedPool::serve(std::stop_token stop) {
+void ServedPool::serve(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     try {
       Http socket = target_.open_socket(tunnel_);
@@ -56,11 +56,11 @@ ServedApp::ServedApp(Answerer answerer)
       })) {}
 
 ServedApp::ServedApp(Talk talk)
-    : talk_(std::move(talk)), acceptor_([this](std::stop_token stop) { accept_all(stop); }) {}
+    : talk_(std::move(talk)), acceptor_([this](const std::stop_token& stop) { accept_all(stop); }) {}
 
 ServedApp::~ServedApp() { acceptor_.request_stop(); }
 
-void ServedApp::accept_all(std::stop_token stop) {
+void ServedApp::accept_all(const std::stop_token& stop) {
   struct Served {
     Http connection;
     std::jthread thread;
@@ -68,7 +68,8 @@ void ServedApp::accept_all(std::stop_token stop) {
   std::list<Served> all;  // their threads end with their connections, at the latest when those are shut below
   while (!stop.stop_requested()) {
     if (!listener_.pending(20ms)) continue;
-    Served& served = all.emplace_back(Http(listener_.accept()), std::jthread());
+    all.push_back({Http(listener_.accept()), {}});
+    Served& served = all.back();
     ++connections_;
     served.thread = std::jthread([this, &served] {
       try {

@@ -29,7 +29,7 @@ class ServedPool {
   unsigned opened() const { return opened_; }
 
  private:
-  void serve(std::stop_token stop);
+  void serve(const std::stop_token& stop);
 
   ServerTarget& target_;
   const Tunnel tunnel_;
@@ -55,7 +55,7 @@ class ServedApp {
   unsigned connections() const { return connections_; }
 
  private:
-  void accept_all(std::stop_token stop);
+  void accept_all(const std::stop_token& stop);
 
   Listener listener_;
   const Talk talk_;

@@ -33,8 +33,8 @@ void LinkPeer::start(const SettingList& settings) {
   std::string out;
   if (role_ == Role::broker) out += preface;
   out += to_wire(settings_frame(settings));
-  out += to_wire(window_frame(0, 16 * 1024 * 1024 - 65535));
-  receive_window_ = 16 * 1024 * 1024;
+  out += to_wire(window_frame(0, (1 << 24) - 65535));
+  receive_window_ = 1 << 24;
   transport_.send(out);
 }
 

@@ -105,7 +105,7 @@ class NoClassicDoor final : public ClassicDoor {
 class Rig final : private VisitorH1::Owner {
  public:
   explicit Rig(const std::string& tunnel_name = "myapp", AdmissionOptions admission_options = {},
-               OwnSiteOptions site_options = {})
+               const OwnSiteOptions& site_options = {})
       : admission(rt.runtime, std::move(admission_options)),
         own_site(rt.runtime, site_options, router, registry, admission, classic) {
     Result<Claim> claim = registry.claim(tunnel_name, "proof");

@@ -40,7 +40,7 @@ class ClosedPort {
   ClosedPort() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_storage address;
     to_sockaddr({"127.0.0.1", 0}, address);
-    ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size_of(address));
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size_of(address)) == 0);
   }
   ~ClosedPort() {
     for (const int fd : clients_) ::close(fd);
@@ -59,7 +59,7 @@ class ClosedPort {
     to_sockaddr({"127.0.0.1", port()}, address);
     for (int i = 0; i < 4; ++i) {
       clients_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      ::connect(clients_.back(), reinterpret_cast<const sockaddr*>(&address), size_of(address));
+      (void)::connect(clients_.back(), reinterpret_cast<const sockaddr*>(&address), size_of(address));
     }
   }
 

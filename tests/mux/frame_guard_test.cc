@@ -39,8 +39,9 @@ TEST_CASE("frames that carry nothing: a thousand at once, then a hundred a secon
       {"GOAWAY", raw::frame(raw::goaway, 0, 0, "12345678")},
       {"answers of the agent", raw::head(3, {{":status", "103"}})},
   };
-  for (const auto& [name, frame] : kinds) {
-    CAPTURE(name);
+  for (const auto& kind : kinds) {
+    CAPTURE(kind.first);
+    const std::string& frame = kind.second;
     FrameGuard guard(FrameGuard::Peer::server);
     CHECK(taken(guard, frame) == limits::flood_burst);
     const FrameGuard::Verdict verdict = guard.look(to_bytes(frame), start);

@@ -31,10 +31,10 @@ TEST_CASE("a request other than a plain CONNECT is reset") {
       {"an upper-case field", raw::head(3, {{":method", "CONNECT"}, {":authority", "a"}, {"Tenfold-Peer", "1"}})},
       {"a line end in a field", raw::head(3, {{":method", "CONNECT"}, {":authority", "a"}, {"x", "a\r\nb: c"}})},
   };
-  for (const auto& [name, bytes] : requests) {
-    CAPTURE(name);
+  for (const auto& request : requests) {
+    CAPTURE(request.first);
     Target target(agent);
-    target.feed(bytes + raw::frame(raw::data, 0, 3, "ignored"));
+    target.feed(request.second + raw::frame(raw::data, 0, 3, "ignored"));
     CHECK(target.end.streams.empty());
     target.check_reset(3, H2Code::protocol_error);
   }

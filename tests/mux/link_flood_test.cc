@@ -19,8 +19,8 @@ TEST_CASE("floods of frames that carry nothing end the link, from either side") 
       {"RST_STREAM on streams that are gone", raw::reset(3, 8)},
   };
   for (const Link::Role role : {broker, agent}) {
-    for (const auto& [name, frame] : kinds) {
-      CAPTURE(name);
+    for (const auto& kind : kinds) {
+      CAPTURE(kind.first);
       Target target(role);
       std::unique_ptr<HeardStream> near;
       if (role == broker) {
@@ -31,7 +31,7 @@ TEST_CASE("floods of frames that carry nothing end the link, from either side") 
       target.take();
       // The output is taken all the time: the peer reads what it gets.
       for (int i = 0; i < 12 && !target.end.closed; ++i) {
-        target.feed(many(frame, 100));
+        target.feed(many(kind.second, 100));
         if (i < 9) {
           target.take();
           CHECK_FALSE(target.end.closed);

@@ -131,11 +131,11 @@ TEST_CASE("bulk streams get a quantum each in turn, however many bytes they have
       pair.rt.pass(Duration::zero());
     }
     CHECK(sent.size() == count);
-    for (const auto& [id, size] : sent) {
-      CAPTURE(id);
+    for (const auto& of_stream : sent) {
+      CAPTURE(of_stream.first);
       // Two rounds, with a turn that was begun at either end.
-      CHECK(size + limits::stream_quantum >= total / count);
-      CHECK(size <= total / count + limits::stream_quantum);
+      CHECK(of_stream.second + limits::stream_quantum >= total / count);
+      CHECK(of_stream.second <= total / count + limits::stream_quantum);
     }
   }
 }

@@ -9,7 +9,6 @@ namespace tenfold {
 namespace {
 
 using test::CertificateFiles;
-using test::CertificateOptions;
 using test::TlsEnd;
 
 struct Outcome {

@@ -12,11 +12,11 @@
 #include <string>
 
 // glibc's own, under the names that it keeps for who stands before it.
-extern "C" {
+extern "C" {  // NOLINTBEGIN(bugprone-reserved-identifier)
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
 void* __libc_realloc(void* old, std::size_t size);
-}
+}  // NOLINTEND(bugprone-reserved-identifier)
 
 namespace tenfold::bench {
 namespace {
