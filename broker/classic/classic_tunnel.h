@@ -58,7 +58,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   IdlePipes idle_;
   WaitingRoom waiting_;
   std::deque<std::unique_ptr<Duplex>> parked_;
-  std::size_t out_ = 0;    // sockets on loan
+  std::size_t out_ = 0;   // sockets on loan
   bool claimed_ = false;  // a socket has come
   MemberTimer<ClassicTunnel, &ClassicTunnel::serve_waiting> serve_timer_{*this};
   MemberTimer<ClassicTunnel, &ClassicTunnel::on_empty> empty_timer_{*this};
