@@ -10,8 +10,9 @@ using Kind = http1::Framing::Kind;
 // All but the fields of this connection alone; Content-Length too only where it tells of a body
 // that does not come (HEAD, 304).
 void copy_fields(const http1::Fields& fields, bool with_length, http1::HeadWriter& out) {
+  const http1::HopByHop hop_by_hop(fields);
   for (const http1::Field& field : fields) {
-    if (http1::is_hop_by_hop(fields, field.name)) continue;
+    if (hop_by_hop.has(field.name)) continue;
     if (!with_length && http1::equal_nocase(field.name, "Content-Length")) continue;
     out.field(field.name, field.value);
   }

@@ -60,9 +60,10 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
 
   http1::HeadWriter head(out);
   head.request_line(request.head.method, request.target);
+  const http1::HopByHop hop_by_hop(fields);
   bool has_id = false;
   for (const http1::Field& field : fields) {
-    if (http1::is_hop_by_hop(fields, field.name) || is_framing(field.name) || is_forwarding_claim(field.name)) continue;
+    if (hop_by_hop.has(field.name) || is_framing(field.name) || is_forwarding_claim(field.name)) continue;
     has_id = has_id || equal_nocase(field.name, "X-Request-Id");
     head.field(field.name, field.value);
   }

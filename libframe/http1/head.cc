@@ -104,8 +104,13 @@ bool has_token(const Fields& fields, std::string_view name, std::string_view tok
   return any_token(fields, name, [&](std::string_view each) { return equal_nocase(each, token); });
 }
 
-bool is_hop_by_hop(const Fields& fields, std::string_view name) {
-  return is_always_hop_by_hop(name) || has_token(fields, "connection", name);
+HopByHop::HopByHop(const Fields& fields)
+    : named_in_(any_token(fields, "connection", [](std::string_view name) { return !is_always_hop_by_hop(name); })
+                    ? &fields
+                    : nullptr) {}
+
+bool HopByHop::has(std::string_view name) const {
+  return is_always_hop_by_hop(name) || (named_in_ != nullptr && has_token(*named_in_, "connection", name));
 }
 
 bool wants_keep_alive(int minor_version, const Fields& fields) {
@@ -118,7 +123,7 @@ bool wants_keep_alive(int minor_version, const Fields& fields) {
 }
 
 bool allowed_in_trailer(const Fields& trailers, std::string_view name) {
-  if (is_hop_by_hop(trailers, name)) return false;
+  if (HopByHop(trailers).has(name)) return false;
   for (const std::string_view prefix : {"x-forwarded-", "proxy-", "if-"}) {
     if (starts_with_nocase(name, prefix)) return false;
   }

@@ -67,10 +67,17 @@ bool any_token(const Fields& fields, std::string_view name, Each each);
 // Whether `token` stands, in any case, in the list fields of that name.
 bool has_token(const Fields& fields, std::string_view name, std::string_view token);
 
-// RFC 9110 7.6.1: fields that are for this connection alone. Connection,
-// Proxy-Connection, Keep-Alive, TE, Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and what
-// `head`'s own Connection names.
-bool is_hop_by_hop(const Fields& fields, std::string_view name);
+// RFC 9110 7.6.1: the fields that are for this connection alone. Connection, Proxy-Connection, Keep-Alive, TE,
+// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and what the head's own Connection names.
+// Made once for a head, asked for each field; `fields` must outlive it.
+class HopByHop {
+ public:
+  explicit HopByHop(const Fields& fields);
+  bool has(std::string_view name) const;
+
+ private:
+  const Fields* named_in_;  // null: Connection names nothing that is not hop-by-hop anyway
+};
 
 // Whether the connection may serve another message: RFC 9112 9.3.
 bool wants_keep_alive(int minor_version, const Fields& fields);

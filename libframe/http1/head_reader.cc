@@ -301,8 +301,8 @@ void HeadReader::check_request() {
   if (host->value.empty() ? !has_authority : !is_authority(host->value)) fail(400, "bad-host");
 }
 
-// is_hop_by_hop() walks through these for every field: a head may list no more of them, empty ones included, than
-// it can have fields.
+// HopByHop may walk through these for every field: a head may list no more of them, empty ones included, than it can
+// have fields.
 void HeadReader::check_options(const Fields& fields) {
   std::ptrdiff_t elements = 0;
   for (const Field& field : fields) {

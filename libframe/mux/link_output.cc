@@ -36,7 +36,7 @@ std::size_t Link::Core::take_output(MutableBytes room) {
 }
 
 bool Link::Core::want_output() const {
-  return glue_.want_send() || farewell_ != Farewell::none || (!turns_.empty() && glue_.connection_window() > 0);
+  return farewell_ != Farewell::none || (!turns_.empty() && glue_.connection_window() > 0) || glue_.want_send();
 }
 
 void Link::Core::fill() {

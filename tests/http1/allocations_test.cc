@@ -34,8 +34,9 @@ std::size_t exchange(HeadReader& reader, BodyReader& body, std::string& out, std
   out.clear();
   HeadWriter head(out);
   head.request_line(reader.request().method, reader.request().target);
+  const HopByHop hop_by_hop(reader.request().fields);
   for (const Field& field : reader.request().fields) {
-    if (!is_hop_by_hop(reader.request().fields, field.name)) head.field(field.name, field.value);
+    if (!hop_by_hop.has(field.name)) head.field(field.name, field.value);
   }
   head.end();
   body.start(request_framing(reader.request()).framing);

@@ -67,14 +67,25 @@ TEST_CASE("a list's tokens come from every field of the name, without blanks and
 
 TEST_CASE("hop-by-hop fields are the fixed ones and those that Connection names") {
   const Fields fields{{"Connection", "close, X-Secret"}};
+  const HopByHop hop_by_hop(fields);
   for (const char* name : {"Connection", "proxy-connection", "Keep-Alive", "TE", "Transfer-Encoding", "UPGRADE",
                            "Proxy-Authenticate", "Proxy-Authorization", "x-secret", "Close"}) {
     CAPTURE(name);
-    CHECK(is_hop_by_hop(fields, name));
+    CHECK(hop_by_hop.has(name));
   }
   for (const char* name : {"Host", "Content-Length", "X-Other", "T", "TF", "Trailer", "Upgrades", "Keep-Alike"}) {
     CAPTURE(name);
-    CHECK_FALSE(is_hop_by_hop(fields, name));
+    CHECK_FALSE(hop_by_hop.has(name));
+  }
+}
+
+TEST_CASE("a Connection that names nothing but hop-by-hop fields leaves the others alone") {
+  for (const Fields& fields : {Fields{}, Fields{{"Connection", "keep-alive, Upgrade"}, {"connection", "TE"}}}) {
+    const HopByHop hop_by_hop(fields);
+    CHECK(hop_by_hop.has("Keep-Alive"));
+    CHECK(hop_by_hop.has("connection"));
+    CHECK_FALSE(hop_by_hop.has("close"));
+    CHECK_FALSE(hop_by_hop.has("Host"));
   }
 }
 
