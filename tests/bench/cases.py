@@ -1,6 +1,7 @@
 """The cases. Each says whom it measures and what one measurement is; run.py goes round, a measurement of each subject in
 turn, so that a machine's moods meet all of them alike."""
 import contextlib
+import functools
 import time
 
 import load
@@ -60,12 +61,12 @@ def per_request(told, used):
 
 class Requests(Case):
     columns = ("rps", "cpu_us", "p50", "p99", "peak")
-    path, close, visitors = PAGE, False, 0
+    path, visitors, load = PAGE, 0, staticmethod(load.wrk)
 
     def measure(self, subject):
         used = {}
         with used_cpu(subject.tree, used):
-            told = load.wrk(subject, self.path, self.visitors, self.how_long, self.close)
+            told = self.load(subject, self.path, self.visitors, self.how_long)
         return per_request(told, used)
 
 
@@ -91,8 +92,16 @@ class Requests200(Requests):
 
 
 class Connections(Requests):
-    name, title, visitors, close = "connections", "1 KiB, 50 visitors, a new connection for each request", 50, True
+    name, title, visitors = "connections", "1 KiB, 50 visitors, a new connection for each request", 50
     quick_rounds = 1
+    load = staticmethod(functools.partial(load.wrk, close=True))
+
+
+class Secure(Requests):
+    name, title, visitors = "requests-tls", "1 KiB, 50 visitors over TLS, keep-alive (h2load)", 50
+    kinds, quick_kinds = ("direct", "mux", "haproxy"), ("direct", "mux")
+    quick_rounds = 1
+    load = staticmethod(load.h2load)
 
 
 class Middle(Requests):
@@ -192,10 +201,12 @@ class Tunnels(Case):
             found = []
             for links, names in self.quick_plan if self.quick else self.plan:
                 broker, _ = self.bench.fleet(ways, links, names)
-                hosts = tuple(f"t{i:04}-{j:02}.{self.bench.domain}" for i in range(links) for j in range(names))
                 count = links * names
+                hosts = tuple(f"t{i:04}-{j:02}.{self.bench.domain}" for i in range(links) for j in range(names))
                 found.append(Subject(f"{count:,} tunnel{'s' if count > 1 else ''} on {links} link{'s' if links > 1 else ''}",
-                                     broker.http_port, hosts[0], self.bench.tree(broker), kind=f"{count}", hosts=hosts))
+                                     broker.http_port, hosts[0], self.bench.tree(broker), kind=f"{count}",
+                                     # Wrk turns to its script for each request also where there is one tunnel.
+                                     hosts=hosts if count > 1 else hosts * 2))
             for subject in found:
                 load.wrk(subject, PAGE, 50, 1)
             yield found
@@ -334,5 +345,5 @@ class Cancelled(Case):
         return subject.extra["measure"]()
 
 
-ALL = (Requests1, Requests10, Requests50, Requests200, Connections, Middle, Down, Up, Slow, Beside, Tunnels, IdleTunnels,
+ALL = (Requests1, Requests10, Requests50, Requests200, Secure, Connections, Middle, Down, Up, Slow, Beside, Tunnels, IdleTunnels,
        IdleVisitors, Delay25, Delay100, Memory, Cancelled)

@@ -1,10 +1,12 @@
 """What visitors do: many small requests (wrk), one large transfer, a thousand slow downloads, connections that wait."""
 import json
 import pathlib
+import re
 import selectors
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -22,6 +24,20 @@ def wrk(subject, path, visitors, seconds, close=False):
     if not told["requests"]:
         raise RuntimeError(f"{subject.label}: not one answer\n{run.stdout}")
     return told
+
+
+def h2load(subject, path, visitors, seconds):
+    """The same over TLS, from h2load, which speaks HTTP/1.1 as well: wrk's TLS takes as much cpu as all the rest."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        run = subprocess.run(["h2load", "--h1", "-t1", f"-c{visitors}", f"-D{max(1, round(seconds))}", f"--log-file={log.name}",
+                              f"--connect-to=127.0.0.1:{subject.https_port}", f"https://{subject.host.partition(':')[0]}{path}"],
+                             capture_output=True, text=True, check=True)
+        took = sorted(int(line.split()[2]) / 1e3 for line in log)
+    told = re.search(r"^requests: .* (\d+) succeeded, (\d+) failed", run.stdout, re.MULTILINE)
+    if not told or not took:
+        raise RuntimeError(f"{subject.label}: not one answer\n{run.stdout}")
+    return {"requests": int(told[1]), "seconds": seconds, "failed": int(told[2]), "p50": took[len(took) // 2],
+            "p99": took[len(took) * 99 // 100]}
 
 
 def connect(subject):

@@ -64,8 +64,9 @@ class Bench:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.most_visitors = files // 2 - 256
         self.kinds = self._choose(options.ways)
-        self.site = ways_module.Site(folder / "site")
-        self._ways = ways_module.Ways(self.site, folder)
+        self.authority = ways_module.harness.Authority(folder / "ca")
+        self.site = ways_module.Site(folder / "site", self.authority)
+        self._ways = ways_module.Ways(self.site, folder, self.authority)
         self._standing, self.refused = None, {}
 
     @staticmethod
@@ -93,7 +94,7 @@ class Bench:
     @contextlib.contextmanager
     def new_ways(self):
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-        ways = ways_module.Ways(self.site, folder)
+        ways = ways_module.Ways(self.site, folder, self.authority)
         try:
             yield ways
         finally:

@@ -79,6 +79,7 @@ class Subject:
     tree: Tree  # empty: nothing between visitor and nginx
     kind: str = ""  # which way it is, where a label says more
     hosts: tuple = ()  # several tunnels: requests go round
+    https_port: int = 0  # where visitors come over TLS; 0: nowhere
     extra: dict = dataclasses.field(default_factory=dict)  # what a case's own setup wants to remember
 
     @property

@@ -28,7 +28,7 @@ class Site:
     """nginx with the three pages, an upload in memory, and a slow page. One worker, as little between the page and the
     socket as nginx has."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, authority):
         memory = pathlib.Path("/dev/shm")
         room = memory.is_dir() and shutil.disk_usage(memory).free > 10 * BIG_BYTES
         self.uploads = pathlib.Path(subprocess.run(["mktemp", "-d", "-p", memory if room else folder, "tenfold-bench-XXXXXX"],
@@ -44,8 +44,10 @@ class Site:
         (self.uploads / "sink").mkdir()
         for path in (self.uploads, self.uploads / "sink"):
             path.chmod(0o777)
-        self.port = harness.free_port()
-        (folder / "nginx.conf").write_text(self._configuration(folder, www))
+        self.port, self.https_port = harness.free_port(), harness.free_port()
+        certificate, key = authority.issue("site", "IP:127.0.0.1", "DNS:localhost")
+        secure = f"listen 127.0.0.1:{self.https_port} ssl backlog=4096; ssl_certificate {certificate}; ssl_certificate_key {key};"
+        (folder / "nginx.conf").write_text(self._configuration(folder, www, secure))
         self.process = harness.Process("nginx", [program("nginx"), "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"])
         harness.eventually(self._answers, "nginx listening")
 
@@ -55,7 +57,7 @@ class Site:
             return True
         return False
 
-    def _configuration(self, folder, www):
+    def _configuration(self, folder, www, secure):
         scratch = "".join(f"{part}_temp_path {folder}/{part};" for part in ("proxy", "fastcgi", "uwsgi", "scgi"))
         return f"""
             daemon off; master_process off; pid {folder}/nginx.pid; worker_rlimit_nofile 16384;
@@ -67,7 +69,7 @@ class Site:
                 keepalive_requests 1000000000; keepalive_timeout 1h;
                 default_type application/octet-stream;
                 server {{
-                    listen 127.0.0.1:{self.port} backlog=4096;
+                    listen 127.0.0.1:{self.port} backlog=4096; {secure}
                     location / {{ root {www}; }}
                     location /slow/ {{ alias {www}/; limit_rate 16k; }}
                     location /sink/ {{ root {self.uploads}; dav_methods PUT; }}
@@ -82,10 +84,9 @@ class Site:
 class Ways:
     """Starts ways on demand, and stops what it started."""
 
-    def __init__(self, site, folder):
-        self.site, self.folder = site, folder
+    def __init__(self, site, folder, authority):
+        self.site, self.folder, self.authority = site, folder, authority
         self._stack = contextlib.ExitStack()
-        self.authority = harness.Authority(folder / "ca")
         self.last_broker = None
 
     def close(self):
@@ -98,7 +99,7 @@ class Ways:
     # ---- ours and nothing at all ------------------------------------------------
 
     def direct(self):
-        return Subject("direct", self.site.port, "localhost", Tree(), kind="direct")
+        return Subject("direct", self.site.port, "localhost", Tree(), kind="direct", https_port=self.site.https_port)
 
     def bare(self):
         """Two processes that only pass bytes on: what no two processes can save."""
@@ -118,7 +119,7 @@ class Ways:
         port = through(broker.https_port) if through else broker.https_port
         agent = self.start(harness.Agent(self.site.port, f"https://127.0.0.1:{port}", mux="require", ca=broker.ca))
         host = f"{agent.tunnel}.{harness.DOMAIN}:{broker.http_port}"
-        return Subject(label, broker.http_port, host, Tree(broker, agent), kind="mux")
+        return Subject(label, broker.http_port, host, Tree(broker, agent), kind="mux", https_port=broker.https_port)
 
     def classic(self):
         broker = self.broker(secure=False)
@@ -134,7 +135,7 @@ class Ways:
         folder.mkdir()
         certificate, key = self.authority.issue(folder.name, "IP:127.0.0.1", "DNS:far.localhost")
         (folder / "far.pem").write_text(certificate.read_text() + key.read_text())
-        near, far = harness.free_port(), harness.free_port()
+        near, near_tls, far = (harness.free_port() for _ in range(3))
         common = """
             global
               maxconn 8000
@@ -157,11 +158,12 @@ class Ways:
         (folder / "near.cfg").write_text(f"""{common}
             listen near
               bind 127.0.0.1:{near}
+              bind 127.0.0.1:{near_tls} ssl crt {folder}/far.pem
               server far 127.0.0.1:{way} ssl verify required ca-file {self.authority.ca} verifyhost far.localhost alpn h2
             """.replace("\n            ", "\n"))
         near_process = self.start(harness.Process("haproxy-near", [program("haproxy"), "-db", "-f", folder / "near.cfg"]))
         harness.eventually(lambda: not _free(near), "haproxy listening")
-        return Subject(label, near, "localhost", Tree(near_process, far_process), kind="haproxy")
+        return Subject(label, near, "localhost", Tree(near_process, far_process), kind="haproxy", https_port=near_tls)
 
     def ssh(self):
         """ssh -R to an sshd of our own: own keys, own configuration, own port, no privileges."""

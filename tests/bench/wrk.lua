@@ -1,16 +1,17 @@
--- What wrk sends and what it tells. Arguments behind `--`: the path, then Host fields that take turns.
-local requests, turn = {}, 0
-
+-- What wrk sends and what it tells. Arguments behind `--`: the path, then Host fields that take turns. Where there is one,
+-- wrk makes its request once and asks no script for each.
 function init(arguments)
+  wrk.path, wrk.headers["Host"] = arguments[1], arguments[2]
+  if #arguments == 2 then return end
+  local requests, turn = {}, 0
   for i = 2, #arguments do
     wrk.headers["Host"] = arguments[i]
-    requests[#requests + 1] = wrk.format("GET", arguments[1])
+    requests[#requests + 1] = wrk.format("GET")
   end
-end
-
-function request()
-  turn = turn % #requests + 1
-  return requests[turn]
+  function request()
+    turn = turn % #requests + 1
+    return requests[turn]
+  end
 end
 
 function done(summary, latency)
