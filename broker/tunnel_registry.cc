@@ -13,19 +13,19 @@ Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proo
   std::string wanted(name);
   while (wanted.empty() || (name.empty() && entries_.contains(wanted))) wanted = random_tunnel_name();
 
-  auto& entry = entries_[wanted];
-  if (entry == nullptr) {
-    entry = std::make_unique<Entry>(*this);
-    entry->name = wanted;
-  } else if (!may_have(*entry, proof, owner)) {
+  const auto [place, fresh] = entries_.try_emplace(wanted, *this);
+  Entry& entry = place->second;
+  if (fresh) {
+    entry.name = wanted;
+  } else if (!may_have(entry, proof, owner)) {
     return Error{ErrorKind::refused, "the name is taken"};
   }
-  entry->generation = next_generation_++;
-  entry->proof = proof;
-  entry->owner = owner;
+  entry.generation = next_generation_++;
+  entry.proof = proof;
+  entry.owner = owner;
   // Claimed but never attached, it is given up like one whose agent went away.
-  runtime_.timers.arm_in(*entry, limits::name_held);
-  return Claim{wanted, entry->generation};
+  runtime_.timers.arm_in(entry, limits::name_held);
+  return Claim{wanted, entry.generation};
 }
 
 bool TunnelRegistry::may_have(const Entry& entry, std::string_view proof, std::string_view owner) {
@@ -60,14 +60,14 @@ void TunnelRegistry::release(const Claim& claim) {
 TunnelRegistry::Found TunnelRegistry::find(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return {};
-  const std::shared_ptr<Tunnel>& tunnel = found->second->tunnel;
+  const std::shared_ptr<Tunnel>& tunnel = found->second.tunnel;
   return {tunnel == nullptr ? State::away : State::here, tunnel};
 }
 
 TunnelRegistry::Entry* TunnelRegistry::current(const Claim& claim) {
   const auto found = entries_.find(claim.name);
-  if (found == entries_.end() || found->second->generation != claim.generation) return nullptr;
-  return found->second.get();
+  if (found == entries_.end() || found->second.generation != claim.generation) return nullptr;
+  return &found->second;
 }
 
 void TunnelRegistry::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {

@@ -62,11 +62,11 @@ class TunnelRegistry {
     void on_timer() override;
 
     TunnelRegistry& registry;
-    std::string name;
+    std::shared_ptr<Tunnel> tunnel;  // null while it is away
     std::uint64_t generation = 0;
+    std::string name;
     std::string proof;
     std::string owner;
-    std::shared_ptr<Tunnel> tunnel;  // null while it is away
   };
   struct Hash {
     using is_transparent = void;
@@ -79,7 +79,8 @@ class TunnelRegistry {
   void set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel);
 
   Runtime& runtime_;
-  std::unordered_map<std::string, std::unique_ptr<Entry>, Hash, std::equal_to<>> entries_;
+  // Entries stand in the map itself: a request of one of thousands of tunnels waits for memory at each step to it.
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
   std::size_t here_ = 0;
   std::uint64_t next_generation_ = 1;
 };
