@@ -35,6 +35,9 @@ class WindowGrowth {
 
  private:
   static constexpr std::uint32_t small = 1 << 20;
+  // Of a round trip: what the two hosts may take to answer, busy as they are. On a path that is no longer a starting
+  // window carries gigabits, and more of it would be a queue that other streams' small messages wait behind.
+  static constexpr Duration hosts_share = 500us;
   static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
   TimePoint since_;                  // when drained_ was 0
