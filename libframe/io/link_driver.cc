@@ -37,13 +37,14 @@ void LinkDriver::on_closed(const Error& why) {
 
 void LinkDriver::on_link_output() { loop_.defer(*this); }
 
-// A small write first, so that what is urgent is not behind bulk; when that left something behind, it is bulk. A
-// transport may keep what it is given to the end of the turn: on_sent() goes on from there.
+// As long as the transport gets rid of all it is given, a large write at a time. One that keeps something gets small
+// ones, so that what becomes urgent meanwhile is not behind bulk. A transport may keep what it is given to the end of
+// the turn: on_sent() goes on from there.
 void LinkDriver::flush() {
-  while (transport_->queued() < limits::flush_small && link_.want_output()) {
-    const MutableBytes room = loop_.write_room().first(bulk_ ? limits::flush_bulk : limits::flush_small);
+  for (std::size_t queued = transport_->queued(); queued < limits::flush_small; queued = transport_->queued()) {
+    if (!link_.want_output()) return;
+    const MutableBytes room = loop_.write_room().first(queued == 0 ? limits::flush_bulk : limits::flush_small);
     const std::size_t n = link_.take_output(room);
-    bulk_ = link_.want_output();
     if (n == 0) return;
     transport_->write(room.first(n));
   }

@@ -49,7 +49,6 @@ class LinkDriver final : private Duplex::Handler, private Deferred, private Link
   std::unique_ptr<Duplex> transport_;
   Link::Handler& handler_;
   Link link_;
-  bool bulk_ = false;  // the last write left something behind
 };
 
 }  // namespace tenfold

@@ -59,8 +59,9 @@ class TcpSocket::Core final : private Deferred {
   enum class Out : std::uint8_t { flowing, ending, ended, broken };
   enum class Pause : std::uint8_t { no_handler, window };
 
-  // Of the queue in one write: as many as libuv takes without allocating.
-  static constexpr std::size_t most_runs = 4;
+  // Of the queue in one write; what waits for the kernel goes in fewer: as many as libuv takes without allocating.
+  static constexpr std::size_t most_runs = 16;
+  static constexpr std::size_t most_runs_waiting = 4;
   // What is written goes to the kernel when the turn ends, all in one call: an answer's head and body, or the frames
   // of one read. So much on an empty queue goes at once, without a copy...
   static constexpr std::size_t large_write = 32 * limits::KiB;

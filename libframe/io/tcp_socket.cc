@@ -178,9 +178,9 @@ void TcpSocket::Core::push() {
 
 // Hands the front of the queue to libuv, which writes it when the kernel takes it.
 void TcpSocket::Core::flush() {
-  Bytes runs[most_runs];
-  uv_buf_t buffers[most_runs];
-  const std::size_t count = queue_.runs(runs, most_runs);
+  Bytes runs[most_runs_waiting];
+  uv_buf_t buffers[most_runs_waiting];
+  const std::size_t count = queue_.runs(runs, most_runs_waiting);
   for (std::size_t i = 0; i < count; ++i) {
     buffers[i] = uv_buf_init(const_cast<char*>(to_text(runs[i]).data()), static_cast<unsigned>(runs[i].size()));
     in_flight_ += runs[i].size();
