@@ -2,6 +2,9 @@
 #include "io/tcp_socket.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <fstream>
 #include <sstream>
@@ -34,7 +37,28 @@ int kernel_timer(const std::string& local) {
   return -1;
 }
 
+// How the kernel paces what the socket bound to `local` sends; found among this process's files.
+std::string congestion_control(const std::string& local) {
+  for (int fd = 0; fd < 256; ++fd) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
+    if (to_string(address) != local) continue;
+    char name[16] = {};
+    length = sizeof name;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) == 0) return name;
+  }
+  return {};
+}
+
 }  // namespace
+
+TEST_CASE("a connection that never leaves the machine is not paced, whatever the system's choice is") {
+  IoWorld world;
+  TcpPair pair(world);
+  CHECK(congestion_control(pair.client->local()) == "reno");
+  CHECK(congestion_control(pair.server->local()) == "reno");
+}
 
 TEST_CASE("bytes go both ways, and the ends know each other's address") {
   IoWorld world;
