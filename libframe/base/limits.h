@@ -46,6 +46,7 @@ inline constexpr std::uint32_t stream_window = 256 * KiB;      // where a stream
 inline constexpr std::uint32_t stream_window_most = 16 * MiB;  // where it stops growing
 inline constexpr std::size_t windows_grown = 32 * MiB;         // what all streams of a link may grow by together
 inline constexpr std::uint32_t window_kept = 4 * MiB;          // a stream with a larger one serves no second request
+inline constexpr Duration company_time = 10ms;                 // streams that were heard within it share the path
 inline constexpr std::uint32_t link_window = 16 * MiB;         // the connection's
 inline constexpr std::size_t control_message_bytes = 64 * KiB;
 inline constexpr std::size_t link_header_list = 64 * KiB;  // name + value + 32 each, RFC 9113 6.5.2

@@ -124,7 +124,10 @@ void Link::Core::handle(const MuxEvent& event) {
   if (stream == nullptr) return;
   switch (event.kind) {
     case Kind::answered: return on_answered(*stream, static_cast<int>(event.value), event.cause);
-    case Kind::data: uncredited_ += event.bytes.size(); return stream->on_data(event.bytes);
+    case Kind::data:
+      uncredited_ += event.bytes.size();
+      if (stream != control_.get() && std::exchange(heard_last_, event.id) != event.id) company_at_ = runtime_.now();
+      return stream->on_data(event.bytes);
     case Kind::ended: return stream->on_end();
     case Kind::window: stream->blocked_ = false; return make_ready(*stream);
     case Kind::sent: return stream->on_sent(event.value);
@@ -298,8 +301,11 @@ void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
 
 // What has arrived for a stream goes back, but for what its holder has and what it is about to be told.
 void Link::Core::return_credit(const LinkStream& stream) {
-  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(stream.growth_.window()));
-  std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_);
+  const bool company = runtime_.now() - company_at_ < limits::company_time;
+  const std::uint32_t grant = stream.growth_.grant(keepalive_.rtt(), company);
+  const auto withheld = static_cast<std::int32_t>(stream.growth_.window() - grant);
+  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(grant));
+  std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_) - withheld;
   if (n < at_once) return;
   for (std::size_t i = next_event_; i < glue_.events().size(); ++i) {
     const MuxEvent& event = glue_.events()[i];

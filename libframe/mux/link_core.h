@@ -138,6 +138,8 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
   std::uint32_t known_window_ = 0;      // the largest that a stream's window grew to
+  std::int32_t heard_last_ = 0;         // whose bytes came last
+  TimePoint company_at_{};              // when it was another stream's turn
   std::size_t grown_ = 0;               // by how much streams' windows are above where they started, all together
 
   MemberTimer<Core, &Core::on_tick> tick_{*this};

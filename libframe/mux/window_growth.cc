@@ -11,7 +11,7 @@ std::uint32_t WindowGrowth::on_credit(std::size_t n, TimePoint now, const Around
   if (drained_ < window_) return 0;
   drained_ = 0;
   const Duration took = now - std::exchange(since_, now);
-  const bool path_is_longer = around.rtt > hosts_share && took <= 2 * (around.rtt - hosts_share);
+  const bool path_is_longer = around.rtt > Duration::zero() && took <= 2 * (around.rtt + hosts_share);
   // A holder with a queue that stands is the slow part: a larger window would only make that queue longer. What comes
   // in bursts is a queue for a moment.
   const bool holder_keeps_up = std::exchange(least_waiting_, all) <= window_ / 4;
@@ -22,6 +22,10 @@ std::uint32_t WindowGrowth::on_credit(std::size_t n, TimePoint now, const Around
   if (more > around.budget) return 0;
   window_ += more;
   return more;
+}
+
+std::uint32_t WindowGrowth::grant(Duration rtt, bool company) const {
+  return company && rtt < short_path ? std::min(window_, start_) : window_;
 }
 
 }  // namespace tenfold

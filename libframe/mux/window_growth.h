@@ -13,7 +13,7 @@ namespace tenfold {
 
 class WindowGrowth {
  public:
-  WindowGrowth(std::uint32_t window, TimePoint now) : since_(now), window_(window) {}
+  WindowGrowth(std::uint32_t window, TimePoint now) : since_(now), start_(window), window_(window) {}
 
   // What the growth of one stream depends on besides itself.
   struct Around {
@@ -29,18 +29,23 @@ class WindowGrowth {
 
   std::uint32_t window() const { return window_; }
 
+  // So much of the window may be the sender's now. What is more than a short path needs keeps two busy hosts at work, but
+  // it is a queue as well: in company, with other streams whose bytes would stand behind it, nothing beyond the starting
+  // window is given.
+  std::uint32_t grant(Duration rtt, bool company) const;
+
   // So much credit goes back in one WINDOW_UPDATE. A sender on a long path stands still while that is gathered, so
   // of a grown window it is a small part; a small one is not worth the frames.
   static std::uint32_t returned_at_once(std::uint32_t window) { return window > small ? window / 8 : window / 2; }
 
  private:
   static constexpr std::uint32_t small = 1 << 20;
-  // Of a round trip: what the two hosts may take to answer, busy as they are. On a path that is no longer a starting
-  // window carries gigabits, and more of it would be a queue that other streams' small messages wait behind.
-  static constexpr Duration hosts_share = 500us;
+  static constexpr Duration hosts_share = 250us;  // what two busy hosts add to the path's round trip
+  static constexpr Duration short_path = 1ms;     // on a shorter one a starting window carries gigabits
   static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
   TimePoint since_;                  // when drained_ was 0
+  const std::uint32_t start_;        // bytes
   std::uint32_t window_;             // bytes
   std::size_t drained_ = 0;          // bytes credited since then
   std::size_t least_waiting_ = all;  // ... and what its holder had left at the best of times

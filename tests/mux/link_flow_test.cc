@@ -29,15 +29,17 @@ void check_connection_windows(LinkPair& pair, const LinkOptions& brokers, const 
 
 constexpr Duration way = 50ms;  // from one end to the other, on a slow path
 
-// What both ends have to say goes over that path.
-void slow_round_trip(LinkPair& pair) {
+// What both ends have to say goes over a path.
+void round_trip(LinkPair& pair, Duration one_way) {
   const std::string there = take_all(*pair.broker.link, 128 * 1024);
-  pair.rt.pass(way);
+  pair.rt.pass(one_way);
   pair.agent.link->receive(to_bytes(there));
   const std::string back = take_all(*pair.agent.link);
-  pair.rt.pass(way);
+  pair.rt.pass(one_way);
   pair.broker.link->receive(to_bytes(back));
 }
+
+void slow_round_trip(LinkPair& pair) { round_trip(pair, way); }
 
 std::map<std::uint32_t, std::size_t> payload_by_stream(const std::string& bytes) {
   std::map<std::uint32_t, std::size_t> sizes;
@@ -230,6 +232,38 @@ TEST_CASE("the window of a stream grows with its path, one stream after the othe
     pair.agent.streams.back()->pipe->reset(ErrorKind::io);
     pair.pump();
   }
+}
+
+TEST_CASE("on a short path a stream that grew has its starting window in company, and all of it alone") {
+  LinkPair pair;
+  constexpr Duration short_way = 100us;
+  round_trip(pair, short_way);
+  const auto bulk = pair.broker.open();
+  const auto small = pair.broker.open();
+  const auto most_of = [&](int rounds, bool company) {
+    std::size_t most = 0;
+    for (int round = 0; round < rounds; ++round) {
+      bulk->pipe->write(to_bytes(std::string(2 * MiB, 'b')));
+      if (company) small->pipe->write(to_bytes("s"));
+      const std::size_t before = bulk->sent;
+      round_trip(pair, short_way);
+      most = std::max(most, bulk->sent - before);
+      for (const auto& far : pair.agent.streams) far->text.clear();
+    }
+    return most;
+  };
+  CHECK(most_of(20, false) > limits::stream_window);
+  most_of(10, true);
+  CHECK(most_of(50, true) <= limits::stream_window);
+  most_of(static_cast<int>(limits::company_time / short_way), false);
+  CHECK(most_of(5, false) > limits::stream_window);
+  // On a long one it is the path that needs it.
+  for (int round = 0; round < 60; ++round) slow_round_trip(pair);
+  bulk->pipe->write(to_bytes(std::string(2 * MiB, 'b')));
+  small->pipe->write(to_bytes("s"));
+  const std::size_t before = bulk->sent;
+  slow_round_trip(pair);
+  CHECK(bulk->sent - before > limits::stream_window);
 }
 
 TEST_CASE("the window of a stream does not grow for a reader that is slow") {

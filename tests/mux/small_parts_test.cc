@@ -273,10 +273,14 @@ TEST_CASE("a window doubles while it drains within two round trips") {
     CHECK(growth.on_credit(2 * begin, now + 10ms, {100ms, 0, most, 0, 2 * begin + 5}) == 5);
   }
   SUBCASE("not when it drains more slowly") { CHECK(growth.on_credit(2 * begin, now + 201ms, path) == 0); }
-  SUBCASE("not on a path as short as the hosts' own time") {
-    CHECK(growth.on_credit(2 * begin, now + 10us, {500us, 0, most, 0, most}) == 0);
-    CHECK(growth.on_credit(2 * begin, now + 211us, {600us, 0, most, 0, most}) == 0);
-    CHECK(growth.on_credit(2 * begin, now + 411us, {600us, 0, most, 0, most}) == 2 * begin);
+  SUBCASE("on a short path as well, by the time that two hosts take") {
+    CHECK(growth.on_credit(2 * begin, now + 701us, {100us, 0, most, 0, most}) == 0);
+    CHECK(growth.on_credit(2 * begin, now + 1401us, {100us, 0, most, 0, most}) == 2 * begin);
+  }
+  SUBCASE("in company of other streams what it grew by is not given on a short path") {
+    CHECK(growth.grant(999us, true) == begin);
+    CHECK(growth.grant(999us, false) == 2 * begin);
+    CHECK(growth.grant(1ms, true) == 2 * begin);
   }
   SUBCASE("not before the round trip is known") {
     CHECK(growth.on_credit(2 * begin, now + 10ms, {Duration::zero(), 0, most, 0, most}) == 0);
