@@ -42,7 +42,8 @@ ByteQueue::ByteQueue(ByteQueue&& other) noexcept
     : pool_(other.pool_),
       head_(std::exchange(other.head_, nullptr)),
       tail_(std::exchange(other.tail_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+      size_(std::exchange(other.size_, 0)),
+      headroom_(other.headroom_) {}
 
 ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
   if (this == &other) return *this;
@@ -51,6 +52,7 @@ ByteQueue& ByteQueue::operator=(ByteQueue&& other) noexcept {
   head_ = std::exchange(other.head_, nullptr);
   tail_ = std::exchange(other.tail_, nullptr);
   size_ = std::exchange(other.size_, 0);
+  headroom_ = other.headroom_;
   return *this;
 }
 
@@ -67,6 +69,7 @@ void ByteQueue::append(Bytes bytes) {
 MutableBytes ByteQueue::tail_room() {
   if (tail_ == nullptr || tail_->end == sizeof tail_->data) {
     BlockPool::Block* block = pool_->take();
+    block->begin = block->end = headroom_;
     (tail_ == nullptr ? head_ : tail_->next) = block;
     tail_ = block;
   }
@@ -117,6 +120,23 @@ void ByteQueue::consume(std::size_t n) {
     pool_->give(spent);
     if (n == 0 && size_ != 0) return;
   }
+}
+
+Bytes ByteQueue::hand_over(Bytes header, ByteQueue& to) {
+  assert(size_ != 0 && pool_ == to.pool_);
+  BlockPool::Block* block = head_;
+  head_ = std::exchange(block->next, nullptr);
+  if (head_ == nullptr) tail_ = nullptr;
+  size_ -= block->end - block->begin;
+
+  assert(header.size() <= block->begin);
+  block->begin -= static_cast<std::uint32_t>(header.size());
+  std::memcpy(block->data + block->begin, header.data(), header.size());
+  const Bytes whole(block->data + block->begin, block->end - block->begin);
+  (to.tail_ == nullptr ? to.head_ : to.tail_->next) = block;
+  to.tail_ = block;
+  to.size_ += whole.size();
+  return whole;
 }
 
 }  // namespace tenfold

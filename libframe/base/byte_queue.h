@@ -17,15 +17,12 @@ namespace tenfold {
 
 class BlockPool {
  public:
-  static constexpr std::size_t block_size = std::size_t{16} * 1024;
-
   struct Block {
     Block* next;
-    std::uint32_t begin;  // first byte not yet consumed
-    std::uint32_t end;    // one past the last byte written
-    std::uint8_t data[block_size - sizeof(void*) - 2 * sizeof(std::uint32_t)];
+    std::uint32_t begin;                         // first byte not yet consumed
+    std::uint32_t end;                           // one past the last byte written
+    std::uint8_t data[std::size_t{16} * 1024];  // a full TLS record's plaintext
   };
-  static_assert(sizeof(Block) == block_size);
 
   // Keeps at most `keep_free` unused blocks; more than that go back to the heap. In one turn each of some hundred
   // visitors may get an answer, in a block of its own.
@@ -48,7 +45,8 @@ class BlockPool {
 
 class ByteQueue {
  public:
-  explicit ByteQueue(BlockPool& pool) : pool_(&pool) {}
+  // `headroom`: bytes that stay free in front of each run, for hand_over().
+  explicit ByteQueue(BlockPool& pool, std::uint32_t headroom = 0) : pool_(&pool), headroom_(headroom) {}
   ~ByteQueue() { clear(); }
   ByteQueue(ByteQueue&& other) noexcept;
   ByteQueue& operator=(ByteQueue&& other) noexcept;
@@ -77,6 +75,10 @@ class ByteQueue {
   // Drops the first n bytes; n <= size().
   void consume(std::size_t n);
 
+  // Moves front(), which must not be empty, to the back of `to` with `header` in front of it, and copies nothing but
+  // that. `header` is no longer than the headroom, `to` a queue of the same pool. Returns both, where they stand now.
+  Bytes hand_over(Bytes header, ByteQueue& to);
+
   void clear() { consume(size_); }
 
  private:
@@ -84,6 +86,7 @@ class ByteQueue {
   BlockPool::Block* head_ = nullptr;
   BlockPool::Block* tail_ = nullptr;
   std::size_t size_ = 0;
+  std::uint32_t headroom_;
 };
 
 }  // namespace tenfold

@@ -44,9 +44,7 @@ void LinkDriver::flush() {
   for (std::size_t queued = transport_->queued(); queued < limits::flush_small; queued = transport_->queued()) {
     if (!link_.want_output()) return;
     const MutableBytes room = loop_.write_room().first(queued == 0 ? limits::flush_bulk : limits::flush_small);
-    const std::size_t n = link_.take_output(room);
-    if (n == 0) return;
-    transport_->write(room.first(n));
+    if (link_.take_output(room, *this) == 0) return;
   }
 }
 
@@ -60,9 +58,7 @@ void LinkDriver::on_link_closed(const Error& why) {
   // The last words, a GOAWAY, and the control messages before them.
   const MutableBytes room = loop_.write_room();
   for (std::size_t left = limits::control_queued; left > room.size(); left -= room.size()) {
-    const std::size_t n = link_.take_output(room);
-    if (n == 0) break;
-    transport_->write(room.first(n));
+    if (link_.take_output(room, *this) == 0) break;
   }
   transport_->end();
   handler_.on_link_closed(why);

@@ -15,7 +15,7 @@
 
 namespace tenfold {
 
-class LinkDriver final : private Duplex::Handler, private Deferred, private Link::Handler {
+class LinkDriver final : private Duplex::Handler, private Deferred, private Link::Handler, private Link::Output {
  public:
   // Takes the transport after its handshake; `early` are bytes behind the handshake that were
   // delivered to a former handler and not credited. Events of the link go on to `handler`; on_link_output() stays here.
@@ -42,6 +42,8 @@ class LinkDriver final : private Duplex::Handler, private Deferred, private Link
   void on_link_output() override;
   void on_link_draining() override;
   void on_link_closed(const Error& why) override;
+
+  void on_link_bytes(Bytes bytes) override { transport_->write(bytes); }
 
   void flush();
 

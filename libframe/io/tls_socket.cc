@@ -37,13 +37,15 @@ void TlsSocket::set_handler(Duplex::Handler* handler) {
 
 std::size_t TlsSocket::write(Bytes bytes) {
   if (state_ == State::closed || ended_ || failure_) return bytes.size();
-  if (!plain_.empty() || bytes.size() < large_write) {
+  const bool one_record = !plain_.empty() && plain_.size() + bytes.size() <= record;
+  if (bytes.size() < large_write || one_record) {
     plain_.append(bytes);
     unsent_ += bytes.size();
     if (plain_.size() >= full_queue) encrypt();
     loop_.defer(*this);
     return 0;
   }
+  encrypt();
   engine_.write(bytes);
   const std::size_t told = std::exchange(unsent_, unsent_ + bytes.size());
   unsent_ = std::max(told, unsent());  // of what was told as queued only an event tells that it left

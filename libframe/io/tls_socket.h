@@ -38,8 +38,9 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void credit(std::size_t n) override;
 
  private:
-  // So much on an empty queue becomes records at once, without a copy...
+  // So much becomes records at once, without a copy, unless it goes into one with what is queued...
   static constexpr std::size_t large_write = 8 * limits::KiB;
+  static constexpr std::size_t record = 16 * limits::KiB;  // of plaintext: RFC 8446 5.1
   // ... and so much in the queue does not wait for the turn's end.
   static constexpr std::size_t full_queue = 64 * limits::KiB;
 

@@ -10,7 +10,7 @@ Link::~Link() = default;
 
 void Link::receive(Bytes bytes) { core_->receive(bytes); }
 void Link::end_of_input(const Error& why) { core_->end_of_input(why); }
-std::size_t Link::take_output(MutableBytes room) { return core_->take_output(room); }
+std::size_t Link::take_output(MutableBytes room, Output& output) { return core_->take_output(room, output); }
 bool Link::want_output() const { return core_->want_output(); }
 Result<std::unique_ptr<LinkStream>> Link::open_stream(const StreamTarget& target) { return core_->open_stream(target); }
 bool Link::can_open() const { return core_->can_open(); }

@@ -4,8 +4,7 @@
 //
 //   Link link(runtime, Link::Role::broker, options, handler);
 //   link.receive(bytes);                    // from the transport; events come from inside
-//   while ((n = link.take_output(room)))    // to the transport; ask when on_link_output() says so
-//     transport.write(room.first(n));
+//   link.take_output(room, transport);      // when on_link_output() says so
 //   auto stream = link.open_stream(target); // broker only
 //   link.send(message);
 //   link.close();                           // GOAWAY behind what is queued
@@ -105,10 +104,19 @@ class Link {
   // The transport ended: by FIN or by failure. Closes the link.
   void end_of_input(const Error& why);
 
-  // Fills `room` (at least limits::flush_small) with whole frames as far as they
-  // fit; returns the number of bytes, 0 when nothing is ready. One call is one write of the transport.
-  // Streams hear on_sent() from inside it; nothing but want_output() tells of what is left when it was not 0.
-  std::size_t take_output(MutableBytes room);
+  class Output {
+   public:
+    // The next bytes for the transport, to be read or copied during the call: whole frames.
+    virtual void on_link_bytes(Bytes bytes) = 0;
+
+   protected:
+    ~Output() = default;
+  };
+  // Gives whole frames away, at most room.size() bytes of them (at least limits::flush_small); returns how many, 0 when
+  // nothing is ready. Small frames are gathered in `room`, large ones stand where their stream has them. One call is one
+  // write of the transport, in pieces. Streams hear on_sent() from inside it; nothing but want_output() tells of what is
+  // left when it was not 0.
+  std::size_t take_output(MutableBytes room, Output& output);
   bool want_output() const;
 
   // Broker only. `limit`: this link carries as many streams as it may; `closed`: it

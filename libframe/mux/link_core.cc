@@ -34,7 +34,8 @@ Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::
       handler_(handler),
       glue_(setup(role, options), *this),
       guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client),
-      keepalive_(options.ping_every, limits::pings_missed, runtime.now()) {
+      keepalive_(options.ping_every, limits::pings_missed, runtime.now()),
+      handed_(runtime.blocks) {
   if (role_ == Role::broker) {
     const StreamTarget control{handshake::control_authority, {}};
     const std::int32_t id = glue_.submit_open(control.name, control.peer);

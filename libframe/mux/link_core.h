@@ -39,7 +39,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   // ---- For Link.
   void receive(Bytes bytes);
   void end_of_input(const Error& why);
-  std::size_t take_output(MutableBytes room);
+  std::size_t take_output(MutableBytes room, Output& output);
   bool want_output() const;
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const { return takes_streams() && streams() < most_streams(); }
@@ -95,7 +95,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void end_turn(LinkStream& stream);
   void make_ready(LinkStream& stream);
   Chunk next_chunk(std::int32_t id, std::size_t most) override;
-  void take_chunk(std::int32_t id, MutableBytes out, bool last) override;
+  Bytes take_chunk(std::int32_t id, Bytes header, MutableBytes frame, bool last) override;
   void on_head_sent(std::int32_t id) override;
 
   // ---- Life.
@@ -126,6 +126,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   TurnList turns_;        // streams with something to send, and window for it as far as is known
   bool asked_ = false;    // nghttp2 asked for DATA of the front since it was called up
   bool no_room_ = false;  // the front's next frame does not fit into what is left of the output's room
+  ByteQueue handed_;      // frames that are part of the present output, in the blocks of the streams they are of
 
   State state_ = State::running;
   Error why_;                           // what on_link_closed() will say

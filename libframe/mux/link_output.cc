@@ -14,10 +14,12 @@ namespace {
 
 // What is left of a room is filled with a part of a stream's bytes only when the part is worth a frame.
 constexpr std::size_t least_part = 1 * limits::KiB;
+// Less is copied into the room with its neighbours, so that they are one write.
+constexpr std::size_t least_uncopied = 8 * limits::KiB;
 
 }  // namespace
 
-std::size_t Link::Core::take_output(MutableBytes room) {
+std::size_t Link::Core::take_output(MutableBytes room, Output& output) {
   assert(room.size() >= limits::flush_small);
   announced_ = true;
   std::size_t size = 0;
@@ -27,6 +29,8 @@ std::size_t Link::Core::take_output(MutableBytes room) {
     glue_.start_output(room);
     fill();
     size = glue_.output_size();
+    for (const Bytes piece : glue_.output()) output.on_link_bytes(piece);
+    handed_.clear();
     // Whoever hears that its bytes left may write more, or cut streams: that is for the next room.
     told = !dispatching_ && !glue_.events().empty();
     dispatch();
@@ -94,7 +98,8 @@ Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t m
   asked_ = true;
   TurnList::begin(stream, limits::stream_quantum);
   const std::size_t queued = stream.out_.size();
-  const std::size_t whole = std::min({queued, most, limits::data_payload});
+  // Frames end where blocks do, so that the next one starts where a block does.
+  const std::size_t whole = std::min({stream.out_.front().size(), most, limits::data_payload});
   if (whole > stream.deficit) {
     end_turn(stream);
     if (turns_.front() != &stream) return {};
@@ -108,15 +113,23 @@ Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t m
   return {true, size == queued && stream.out_way_ == LinkStream::Way::ending, size};
 }
 
-void Link::Core::take_chunk(std::int32_t, MutableBytes out, bool last) {
+Bytes Link::Core::take_chunk(std::int32_t, Bytes header, MutableBytes frame, bool last) {
   auto& stream = static_cast<LinkStream&>(*turns_.front());
-  stream.out_.peek(out);
-  stream.out_.consume(out.size());
-  stream.deficit -= static_cast<std::uint32_t>(out.size());
-  if (&stream != control_.get()) queued_ -= out.size();
+  const std::size_t size = frame.size() - header.size();
+  Bytes uncopied;
+  if (size >= least_uncopied && size == stream.out_.front().size()) {
+    uncopied = stream.out_.hand_over(header, handed_);
+  } else {
+    std::copy(header.begin(), header.end(), frame.begin());
+    stream.out_.peek(frame.subspan(header.size()));
+    stream.out_.consume(size);
+  }
+  stream.deficit -= static_cast<std::uint32_t>(size);
+  if (&stream != control_.get()) queued_ -= size;
   if (last) stream.out_way_ = LinkStream::Way::ended;
   if (!stream.has_output()) TurnList::remove(stream);
-  guard_.on_data_sent(out.size());
+  guard_.on_data_sent(size);
+  return uncopied;
 }
 
 void Link::Core::on_head_sent(std::int32_t id) {

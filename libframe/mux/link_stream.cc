@@ -8,12 +8,14 @@
 namespace tenfold {
 
 static_assert(sizeof(LinkStream) <= 320, "a thousand idle streams on each of a thousand links");
+static_assert(sizeof(BlockPool::Block::data) == Nghttp2Glue::frame_header + limits::data_payload,
+              "a block is one frame");
 
 LinkStream::LinkStream(Link::Core& core, Runtime& runtime, std::int32_t id, const StreamTarget& target,
                        std::uint32_t window)
     : core_(&core),
       runtime_(runtime),
-      out_(runtime.blocks),
+      out_(runtime.blocks, Nghttp2Glue::frame_header),
       held_(runtime.blocks),
       growth_(window, runtime.now()),
       name_size_(static_cast<std::uint32_t>(target.name.size())),

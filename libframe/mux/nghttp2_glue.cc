@@ -165,10 +165,14 @@ struct Nghttp2Glue::Callbacks {
                         nghttp2_data_source*, void* user) {
     Nghttp2Glue& glue = glue_of(user);
     const std::int32_t id = frame->hd.stream_id;
-    std::uint8_t* at = glue.room_.data() + glue.output_size_;
-    std::memcpy(at, header, frame_header);
-    glue.source_.take_chunk(id, {at + frame_header, size}, glue.chunk_is_last_);
-    glue.output_size_ += frame_header + size;
+    const MutableBytes room = glue.room_.subspan(glue.room_used_, frame_header + size);
+    const Bytes elsewhere = glue.source_.take_chunk(id, {header, frame_header}, room, glue.chunk_is_last_);
+    if (elsewhere.empty()) {
+      glue.take_room(room.size());
+    } else {
+      glue.output_.push_back(elsewhere);
+      glue.output_size_ += elsewhere.size();
+    }
     if (size == 0) return 0;
     if (!glue.events_.empty() && glue.events_.back().kind == Kind::sent && glue.events_.back().id == id) {
       glue.events_.back().value += static_cast<std::uint32_t>(size);
@@ -185,8 +189,7 @@ struct Nghttp2Glue::Callbacks {
       glue.room_full_ = true;
       return NGHTTP2_ERR_WOULDBLOCK;
     }
-    std::memcpy(glue.room_.data() + glue.output_size_, bytes, size);
-    glue.output_size_ += size;
+    std::memcpy(glue.take_room(size).data(), bytes, size);
     return static_cast<ssize_t>(size);
   }
 
@@ -293,8 +296,23 @@ void Nghttp2Glue::trim() {
 
 void Nghttp2Glue::start_output(MutableBytes room) {
   room_ = room;
+  room_used_ = 0;
+  output_.clear();
   output_size_ = 0;
   room_full_ = false;
+}
+
+MutableBytes Nghttp2Glue::take_room(std::size_t size) {
+  const MutableBytes taken = room_.subspan(room_used_, size);
+  room_used_ += size;
+  output_size_ += size;
+  // What stands in a row is one piece.
+  if (!output_.empty() && output_.back().data() + output_.back().size() == taken.data()) {
+    output_.back() = {output_.back().data(), output_.back().size() + size};
+  } else {
+    output_.push_back(taken);
+  }
+  return taken;
 }
 
 void Nghttp2Glue::send() {

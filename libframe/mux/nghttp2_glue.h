@@ -76,8 +76,9 @@ class Nghttp2Glue {
     };
     // How much goes into the next frame of stream `id`, at most `most`.
     virtual Chunk next_chunk(std::int32_t id, std::size_t most) = 0;
-    // Moves that chunk to `out`.
-    virtual void take_chunk(std::int32_t id, MutableBytes out, bool last) = 0;
+    // That chunk, with `header` in front: either put into `frame`, and then the result is empty; or where it stands
+    // until the output that it is of was given away.
+    virtual Bytes take_chunk(std::int32_t id, Bytes header, MutableBytes frame, bool last) = 0;
     // The stream's HEADERS left: its DATA may follow.
     virtual void on_head_sent(std::int32_t id) = 0;
 
@@ -107,9 +108,11 @@ class Nghttp2Glue {
   void trim();
   const std::string& goaway_reason() const { return goaway_reason_; }
 
-  // ---- Output.
+  // ---- Output: frames in `room`, and those that stand where their source has them.
   void start_output(MutableBytes room);
   void send();
+  // In their order; room.size() bytes at most.
+  const std::vector<Bytes>& output() const { return output_; }
   // Whether something did not fit any more.
   bool room_full() const { return room_full_; }
   std::size_t room_left() const { return room_.size() - output_size_; }
@@ -167,8 +170,13 @@ class Nghttp2Glue {
   const std::int32_t credit_at_once_;  // of the connection, returned when so much has come
   std::string goaway_reason_;
 
+  // The next `size` bytes of the room, as a part of the output.
+  MutableBytes take_room(std::size_t size);
+
   MutableBytes room_;            // of the present take_output()
-  std::size_t output_size_ = 0;  // filled of it
+  std::size_t room_used_ = 0;    // of it
+  std::vector<Bytes> output_;    // what there is to give away...
+  std::size_t output_size_ = 0;  // ... and its bytes
   bool room_full_ = false;
   bool chunk_is_last_ = false;  // of the chunk between next_chunk() and take_chunk()
 };

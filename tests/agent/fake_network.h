@@ -72,7 +72,7 @@ struct Links {
 };
 
 // A link over a pipe, flushed by hand.
-class PumpedLink final : public DrivenLink, private Duplex::Handler, private Link::Handler {
+class PumpedLink final : public DrivenLink, private Duplex::Handler, private Link::Handler, private Link::Output {
  public:
   PumpedLink(Runtime& runtime, std::unique_ptr<Duplex> pipe, Link::Role role, Link::Handler& handler, Links& links)
       : links_(links), handler_(handler), pipe_(std::move(pipe)), link_(runtime, role, LinkOptions{}, *this) {
@@ -90,10 +90,7 @@ class PumpedLink final : public DrivenLink, private Duplex::Handler, private Lin
     if (pipe_ == nullptr) return false;
     std::vector<std::uint8_t> room(limits::flush_bulk);
     bool any = false;
-    while (const std::size_t n = link_.take_output(room)) {
-      pipe_->write(Bytes(room).first(n));
-      any = true;
-    }
+    while (link_.take_output(room, *this) != 0) any = true;
     return any;
   }
 
@@ -109,6 +106,7 @@ class PumpedLink final : public DrivenLink, private Duplex::Handler, private Lin
   void on_link_stream(std::unique_ptr<LinkStream> stream) override { handler_.on_link_stream(std::move(stream)); }
   void on_control(const control::ControlMessage& message) override { handler_.on_control(message); }
   void on_link_output() override {}
+  void on_link_bytes(Bytes bytes) override { pipe_->write(bytes); }
   void on_link_draining() override { handler_.on_link_draining(); }
   void on_link_closed(const Error& why) override {
     flush();

@@ -177,4 +177,35 @@ TEST_CASE("a byte queue behaves as a string does, for any row of calls") {
   }
 }
 
+TEST_CASE("a run is handed over with a header in front of it, and is not copied") {
+  BlockPool pool;
+  {
+    ByteQueue queue(pool, 9);
+    ByteQueue handed(pool);
+    const std::string text = pattern(payload - 9 + 100);
+    queue.append(to_bytes(text));
+    const Bytes run = queue.front();
+    CHECK(run.size() == payload - 9);
+    const std::uint8_t* stood = run.data();
+
+    const Bytes whole = queue.hand_over(to_bytes("123456789"), handed);
+    CHECK(whole.data() + 9 == stood);
+    CHECK(to_text(whole) == "123456789" + text.substr(0, payload - 9));
+    CHECK(queue.size() == 100);
+    CHECK(handed.size() == payload);
+
+    // What was consumed of a run is room for a header, too.
+    queue.consume(40);
+    CHECK(to_text(queue.hand_over(to_bytes("987654321"), handed)) == "987654321" + text.substr(payload - 9 + 40));
+    CHECK(queue.empty());
+    CHECK(handed.size() == payload + 9 + 60);
+    queue.append(to_bytes("again"));
+    CHECK(to_text(queue.front()) == "again");
+    CHECK(pool.blocks_in_use() == 3);
+    handed.clear();
+    CHECK(pool.blocks_in_use() == 1);
+  }
+  CHECK(pool.blocks_in_use() == 0);
+}
+
 }  // namespace tenfold

@@ -25,9 +25,12 @@ class EngineWire {
     must(client_.engine.ready() && server_.engine.ready(), "no TLS handshake");
   }
 
-  void send(bool from_client, Bytes plaintext) {
-    (from_client ? client_ : server_).engine.write(plaintext);
-    carry();
+  void write(bool from_client, Bytes plaintext) { (from_client ? client_ : server_).engine.write(plaintext); }
+
+  // What was written arrives.
+  void carry() {
+    while (move(client_, server_) | move(server_, client_)) {
+    }
   }
 
  private:
@@ -48,11 +51,6 @@ class EngineWire {
     std::vector<std::uint8_t> under_way;
     TlsEngine engine;
   };
-
-  void carry() {
-    while (move(client_, server_) | move(server_, client_)) {
-    }
-  }
 
   // As a socket is read. What arrives makes its own end write, never the one that it comes from.
   static bool move(End& from, End& to) {

@@ -48,7 +48,7 @@ struct CoreRuntime {
 };
 
 // Two links and what carries their bytes.
-class LinkWire {
+class LinkWire final : private Link::Output {
  public:
   LinkWire(CoreRuntime& rt, Link::Handler& broker, Link::Handler& agent)
       : rt_(rt),
@@ -72,16 +72,17 @@ class LinkWire {
  private:
   bool carry(Link& from, Link& to) {
     bool moved = false;
-    while (const std::size_t n = from.want_output() ? from.take_output(room_) : 0) {
-      to.receive(Bytes(room_).first(n));
-      moved = true;
-    }
+    to_ = &to;
+    while (from.want_output() && from.take_output(room_, *this) != 0) moved = true;
     return moved;
   }
+
+  void on_link_bytes(Bytes bytes) override { to_->receive(bytes); }
 
   CoreRuntime& rt_;
   Link broker_;
   Link agent_;
+  Link* to_ = nullptr;  // whom the present output goes to
   std::array<std::uint8_t, limits::flush_bulk> room_{};
 };
 

@@ -84,7 +84,7 @@ BENCHMARK(streams_bare_nghttp2);
 // ---- Ours --------------------------------------------------------------------------
 
 // Two links over two engines.
-class TlsWire {
+class TlsWire final : private Link::Output {
  public:
   TlsWire()
       : broker_(rt_.runtime, Link::Role::broker, {}, broker_end_),
@@ -107,15 +107,16 @@ class TlsWire {
  private:
   bool carry(Link& from, bool from_agent) {
     bool moved = false;
+    from_agent_ = from_agent;
     // As LinkDriver gathers.
-    std::size_t size = limits::flush_small;
-    while (const std::size_t n = from.want_output() ? from.take_output(MutableBytes(room_).first(size)) : 0) {
-      engines_.send(from_agent, Bytes(room_).first(n));
-      size = limits::flush_bulk;
+    while (from.want_output() && from.take_output(room_, *this) != 0) {
+      engines_.carry();
       moved = true;
     }
     return moved;
   }
+
+  void on_link_bytes(Bytes bytes) override { engines_.write(from_agent_, bytes); }
 
   CoreRuntime rt_;
   QuietLinkEnd broker_end_;
@@ -127,6 +128,7 @@ class TlsWire {
   Link broker_;
   Link agent_;
   EngineWire engines_;
+  bool from_agent_ = false;  // whose output is taken
   std::vector<std::uint8_t> room_ = std::vector<std::uint8_t>(limits::flush_bulk);
 };
 

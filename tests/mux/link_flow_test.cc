@@ -116,15 +116,13 @@ TEST_CASE("bulk streams get a quantum each in turn, however many bytes they have
   for (std::size_t i = 0; i < count; ++i) near.push_back(pair.broker.open());
   pair.pump();
   for (std::size_t i = 0; i < count; ++i) near[i]->pipe->write(to_bytes(std::string(200'000 + 10'000 * i, 'x')));
-  for (const std::size_t room_size : {std::size_t{16} * 1024, std::size_t{128} * 1024, std::size_t{50'000}}) {
-    CAPTURE(room_size);
-    std::vector<std::uint8_t> room(room_size);
+  for (const std::size_t room : {std::size_t{16} * 1024, std::size_t{128} * 1024, std::size_t{50'000}}) {
+    CAPTURE(room);
     std::map<std::uint32_t, std::size_t> sent;
     std::size_t total = 0;
     while (total < 2 * count * limits::stream_quantum) {
-      const std::size_t n = pair.broker.link->take_output(room);
-      REQUIRE(n != 0);
-      const std::string bytes(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(n));
+      const std::string bytes = take_output(*pair.broker.link, room);
+      REQUIRE_FALSE(bytes.empty());
       for (const auto& [id, size] : payload_by_stream(bytes)) {
         sent[id] += size;
         total += size;
@@ -151,23 +149,21 @@ TEST_CASE("a small message waits for one turn of each bulk stream at most, a con
     bulk.back()->pipe->write(to_bytes(std::string(150'000, 'x')));
   }
   const auto small = pair.broker.open();
-  std::vector<std::uint8_t> room(16 * 1024);
-  for (int i = 0; i < 3; ++i) pair.broker.link->take_output(room);
+  for (int i = 0; i < 3; ++i) take_output(*pair.broker.link);
   small->pipe->write(to_bytes("hello"));
   control::ControlMessage message;
   message.mutable_notice()->set_text("control");
   pair.broker.link->send(message);
-  const std::size_t n = pair.broker.link->take_output(room);
-  const std::vector<raw::Frame> first = raw::parse({reinterpret_cast<const char*>(room.data()), n});
+  const std::vector<raw::Frame> first = raw::parse(take_output(*pair.broker.link));
   REQUIRE_FALSE(first.empty());
   CHECK(first[0].type == raw::data);
   CHECK(first[0].id == 1);
   std::size_t before_small = 0;
   bool seen = false;
   while (!seen) {
-    const std::size_t size = pair.broker.link->take_output(room);
-    REQUIRE(size != 0);
-    for (const raw::Frame& frame : raw::parse({reinterpret_cast<const char*>(room.data()), size})) {
+    const std::string bytes = take_output(*pair.broker.link);
+    REQUIRE_FALSE(bytes.empty());
+    for (const raw::Frame& frame : raw::parse(bytes)) {
       if (frame.id == static_cast<std::uint32_t>(small->pipe->id())) seen = true;
       if (!seen) before_small += frame.payload.size();
     }
@@ -183,16 +179,46 @@ TEST_CASE("a room is filled with whole frames, a DATA frame and its header are o
   pair.pump();
   a->pipe->write(to_bytes(std::string(200'000, 'x')));
   b->pipe->write(to_bytes(std::string(200'000, 'x')));
-  std::vector<std::uint8_t> room(16 * 1024);
   for (int i = 0; i < 10; ++i) {
-    CHECK(pair.broker.link->take_output(room) == 16 * 1024);
-    const std::vector<raw::Frame> frames = raw::parse({reinterpret_cast<const char*>(room.data()), room.size()});
+    const std::string bytes = take_output(*pair.broker.link);
+    CHECK(bytes.size() == 16 * 1024);
+    const std::vector<raw::Frame> frames = raw::parse(bytes);
     REQUIRE(frames.size() == 1);
     CHECK(frames[0].payload.size() == 16'375);
   }
-  // What is left of a larger room takes a part.
-  room.resize(40'000);
-  CHECK(pair.broker.link->take_output(room) == room.size());
+  // What is left of a larger room takes a part, and what is left of that goes by itself.
+  CHECK(take_output(*pair.broker.link, 40'000).size() == 40'000);
+}
+
+TEST_CASE("small frames are gathered in the room, large ones stay where the stream has them, and all keep their order") {
+  LinkPair pair;
+  pair.pump();
+  const auto small = pair.broker.open();
+  const auto bulk = pair.broker.open();
+  pair.pump();
+  small->pipe->write(to_bytes("small"));
+  bulk->pipe->write(to_bytes(std::string(3 * limits::data_payload + 1000, 'x')));
+
+  struct Pieces final : Link::Output {
+    void on_link_bytes(Bytes bytes) override { all.emplace_back(bytes.data(), std::string(to_text(bytes))); }
+    std::vector<std::pair<const std::uint8_t*, std::string>> all;
+  } pieces;
+  std::vector<std::uint8_t> room(limits::flush_bulk);
+  pair.broker.link->take_output(room, pieces);
+  REQUIRE(pieces.all.size() == 5);
+  std::string whole;
+  for (std::size_t i = 0; i < pieces.all.size(); ++i) {
+    CAPTURE(i);
+    const auto& [at, text] = pieces.all[i];
+    const bool in_room = at >= room.data() && at < room.data() + room.size();
+    CHECK(in_room == (i == 0 || i == 4));
+    if (!in_room) CHECK(text.size() == limits::data_payload + 9);
+    whole += text;
+  }
+  CHECK(pair.rt.blocks.blocks_in_use() == 0);
+  const auto sizes = payload_by_stream(whole);
+  CHECK(sizes.at(static_cast<std::uint32_t>(small->pipe->id())) == 5);
+  CHECK(sizes.at(static_cast<std::uint32_t>(bulk->pipe->id())) == 3 * limits::data_payload + 1000);
 }
 
 TEST_CASE("the end goes with the last bytes, in one frame") {

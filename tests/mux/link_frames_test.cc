@@ -137,11 +137,9 @@ TEST_CASE("a take_output() that had nothing, and closed a stream unsent, has wha
   Target target(broker);
   const auto never_sent = target.end.open();
   target.feed(raw::frame(raw::goaway, 0, 0, raw::number(1, 4) + raw::number(0, 4)));
-  std::vector<std::uint8_t> room(limits::flush_small);
   // The stream is closed unsent, and so the link ends, with a GOAWAY.
-  const std::size_t n = target.end.link->take_output(room);
+  const std::vector<raw::Frame> frames = raw::parse(take_output(*target.end.link));
   CHECK(never_sent->closed->kind == ErrorKind::refused);
-  const std::vector<raw::Frame> frames = raw::parse({reinterpret_cast<const char*>(room.data()), n});
   REQUIRE(frames.size() == 1);
   CHECK(frames[0].type == raw::goaway);
   CHECK_FALSE(target.end.link->want_output());

@@ -94,11 +94,22 @@ struct LinkEnd final : Link::Handler {
   std::unique_ptr<Link> link;
 };
 
+// One output of a link, of at most `room` bytes.
+inline std::string take_output(Link& link, std::size_t room = limits::flush_small) {
+  struct Gathered final : Link::Output {
+    void on_link_bytes(Bytes bytes) override { text += to_text(bytes); }
+    std::string text;
+  } gathered;
+  std::vector<std::uint8_t> bytes(room);
+  const std::size_t n = link.take_output(bytes, gathered);
+  CHECK(n == gathered.text.size());
+  return std::move(gathered.text);
+}
+
 // All that a link has to send now.
 inline std::string take_all(Link& link, std::size_t room = limits::flush_small) {
   std::string all;
-  std::vector<std::uint8_t> bytes(room);
-  while (const std::size_t n = link.take_output(bytes)) all.append(reinterpret_cast<const char*>(bytes.data()), n);
+  for (std::string some = take_output(link, room); !some.empty(); some = take_output(link, room)) all += some;
   return all;
 }
 
@@ -124,16 +135,13 @@ struct LinkPair {
 
   static bool carry(Link& from, Link& to, std::size_t chop) {
     bool moved = false;
-    std::vector<std::uint8_t> room(limits::flush_small);
-    while (const std::size_t n = from.take_output(room)) {
+    for (std::string some = take_output(from); !some.empty(); some = take_output(from)) {
       moved = true;
-      for (std::size_t at = 0; at < n;) {
-        const std::size_t size = std::min(chop, n - at);
+      for (Bytes left = to_bytes(some); !left.empty();) {
+        const Bytes part = left.first(std::min(chop, left.size()));
+        left = left.subspan(part.size());
         // A copy of its own size, so that whoever reads beyond it or keeps it is found out by the sanitizer.
-        const std::vector<std::uint8_t> piece(room.begin() + static_cast<std::ptrdiff_t>(at),
-                                              room.begin() + static_cast<std::ptrdiff_t>(at + size));
-        to.receive(piece);
-        at += size;
+        to.receive(std::vector<std::uint8_t>(part.begin(), part.end()));
       }
     }
     return moved;

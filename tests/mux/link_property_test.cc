@@ -224,15 +224,13 @@ void run(std::uint64_t seed) {
   const std::size_t chop = std::size_t{1} << below(random, 15);
 
   const auto carry = [&random, chop](Link& from, Link& to) {
-    std::vector<std::uint8_t> room(limits::flush_small << below(random, 4));
+    const std::size_t room = limits::flush_small << below(random, 4);
     for (std::size_t rooms = 1 + below(random, 4); rooms != 0; --rooms) {
-      const std::size_t n = from.take_output(room);
-      for (std::size_t at = 0; at < n;) {
-        const std::size_t size = std::min(n - at, 1 + below(random, chop));
-        const std::vector<std::uint8_t> piece(room.begin() + static_cast<std::ptrdiff_t>(at),
-                                              room.begin() + static_cast<std::ptrdiff_t>(at + size));
-        to.receive(piece);
-        at += size;
+      const std::string some = take_output(from, room);
+      for (Bytes left = to_bytes(some); !left.empty();) {
+        const Bytes part = left.first(std::min(left.size(), 1 + below(random, chop)));
+        left = left.subspan(part.size());
+        to.receive(std::vector<std::uint8_t>(part.begin(), part.end()));
       }
     }
   };
