@@ -19,8 +19,8 @@ class BlockPool {
  public:
   struct Block {
     Block* next;
-    std::uint32_t begin;                         // first byte not yet consumed
-    std::uint32_t end;                           // one past the last byte written
+    std::uint32_t begin;                        // first byte not yet consumed
+    std::uint32_t end;                          // one past the last byte written
     std::uint8_t data[std::size_t{16} * 1024];  // a full TLS record's plaintext
   };
 

@@ -113,9 +113,9 @@ class Link {
     ~Output() = default;
   };
   // Gives whole frames away, at most room.size() bytes of them (at least limits::flush_small); returns how many, 0 when
-  // nothing is ready. Small frames are gathered in `room`, large ones stand where their stream has them. One call is one
-  // write of the transport, in pieces. Streams hear on_sent() from inside it; nothing but want_output() tells of what is
-  // left when it was not 0.
+  // nothing is ready. Small frames are gathered in `room`, large ones stand where their stream has them. One call is
+  // one write of the transport, in pieces. Streams hear on_sent() from inside it; nothing but want_output() tells of
+  // what is left when it was not 0.
   std::size_t take_output(MutableBytes room, Output& output);
   bool want_output() const;
 

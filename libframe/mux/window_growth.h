@@ -29,9 +29,9 @@ class WindowGrowth {
 
   std::uint32_t window() const { return window_; }
 
-  // So much of the window may be the sender's now. What is more than a short path needs keeps two busy hosts at work, but
-  // it is a queue as well: in company, with other streams whose bytes would stand behind it, nothing beyond the starting
-  // window is given.
+  // So much of the window may be the sender's now. What is more than a short path needs keeps two busy hosts at work,
+  // but it is a queue as well: in company, with other streams whose bytes would stand behind it, nothing beyond the
+  // starting window is given.
   std::uint32_t grant(Duration rtt, bool company) const;
 
   // So much credit goes back in one WINDOW_UPDATE. A sender on a long path stands still while that is gathered, so

@@ -190,7 +190,8 @@ TEST_CASE("a room is filled with whole frames, a DATA frame and its header are o
   CHECK(take_output(*pair.broker.link, 40'000).size() == 40'000);
 }
 
-TEST_CASE("small frames are gathered in the room, large ones stay where the stream has them, and all keep their order") {
+TEST_CASE(
+    "small frames are gathered in the room, large ones stay where the stream has them, and all keep their order") {
   LinkPair pair;
   pair.pump();
   const auto small = pair.broker.open();
