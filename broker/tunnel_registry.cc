@@ -11,15 +11,11 @@ namespace tenfold::broker {
 
 Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proof, std::string_view owner) {
   std::string wanted(name);
-  while (wanted.empty() || (name.empty() && entries_.contains(wanted))) wanted = random_tunnel_name();
+  while (wanted.empty() || (name.empty() && entries_.find(wanted) != nullptr)) wanted = random_tunnel_name();
 
-  const auto [place, fresh] = entries_.try_emplace(wanted, *this);
-  Entry& entry = place->second;
-  if (fresh) {
-    entry.name = wanted;
-  } else if (!may_have(entry, proof, owner)) {
-    return Error{ErrorKind::refused, "the name is taken"};
-  }
+  Entry* const known = entries_.find(wanted);
+  if (known != nullptr && !may_have(*known, proof, owner)) return Error{ErrorKind::refused, "the name is taken"};
+  Entry& entry = known != nullptr ? *known : entries_.insert(std::make_unique<Entry>(*this, wanted));
   entry.generation = next_generation_++;
   entry.proof = proof;
   entry.owner = owner;
@@ -54,20 +50,18 @@ void TunnelRegistry::release(const Claim& claim) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   set_tunnel(*entry, nullptr);
-  entries_.erase(entries_.find(claim.name));
+  entries_.erase(claim.name);
 }
 
 TunnelRegistry::Found TunnelRegistry::find(std::string_view name) const {
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) return {};
-  const std::shared_ptr<Tunnel>& tunnel = found->second.tunnel;
-  return {tunnel == nullptr ? State::away : State::here, tunnel};
+  const Entry* found = entries_.find(name);
+  if (found == nullptr) return {};
+  return {found->tunnel == nullptr ? State::away : State::here, found->tunnel};
 }
 
 TunnelRegistry::Entry* TunnelRegistry::current(const Claim& claim) {
-  const auto found = entries_.find(claim.name);
-  if (found == entries_.end() || found->second.generation != claim.generation) return nullptr;
-  return &found->second;
+  Entry* found = entries_.find(claim.name);
+  return found != nullptr && found->generation == claim.generation ? found : nullptr;
 }
 
 void TunnelRegistry::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {

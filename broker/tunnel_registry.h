@@ -10,14 +10,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/result.h"
 #include "base/runtime.h"
+#include "broker/name_index.h"
 #include "broker/tunnel.h"
 
 namespace tenfold::broker {
@@ -58,29 +57,23 @@ class TunnelRegistry {
 
  private:
   struct Entry final : Timer {
-    explicit Entry(TunnelRegistry& r) : registry(r) {}
+    Entry(TunnelRegistry& r, std::string_view n) : registry(r), name(n) {}
     void on_timer() override;
 
     TunnelRegistry& registry;
+    const std::string name;
     std::shared_ptr<Tunnel> tunnel;  // null while it is away
     std::uint64_t generation = 0;
-    std::string name;
     std::string proof;
     std::string owner;
   };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-
   static bool may_have(const Entry& entry, std::string_view proof, std::string_view owner);
   // The entry if `claim` is still the one that holds it.
   Entry* current(const Claim& claim);
   void set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel);
 
   Runtime& runtime_;
-  // Entries stand in the map itself: a request of one of thousands of tunnels waits for memory at each step to it.
-  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
+  NameIndex<Entry> entries_;
   std::size_t here_ = 0;
   std::uint64_t next_generation_ = 1;
 };

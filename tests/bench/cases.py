@@ -77,7 +77,7 @@ class Requests1(Requests):
 
 class Requests10(Requests):
     name, title, visitors = "requests-10", "1 KiB, 10 visitors, keep-alive", 10
-    quick_rounds = 1
+    quick_rounds, floor = 1, True
 
 
 class Requests50(Requests):
