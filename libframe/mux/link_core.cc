@@ -400,10 +400,9 @@ void Link::Core::finish() {
 
 void Link::Core::wake() {
   if (dispatching_) return;
-  // What was announced may have gone with the stream that it was of.
-  const bool announced = std::exchange(announced_, want_output());
-  if (announced || !announced_) return;
-  handler_.on_link_output();
+  // What there was may have gone with the stream that it was of.
+  const bool wanted = std::exchange(wants_output_, has_output());
+  if (!wanted && wants_output_) handler_.on_link_output();
 }
 
 LinkStats Link::Core::stats() const {

@@ -40,7 +40,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void receive(Bytes bytes);
   void end_of_input(const Error& why);
   std::size_t take_output(MutableBytes room, Output& output);
-  bool want_output() const;
+  bool want_output() const { return wants_output_; }
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const { return takes_streams() && streams() < most_streams(); }
   void send(const control::ControlMessage& message);
@@ -90,6 +90,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   // ---- Output.
   // The GOAWAY that is due, and what it stands for.
   enum class Farewell : std::uint8_t { none, drain, close };
+  bool has_output() const;
   void fill();
   void say_farewell();
   void end_turn(LinkStream& stream);
@@ -132,7 +133,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   Error why_;                           // what on_link_closed() will say
   std::size_t next_event_ = 0;          // to be handed out
   bool dispatching_ = false;            // events are being handed out
-  bool announced_ = false;              // the owner knows that there is output
+  bool wants_output_ = true;            // as the owner knows; kept by wake() and take_output()
   Farewell farewell_ = Farewell::none;  // due behind the control messages that were sent before drain() or close()
   bool peer_going_ = false;             // its GOAWAY came
   std::uint64_t opened_ = 0;            // streams, ever

@@ -21,7 +21,7 @@ constexpr std::size_t least_uncopied = 8 * limits::KiB;
 
 std::size_t Link::Core::take_output(MutableBytes room, Output& output) {
   assert(room.size() >= limits::flush_small);
-  announced_ = true;
+  wants_output_ = true;  // so that nobody is told what is taken here and now
   std::size_t size = 0;
   bool told = true;
   // Whoever gets nothing does not ask again, so what was told just now gets its turn if it made something to send.
@@ -35,11 +35,11 @@ std::size_t Link::Core::take_output(MutableBytes room, Output& output) {
     told = !dispatching_ && !glue_.events().empty();
     dispatch();
   }
-  announced_ = size != 0 && want_output();
+  wants_output_ = size != 0 && has_output();
   return size;
 }
 
-bool Link::Core::want_output() const {
+bool Link::Core::has_output() const {
   return farewell_ != Farewell::none || (!turns_.empty() && glue_.connection_window() > 0) || glue_.want_send();
 }
 
