@@ -6,11 +6,13 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 
 namespace tenfold::broker {
 namespace {
 
 struct Named {
+  Named(std::string n, int i) : name(std::move(n)), number(i) {}
   std::string name;
   int number;
 };
