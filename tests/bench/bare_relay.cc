@@ -5,20 +5,15 @@
 //   bench_bare_relay PORT         connects to 127.0.0.1:PORT for each connection
 //
 // Prints "port N", listens on 127.0.0.1:N; runs until it is stopped.
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
+#include "bare_sockets.h"
+
+namespace tenfold::bench {
 namespace {
 
 int epoll = -1;
@@ -30,20 +25,6 @@ struct End {
   std::string waits;
   bool ended = false;  // behind what waits
 };
-
-void must(bool good, const char* what) {
-  if (good) return;
-  std::perror(what);
-  std::exit(1);
-}
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
 
 // While something waits for an end, its other end is not read.
 void listen_to(const End& end, int how) {
@@ -99,18 +80,14 @@ bool go_on(End* to) {
 }
 
 void accept_one(int listener, int port) {
-  const int near = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+  const int near = accept4(listener, nullptr, nullptr, 0);
   if (near < 0) return;
-  const int far = socket(AF_INET, SOCK_STREAM, 0);
-  const sockaddr_in address = loopback(port);
-  if (connect(far, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const int far = connect_to(port);
+  if (far < 0) {
     close(near);
-    close(far);
     return;
   }
-  const int on = 1;
-  for (const int fd : {near, far}) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  fcntl(far, F_SETFL, O_NONBLOCK);
+  for (const int fd : {near, far}) make_eager(fd);
   auto* one = new End{near, nullptr, {}, false};
   auto* two = new End{far, one, {}, false};
   one->other = two;
@@ -120,24 +97,12 @@ void accept_one(int listener, int port) {
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  const int port = count == 2 ? std::atoi(arguments[1]) : 0;
-  if (port <= 0) {
-    std::fputs("usage: bench_bare_relay PORT\n", stderr);
-    return 2;
-  }
+[[noreturn]] void relay(int port) {
   epoll = epoll_create1(0);
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  sockaddr_in address = loopback(0);
-  socklen_t length = sizeof address;
-  must(bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0 && listen(listener, SOMAXCONN) == 0,
-       "listen");
-  getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  const int listener = listen_on_any_port();
   epoll_event event{};
   event.events = EPOLLIN;
-  must(epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) == 0, "epoll_ctl");
-  std::printf("port %d\n", ntohs(address.sin_port));
-  std::fflush(stdout);
+  must_work(epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) == 0, "epoll_ctl");
 
   std::array<epoll_event, 256> events{};
   while (true) {
@@ -153,4 +118,15 @@ int main(int count, char** arguments) {
       }
     }
   }
+}
+
+}  // namespace tenfold::bench
+
+int main(int count, char** arguments) {
+  const int port = count == 2 ? std::atoi(arguments[1]) : 0;
+  if (port <= 0) {
+    std::fputs("usage: bench_bare_relay PORT\n", stderr);
+    return 2;
+  }
+  tenfold::bench::relay(port);
 }

@@ -37,7 +37,7 @@ class Case:
 
     def wants(self, kind):
         kinds = (self.quick_kinds if self.quick else None) or self.kinds
-        if kind == "bare":
+        if kind in ("bare", "bare_pool"):
             return self.floor
         return kinds is None or kind in kinds
 

@@ -48,8 +48,8 @@ def connect(subject):
     return sock
 
 
-def read_head(sock):
-    """(status, Content-Length, the bytes behind the head)."""
+def read_head_itself(sock):
+    """(head, status, Content-Length, the bytes behind the head)."""
     text = b""
     while b"\r\n\r\n" not in text:
         piece = sock.recv(65536)
@@ -58,7 +58,22 @@ def read_head(sock):
         text += piece
     head, _, rest = text.partition(b"\r\n\r\n")
     length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    return int(head.split(b" ")[1]), int(length[0]) if length else 0, rest
+    return head, int(head.split(b" ")[1]), int(length[0]) if length else 0, rest
+
+
+def read_head(sock):
+    """(status, Content-Length, the bytes behind the head)."""
+    return read_head_itself(sock)[1:]
+
+
+def size_of_answer(subject, path):
+    """In bytes, head and body."""
+    with connect(subject) as sock:
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {subject.host}\r\n\r\n".encode())
+        head, status, length, _ = read_head_itself(sock)
+        if status != 200:
+            raise RuntimeError(f"{subject.label}: {status}")
+        return len(head) + 4 + length
 
 
 def download(subject, path, patience=60, on_bytes=None):

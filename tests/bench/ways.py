@@ -11,6 +11,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import load  # noqa: E402
 import harness  # noqa: E402  what starts, reads and stops programs is the end-to-end tests'
 from subjects import Subject, Tree  # noqa: E402
 
@@ -108,6 +109,15 @@ class Ways:
             relays.append(self.start(harness.Process("bare-relay", [harness.BIN / "bench_bare_relay", port])))
             port = int(relays[-1].wait_line("port ").split()[1])
         return Subject("two bare relays, plain TCP", port, "localhost", Tree(*relays), kind="bare")
+
+    def bare_pool(self):
+        """The same with the ten sockets of a classic tunnel between them, each for one visitor at a time."""
+        answer = load.size_of_answer(self.direct(), PAGE)
+        far = self.start(harness.Process("bare-relay", [harness.BIN / "bench_bare_relay", self.site.port]))
+        port = int(far.wait_line("port ").split()[1])
+        near = self.start(harness.Process("bare-pool", [harness.BIN / "bench_bare_pool", port, 10, answer]))
+        port = int(near.wait_line("port ").split()[1])
+        return Subject("two bare relays, ten sockets between", port, "localhost", Tree(near, far), kind="bare_pool")
 
     def broker(self, secure=True):
         self.last_broker = self.start(harness.Broker(*NO_LIMITS, authority=self.authority if secure else None))
@@ -254,7 +264,7 @@ MaxStartups 100
 
 
 # What a way needs on PATH, in the order of the tables.
-NEEDS = {"direct": (), "bare": (), "mux": (), "classic": (), "haproxy": ("haproxy",), "ssh": ("ssh", "sshd", "ssh-keygen"),
+NEEDS = {"direct": (), "bare": (), "bare_pool": (), "mux": (), "classic": (), "haproxy": ("haproxy",), "ssh": ("ssh", "sshd", "ssh-keygen"),
          "localtunnel": ("node",), "frp": ("frps", "frpc"), "rathole": ("rathole",), "chisel": ("chisel",)}
 
 
