@@ -43,7 +43,8 @@ class Upstream {
   // Cuts the pipe.
   void drop(ErrorKind why);
 
-  // Hands the pipe back for another request. It must stand between two messages.
+  // Hands the pipe back for another request, which may be on it when this returns. It must stand between two messages,
+  // and its former holder touches it no more.
   static void give_back(Upstream upstream);
 
   // Hands out the pipe, for a splice; the loan itself stays until this object dies.

@@ -48,7 +48,8 @@ void ClassicTunnel::serve_waiting() {
 void ClassicTunnel::take_back(std::unique_ptr<Duplex> pipe) {
   --out_;
   idle_.put(std::move(pipe), true);
-  serve_soon();
+  // At once, and not when the turn ends: the few sockets are what everybody waits for.
+  serve_waiting();
 }
 
 void ClassicTunnel::on_pipe_gone() {
@@ -71,7 +72,7 @@ void ClassicTunnel::on_handed_over() {
   end("replaced");
 }
 
-// Not at once: whoever gave the socket up is still in the middle of it.
+// Not at once: whoever lost the socket is still in the middle of it.
 void ClassicTunnel::serve_soon() {
   if (waiting_.size() != 0) runtime().timers.arm(serve_timer_, runtime().now());
 }
