@@ -1,6 +1,6 @@
-// The floor of a classic tunnel: so many sockets to the far side stand, each carries one visitor's request at a time, and
-// who finds none free waits. As bench_bare_relay, which is to stand behind it, it looks at no byte: what a visitor sends
-// at once is a request, and an answer has the size that it is told. Good for a load of that kind only.
+// The floor of a classic tunnel: so many sockets to the far side stand, each carries one visitor's request at a time,
+// and who finds none free waits. As bench_bare_relay, which is to stand behind it, it looks at no byte: what a visitor
+// sends at once is a request, and an answer has the size that it is told. Good for a load of that kind only.
 //
 //   bench_bare_pool PORT SOCKETS ANSWER    connects to 127.0.0.1:PORT; answers of so many bytes
 //
@@ -24,19 +24,14 @@ namespace {
 struct End {
   int fd = -1;
   bool pooled = false;
-  End* other = nullptr;   // whom its present request, or answer, is of
-  std::string waits;      // a visitor's request that found no socket free
-  std::size_t left = 0;   // of a pooled one's answer
+  End* other = nullptr;  // whom its present request, or answer, is of
+  std::string waits;     // a visitor's request that found no socket free
+  std::size_t left = 0;  // of a pooled one's answer
 };
 
 class Pool {
  public:
-  Pool(int port, int sockets, std::size_t answer) : answer_(answer) {
-    for (int i = 0; i < sockets; ++i) {
-      const int fd = connect_to(port);
-      must_work(fd >= 0, "connect");
-      free_.push_back(add(fd, true));
-    }
+  Pool(int port, int sockets, std::size_t answer) : port_(port), answer_(answer), unopened_(sockets) {
     watch(listener_, nullptr);
   }
 
@@ -87,6 +82,13 @@ class Pool {
   void ask(End& visitor) {
     const ssize_t n = read(visitor.fd, room_.data(), room_.size());
     if (n <= 0) return forget(visitor);
+    // Not sooner: servers close connections on which nobody says a word.
+    if (free_.empty() && unopened_ != 0) {
+      --unopened_;
+      const int fd = connect_to(port_);
+      must_work(fd >= 0, "connect");
+      free_.push_back(add(fd, true));
+    }
     if (free_.empty()) {
       visitor.waits.assign(room_.data(), static_cast<std::size_t>(n));
       waiting_.push_back(&visitor);
@@ -124,7 +126,9 @@ class Pool {
 
   const int epoll_ = epoll_create1(0);
   const int listener_ = listen_on_any_port();
+  const int port_;
   const std::size_t answer_;
+  int unopened_;            // sockets of the pool
   bool some_left_ = false;  // visitors, in this turn
   std::vector<std::unique_ptr<End>> ends_;
   std::vector<End*> free_;

@@ -15,6 +15,7 @@ import pathlib
 import platform
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -159,7 +160,7 @@ def run_case(case, rounds):
                 time.sleep(SETTLE)
                 try:
                     found = case.measure(subject)
-                except (OSError, RuntimeError, AssertionError) as error:
+                except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
                     row.failed = str(error).splitlines()[0]
                     say(f"{case.name} {turn + 1}/{rounds} {row.label}: failed: {row.failed}")
                     continue
