@@ -1,7 +1,9 @@
 """The cases. Each says whom it measures and what one measurement is; run.py goes round, a measurement of each subject in
 turn, so that a machine's moods meet all of them alike."""
 import contextlib
+import dataclasses
 import functools
+import random
 import time
 
 import load
@@ -207,6 +209,10 @@ class Tunnels(Case):
                                      broker.http_port, hosts[0], self.bench.tree(broker), kind=f"{count}",
                                      # Wrk turns to its script for each request also where there is one tunnel.
                                      hosts=hosts if count > 1 else hosts * 2))
+            # The same tunnels, and each request goes to another link than the one before.
+            last = found[-1]
+            mixed = random.Random(5).sample(last.hosts, len(last.hosts))
+            found.append(dataclasses.replace(last, label=f"{last.label}, in random order", kind=f"{last.kind}-mixed", hosts=tuple(mixed)))
             for subject in found:
                 load.wrk(subject, PAGE, 50, 1)
             yield found
