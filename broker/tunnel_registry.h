@@ -67,6 +67,7 @@ class TunnelRegistry {
     std::string proof;
     std::string owner;
   };
+
   static bool may_have(const Entry& entry, std::string_view proof, std::string_view owner);
   // The entry if `claim` is still the one that holds it.
   Entry* current(const Claim& claim);
