@@ -127,7 +127,7 @@ void Link::Core::handle(const MuxEvent& event) {
     case Kind::answered: return on_answered(*stream, static_cast<int>(event.value), event.cause);
     case Kind::data:
       uncredited_ += event.bytes.size();
-      if (stream != control_.get() && std::exchange(heard_last_, event.id) != event.id) company_at_ = runtime_.now();
+      if (stream != control_.get()) note_heard(event.id);
       return stream->on_data(event.bytes);
     case Kind::ended: return stream->on_end();
     case Kind::window: stream->blocked_ = false; return make_ready(*stream);
@@ -302,8 +302,7 @@ void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
 
 // What has arrived for a stream goes back, but for what its holder has and what it is about to be told.
 void Link::Core::return_credit(const LinkStream& stream) {
-  const bool company = runtime_.now() - company_at_ < limits::company_time;
-  const std::uint32_t grant = stream.growth_.grant(keepalive_.rtt(), company);
+  const std::uint32_t grant = stream.growth_.grant(keepalive_.rtt(), company());
   const auto withheld = static_cast<std::int32_t>(stream.growth_.window() - grant);
   const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(grant));
   std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_) - withheld;
@@ -315,6 +314,11 @@ void Link::Core::return_credit(const LinkStream& stream) {
   if (n >= at_once) glue_.return_credit(stream.id_, n);
 }
 
+void Link::Core::note_heard(std::int32_t id) {
+  const std::int32_t before = std::exchange(heard_last_, id);
+  if (before != 0 && before != id) company_at_ = runtime_.now();
+}
+
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
@@ -322,7 +326,8 @@ void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   // Half of what is left for each: who comes later finds something, too.
   const std::size_t budget = uncredited_ < limits::tunnel_buffered ? (limits::windows_grown - grown_) / 2 : 0;
   const std::uint32_t more = stream.growth_.on_credit(
-      n, runtime_.now(), {keepalive_.rtt(), stream.uncredited_, budget, known_window_, options_.stream_window_most});
+      n, runtime_.now(),
+      {keepalive_.rtt(), stream.uncredited_, budget, known_window_, options_.stream_window_most, company()});
   if (more != 0) {
     grown_ += more;
     known_window_ = std::max(known_window_, stream.growth_.window());

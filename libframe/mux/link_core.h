@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 
+#include "base/limits.h"
 #include "base/runtime.h"
 #include "duplex.h"
 #include "mux/control_codec.h"
@@ -79,6 +80,9 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void on_going(H2Code code);
   void on_stream_fault();
   void return_credit(const LinkStream& stream);
+  void note_heard(std::int32_t id);
+  // Whether more than one stream was heard just now.
+  bool company() const { return runtime_.now() - company_at_ < limits::company_time; }
 
   // ---- The control stream's events.
   void on_data(Bytes bytes) override;
@@ -140,7 +144,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
   std::uint32_t known_window_ = 0;      // the largest that a stream's window grew to
-  std::int32_t heard_last_ = 0;         // whose bytes came last
+  std::int32_t heard_last_ = 0;         // whose bytes came last; 0: nobody's
   TimePoint company_at_{};              // when it was another stream's turn
   std::size_t grown_ = 0;               // by how much streams' windows are above where they started, all together
 

@@ -12,10 +12,11 @@ std::uint32_t WindowGrowth::on_credit(std::size_t n, TimePoint now, const Around
   drained_ = 0;
   const Duration took = now - std::exchange(since_, now);
   const bool path_is_longer = around.rtt > Duration::zero() && took <= 2 * (around.rtt + hosts_share);
+  const bool of_no_use = around.company && around.rtt < short_path;  // see grant()
   // A holder with a queue that stands is the slow part: a larger window would only make that queue longer. What comes
   // in bursts is a queue for a moment.
   const bool holder_keeps_up = std::exchange(least_waiting_, all) <= window_ / 4;
-  if (!path_is_longer || !holder_keeps_up || window_ >= around.most) return 0;
+  if (!path_is_longer || of_no_use || !holder_keeps_up || window_ >= around.most) return 0;
   std::uint32_t more = around.known > 2 * window_ ? around.known - window_ : window_;
   more = std::min(more, around.most - window_);
   if (more > around.budget) more = std::min(window_, around.most - window_);

@@ -17,11 +17,12 @@ class WindowGrowth {
 
   // What the growth of one stream depends on besides itself.
   struct Around {
-    Duration rtt;         // zero: not known yet, so nothing grows
-    std::size_t waiting;  // delivered bytes of this stream that its holder still has
-    std::size_t budget;   // by how much the link lets this window grow
-    std::uint32_t known;  // the largest window that this path needed before: one that grows is as large at once
-    std::uint32_t most;   // where windows stop growing
+    Duration rtt;          // zero: not known yet, so nothing grows
+    std::size_t waiting;   // delivered bytes of this stream that its holder still has
+    std::size_t budget;    // by how much the link lets this window grow
+    std::uint32_t known;   // the largest window that this path needed before: one that grows is as large at once
+    std::uint32_t most;    // where windows stop growing
+    bool company = false;  // other streams were heard just now
   };
 
   // `n` bytes were credited. Returns by how much the window grew: 0 nearly always.
@@ -45,7 +46,7 @@ class WindowGrowth {
   static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
   TimePoint since_;                  // when drained_ was 0
-  const std::uint32_t start_;        // bytes
+  std::uint32_t start_;              // bytes
   std::uint32_t window_;             // bytes
   std::size_t drained_ = 0;          // bytes credited since then
   std::size_t least_waiting_ = all;  // ... and what its holder had left at the best of times

@@ -64,14 +64,18 @@ class Leavers:
         self.assertEqual([p.name for p in ours], ["broker", "agent"])
         fds = {p.name: p.fds() for p in ours}
         memory = {p.name: p.memory() for p in ours}
-        self.leave(1000)
-        self.settle()
-        for process in ours:
-            eventually(lambda: process.fds() <= fds[process.name] + 2,
-                       f"{process.name}: {fds[process.name]} descriptors before, {process.fds()} after")
-            if not SANITIZED:
-                growth = process.memory() - memory[process.name]
-                self.assertLess(growth, 4 * MiB, f"{process.name} grew by {growth} bytes")
+        # What a heap holds on to differs with the moment's peak, so a thousand may show more than it was; what leaks grows
+        # with each thousand.
+        for _ in range(3):
+            self.leave(1000)
+            self.settle()
+            for process in ours:
+                eventually(lambda: process.fds() <= fds[process.name] + 2,
+                           f"{process.name}: {fds[process.name]} descriptors before, {process.fds()} after")
+            growth = {p.name: p.memory() - memory[p.name] for p in ours}
+            if SANITIZED or max(growth.values()) < 4 * MiB:
+                return
+        self.fail(f"grew by {growth} bytes")
 
 
 @over(MUX, CLASSIC)

@@ -277,7 +277,11 @@ TEST_CASE("a window doubles while it drains within two round trips") {
     CHECK(growth.on_credit(2 * begin, now + 701us, {100us, 0, most, 0, most}) == 0);
     CHECK(growth.on_credit(2 * begin, now + 1401us, {100us, 0, most, 0, most}) == 2 * begin);
   }
-  SUBCASE("in company of other streams what it grew by is not given on a short path") {
+  SUBCASE("in company of other streams what it grew by is not given on a short path, and nothing more grows there") {
+    CHECK(growth.on_credit(2 * begin, now + 1us, {999us, 0, most, 0, most, true}) == 0);
+    CHECK(growth.on_credit(2 * begin, now + 2us, {1ms, 0, most, 0, most, true}) == 2 * begin);
+    growth = WindowGrowth(begin, start);
+    growth.on_credit(begin, start + 1us, {100us, 0, most, 0, most});
     CHECK(growth.grant(999us, true) == begin);
     CHECK(growth.grant(999us, false) == 2 * begin);
     CHECK(growth.grant(1ms, true) == 2 * begin);
