@@ -16,7 +16,7 @@ BlockPool::Block* BlockPool::take() {
   Block* block = free_;
   if (block != nullptr) {
     free_ = block->next;
-    --free_count_;
+    least_spare_ = std::min(least_spare_, --spare_);
   } else {
     block = new Block;
   }
@@ -29,13 +29,19 @@ BlockPool::Block* BlockPool::take() {
 
 void BlockPool::give(Block* block) {
   --in_use_;
-  if (free_count_ == keep_free_) {
-    delete block;
-    return;
-  }
   block->next = free_;
   free_ = block;
-  ++free_count_;
+  ++spare_;
+}
+
+std::size_t BlockPool::drop_unused() {
+  // The free list is a stack: what nobody took lies at its bottom.
+  const std::size_t dropped = std::exchange(least_spare_, spare_ - least_spare_);
+  spare_ -= dropped;
+  Block** bottom = &free_;
+  for (std::size_t above = spare_; above != 0; --above) bottom = &(*bottom)->next;
+  for (Block* block = std::exchange(*bottom, nullptr); block != nullptr;) delete std::exchange(block, block->next);
+  return dropped;
 }
 
 ByteQueue::ByteQueue(ByteQueue&& other) noexcept

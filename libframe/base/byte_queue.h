@@ -24,9 +24,7 @@ class BlockPool {
     std::uint8_t data[std::size_t{16} * 1024];  // a full TLS record's plaintext
   };
 
-  // Keeps at most `keep_free` unused blocks, 3 MiB; more than that go back to the heap. In one turn each of 200
-  // visitors may get an answer, in a block of its own.
-  explicit BlockPool(std::size_t keep_free = 200) : keep_free_(keep_free) {}
+  BlockPool() = default;
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
@@ -35,12 +33,17 @@ class BlockPool {
   void give(Block* block);
 
   std::size_t blocks_in_use() const { return in_use_; }
+  std::size_t spare_blocks() const { return spare_; }
+
+  // Gives those blocks back to the heap that were spare all the time since the last call; returns how many. Called
+  // now and then, it leaves what the traffic of late takes at its height.
+  std::size_t drop_unused();
 
  private:
   Block* free_ = nullptr;
-  std::size_t free_count_ = 0;
+  std::size_t spare_ = 0;        // how many are in the free list
+  std::size_t least_spare_ = 0;  // since the last drop_unused()
   std::size_t in_use_ = 0;
-  const std::size_t keep_free_;
 };
 
 class ByteQueue {

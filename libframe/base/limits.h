@@ -37,6 +37,7 @@ inline constexpr std::size_t read_at_once = 4 * data_payload;   // of a socket: 
 inline constexpr std::size_t buffered_high = 4 * read_at_once;  // per stream and direction: then its source pauses
 inline constexpr std::size_t buffered_low = 32 * KiB;           // ... and resumes here
 inline constexpr std::size_t tunnel_buffered = 16 * MiB;        // all streams of one tunnel together
+inline constexpr Duration spare_time = 3s;                      // blocks that are spare so long go back to the heap
 
 // ---- The link ------------------------------------------------------------------
 inline constexpr std::uint32_t link_streams = 1000;            // at once on one link

@@ -1,5 +1,6 @@
 #include "io/loop.h"
 
+#include <malloc.h>
 #include <uv.h>
 
 #include <array>
@@ -24,6 +25,7 @@ struct Loop::Handles {
   uv_prepare_t prepare;
   uv_check_t check;
   uv_async_t wake;  // from post()
+  uv_timer_t tidy;  // while there are spare blocks; holds nobody up
 
   struct Signal {
     uv_signal_t handle;
@@ -32,10 +34,10 @@ struct Loop::Handles {
   };
   std::vector<std::unique_ptr<Signal>> signals;
 
-  std::array<uv_handle_t*, 5> all() {
-    return {reinterpret_cast<uv_handle_t*>(&timer), reinterpret_cast<uv_handle_t*>(&idle),
+  std::array<uv_handle_t*, 6> all() {
+    return {reinterpret_cast<uv_handle_t*>(&timer),   reinterpret_cast<uv_handle_t*>(&idle),
             reinterpret_cast<uv_handle_t*>(&prepare), reinterpret_cast<uv_handle_t*>(&check),
-            reinterpret_cast<uv_handle_t*>(&wake)};
+            reinterpret_cast<uv_handle_t*>(&wake),    reinterpret_cast<uv_handle_t*>(&tidy)};
   }
 };
 
@@ -86,10 +88,15 @@ void Loop::start_handles() {
   uv_idle_init(&h.loop, &h.idle);
   uv_prepare_init(&h.loop, &h.prepare);
   uv_check_init(&h.loop, &h.check);
+  uv_timer_init(&h.loop, &h.tidy);
   uv_async_init(&h.loop, &h.wake, [](uv_async_t* handle) { static_cast<Loop*>(handle->data)->run_posted(); });
   for (uv_handle_t* handle : h.all()) handle->data = this;
 
-  uv_prepare_start(&h.prepare, [](uv_prepare_t* handle) { static_cast<Loop*>(handle->data)->rearm_timer(); });
+  uv_prepare_start(&h.prepare, [](uv_prepare_t* handle) {
+    Loop& loop = *static_cast<Loop*>(handle->data);
+    loop.rearm_timer();
+    loop.drop_spare_blocks_later();
+  });
   uv_check_start(&h.check, [](uv_check_t* handle) {
     Loop& loop = *static_cast<Loop*>(handle->data);
     // What was put off to the present belongs to this turn: what it writes leaves with the rest.
@@ -100,6 +107,7 @@ void Loop::start_handles() {
   for (uv_handle_t* handle : h.all()) {
     if (handle->type == UV_PREPARE || handle->type == UV_CHECK || handle->type == UV_ASYNC) uv_unref(handle);
   }
+  uv_unref(reinterpret_cast<uv_handle_t*>(&h.tidy));
 }
 
 uv_loop_s* Loop::uv() { return &handles_->loop; }
@@ -195,6 +203,18 @@ void Loop::rearm_timer() {
         loop.run_timers();
       },
       delay, 0);
+}
+
+// A heap gives back by itself only what lies at its end, and something small always lies behind.
+void Loop::drop_spare_blocks_later() {
+  uv_timer_t& tidy = handles_->tidy;
+  if (blocks_.spare_blocks() == 0 || uv_is_active(reinterpret_cast<uv_handle_t*>(&tidy)) != 0) return;
+  uv_timer_start(
+      &tidy,
+      [](uv_timer_t* handle) {
+        if (static_cast<Loop*>(handle->data)->blocks_.drop_unused() != 0) malloc_trim(0);
+      },
+      std::chrono::duration_cast<std::chrono::milliseconds>(limits::spare_time).count(), 0);
 }
 
 void Loop::run_timers() {

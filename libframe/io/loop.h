@@ -89,6 +89,7 @@ class Loop {
   struct Handles;  // libuv's
 
   void start_handles();
+  void drop_spare_blocks_later();
   void run_deferred();
   void run_posted();
   void rearm_timer();

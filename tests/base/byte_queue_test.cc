@@ -118,18 +118,29 @@ TEST_CASE("a moved queue leaves nothing behind") {
   CHECK(pool.blocks_in_use() == 1);
 }
 
-TEST_CASE("the pool keeps a few blocks and gives the rest back") {
-  BlockPool pool(2);
+TEST_CASE("the pool keeps what the traffic of late took at its height, and gives the rest back") {
+  BlockPool pool;
   std::vector<BlockPool::Block*> taken;
   for (int i = 0; i < 4; ++i) taken.push_back(pool.take());
   CHECK(pool.blocks_in_use() == 4);
+  CHECK(pool.drop_unused() == 0);
   for (BlockPool::Block* block : taken) pool.give(block);
   CHECK(pool.blocks_in_use() == 0);
-  // The one given back first of those that were kept comes last: a stack, warm in the cache.
-  CHECK(pool.take() == taken[1]);
-  CHECK(pool.take() == taken[0]);
-  pool.give(taken[0]);
-  pool.give(taken[1]);
+  CHECK(pool.spare_blocks() == 4);
+  CHECK(pool.drop_unused() == 0);  // all were in use a moment ago
+  // The one given back last comes first: a stack, warm in the cache.
+  CHECK(pool.take() == taken[3]);
+  CHECK(pool.take() == taken[2]);
+  pool.give(taken[2]);
+  pool.give(taken[3]);
+  CHECK(pool.drop_unused() == 2);
+  CHECK(pool.spare_blocks() == 2);
+  CHECK(pool.take() == taken[3]);
+  pool.give(taken[3]);
+  CHECK(pool.drop_unused() == 1);
+  CHECK(pool.drop_unused() == 1);
+  CHECK(pool.spare_blocks() == 0);
+  CHECK(pool.drop_unused() == 0);
 }
 
 TEST_CASE("a byte queue behaves as a string does, for any row of calls") {

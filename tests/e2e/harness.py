@@ -31,14 +31,14 @@ SANITIZED = "asan" in BIN.parts
 
 
 def eventually(condition, what, seconds=PATIENCE):
-    """Waits until condition() is true, and returns what it gave."""
+    """Waits until condition() is true, and returns what it gave. `what`: a text, or a function that gives it at the end."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+            raise AssertionError(f"not within {seconds:.0f} s: {what() if callable(what) else what}")
         time.sleep(0.02)
 
 

@@ -139,6 +139,16 @@ TEST_CASE("work that defers itself for ever starves nobody") {
   again.reset();
 }
 
+TEST_CASE("spare blocks that wait to be dropped keep no loop running") {
+  test::IoWorld world;
+  BlockPool& blocks = world.loop.runtime().blocks;
+  blocks.give(blocks.take());
+  Alarm soon([] {});
+  world.loop.runtime().timers.arm_in(soon, 1ms);
+  world.loop.run();
+  CHECK(blocks.spare_blocks() == 1);
+}
+
 TEST_CASE("the graveyard is cleared between callbacks") {
   test::IoWorld world;
   std::string log;
