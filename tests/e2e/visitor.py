@@ -3,7 +3,9 @@ which ones come back. Reading is strict: what no careful client would take is an
 import hashlib
 import socket
 import ssl
+import threading
 
+WAITS = object()  # for bytes of the peer
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
@@ -46,6 +48,53 @@ class Answer:
         return f"<{self.status} {self.framing} {self.length} bytes {self.fields} {bytes(self.body[:200])!r}>"
 
 
+class Tls:
+    """TLS on a socket, for one thread that sends and one that reads. With two threads ssl.SSLSocket may take what one of
+    them found for the other's, and then reports an end that never came."""
+
+    def __init__(self, sock, context, name):
+        self.sock = sock
+        self._inbox, self._outbox = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._session = context.wrap_bio(self._inbox, self._outbox, server_hostname=name)
+        self._lock, self._sending = threading.Lock(), threading.Lock()
+        self.setsockopt, self.close = sock.setsockopt, sock.close
+        while self._when_heard(self._session.do_handshake) is WAITS:
+            self._flush()
+            self._hear()
+        self._flush()
+
+    def sendall(self, data):
+        for begin in range(0, len(data), 1 << 16):
+            with self._lock:
+                self._session.write(data[begin:begin + (1 << 16)])
+            self._flush()
+
+    def recv(self, count):
+        while (data := self._when_heard(lambda: self._session.read(count))) is WAITS:
+            self._hear()
+        return data
+
+    def _when_heard(self, call):
+        with self._lock:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                return WAITS
+            except ssl.SSLZeroReturnError:
+                return b""
+
+    def _hear(self):
+        data = self.sock.recv(1 << 18)
+        with self._lock:
+            self._inbox.write(data) if data else self._inbox.write_eof()
+
+    def _flush(self):
+        with self._sending:
+            with self._lock:
+                data = self._outbox.read()
+            self.sock.sendall(data)
+
+
 class Visitor:
     """A connection to PORT of 127.0.0.1 that asks for HOST."""
 
@@ -56,7 +105,7 @@ class Visitor:
         if ca:
             context = ssl.create_default_context(cafile=str(ca))
             context.set_alpn_protocols(["http/1.1"])
-            self.sock = context.wrap_socket(self.sock, server_hostname=host.partition(":")[0])
+            self.sock = Tls(self.sock, context, host.partition(":")[0])
         self._read = bytearray()
 
     def __enter__(self):
