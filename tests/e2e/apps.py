@@ -325,10 +325,11 @@ class WebSocketEcho:
 
     @staticmethod
     async def _echo(socket_):
-        if socket_.path == "/greet":
-            await socket_.send("welcome")
-        async for message in socket_:
-            await socket_.send(message)
+        with contextlib.suppress(websockets.ConnectionClosedError):  # who leaves without a word
+            if socket_.path == "/greet":
+                await socket_.send("welcome")
+            async for message in socket_:
+                await socket_.send(message)
 
     def stop(self):
         self._loop.call_soon_threadsafe(self._loop.stop)

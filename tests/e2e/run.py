@@ -13,6 +13,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -37,7 +38,11 @@ def classes():
 
 
 class Recorder(unittest.TestResult):
-    """One JSON line a test, on the spot."""
+    """One JSON line a test, on the spot, to a file where nobody else writes."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.file = file
 
     def startTest(self, test):
         super().startTest(test)
@@ -50,7 +55,7 @@ class Recorder(unittest.TestResult):
         if case is not test:
             name += " " + test._subDescription()
         seconds = time.monotonic() - getattr(self, "begin", time.monotonic())
-        print(json.dumps({"test": name, "outcome": outcome, "seconds": seconds, "detail": detail}), flush=True)
+        print(json.dumps({"test": name, "outcome": outcome, "seconds": seconds, "detail": detail}), file=self.file, flush=True)
 
     def failed(self, test, error):
         import harness
@@ -80,12 +85,12 @@ class Recorder(unittest.TestResult):
         self.report(test, "skipped", reason)
 
 
-def run_class(full_name, patterns):
+def run_class(full_name, patterns, report):
     module, _, name = full_name.partition(".")
     value = getattr(importlib.import_module(module), name)
-    tests = [t for t in unittest.defaultTestLoader.getTestCaseNames(value) if matches(f"{full_name}.{t}", patterns)]
-    result = Recorder()
-    unittest.TestSuite([value(test) for test in tests]).run(result)
+    with os.fdopen(report, "w") as file:
+        result = Recorder(file)
+        unittest.TestSuite([value(test) for test in tests_of(full_name, value, patterns)]).run(result)
     return 0 if result.wasSuccessful() else 1
 
 
@@ -96,11 +101,31 @@ def matches(name, patterns):
     return not patterns or any(pattern in name for pattern in patterns)
 
 
-def in_process(full_name, args):
+def tests_of(full_name, value, patterns):
+    return [t for t in unittest.defaultTestLoader.getTestCaseNames(value) if matches(f"{full_name}.{t}", patterns)]
+
+
+def in_process(full_name, tests, args):
     """The outcomes of one class, as dicts."""
-    command = [sys.executable, str(HERE / "run.py"), "--class", full_name, *args.patterns]
+    with tempfile.TemporaryFile("w+") as report:
+        trouble, said = run_in_process(full_name, args, report)
+        report.seek(0)
+        outcomes = [json.loads(line) for line in report if line.endswith("\n")]
+    heard_of = {outcome["test"].partition(" ")[0] for outcome in outcomes}
+    if not trouble and "setUpClass" not in heard_of and (lost := set(tests) - heard_of):
+        trouble = f"nothing came of {', '.join(sorted(lost))}"
+    if trouble:
+        outcomes.append({"test": "(the class itself)", "outcome": "failed", "seconds": 0, "detail": f"{trouble}\n{said}"})
+    for outcome in outcomes:
+        outcome["class"] = full_name
+    return outcomes
+
+
+def run_in_process(full_name, args, report):
+    """What went wrong with it as a whole, and what it printed."""
+    command = [sys.executable, str(HERE / "run.py"), "--class", full_name, "--report", str(report.fileno()), *args.patterns]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=True)
+                               start_new_session=True, pass_fds=[report.fileno()])
     try:
         output, _ = process.communicate(timeout=CLASS_SECONDS)
         trouble = None
@@ -114,20 +139,9 @@ def in_process(full_name, args):
             pass
     if trouble:
         output, _ = process.communicate()
-    outcomes, said = [], []
-    for line in output.decode("utf-8", "replace").splitlines():
-        try:
-            outcomes.append(json.loads(line) if line.startswith('{"test"') else said.append(line) or None)
-        except ValueError:
-            said.append(line)
-    outcomes = [o for o in outcomes if o]
-    if process.returncode and not trouble and not any(o["outcome"] == "failed" for o in outcomes):
+    elif process.returncode not in (0, 1):
         trouble = f"ended with {process.returncode}"
-    if trouble:
-        outcomes.append({"test": "(the class itself)", "outcome": "failed", "seconds": 0, "detail": "\n".join([trouble, *said])})
-    for outcome in outcomes:
-        outcome["class"] = full_name
-    return outcomes
+    return trouble, output.decode("utf-8", "replace")
 
 
 def show(outcome):
@@ -161,6 +175,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="only the classes of the short form")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--class", dest="one_class", help=argparse.SUPPRESS)
+    parser.add_argument("--report", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("patterns", nargs="*")
     args = parser.parse_args()
@@ -168,13 +183,13 @@ def main():
         if getattr(args, flag):
             os.environ[f"TENFOLD_{flag.upper()}"] = str(getattr(args, flag).resolve())
     if args.one_class:
-        return run_class(args.one_class, args.patterns)
+        return run_class(args.one_class, args.patterns, args.report)
 
     wanted = []
     for name, value in classes():
-        tests = [t for t in unittest.defaultTestLoader.getTestCaseNames(value) if matches(f"{name}.{t}", args.patterns)]
+        tests = tests_of(name, value, args.patterns)
         if tests and (value.short or not args.short):
-            wanted.append((getattr(value, "weight", 1), name))
+            wanted.append((getattr(value, "weight", 1), name, tests))
             if args.list:
                 print("\n".join(f"{name}.{test}" for test in tests))
     if args.list:
@@ -182,9 +197,9 @@ def main():
 
     outcomes = []
     # The long ones first, so that the end is not one of them alone.
-    wanted.sort(key=lambda pair: -pair[0])
+    wanted.sort(key=lambda each: -each[0])
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(in_process, name, args) for _, name in wanted]):
+        for done in concurrent.futures.as_completed([pool.submit(in_process, name, tests, args) for _, name, tests in wanted]):
             for outcome in done.result():
                 show(outcome)
                 outcomes.append(outcome)
