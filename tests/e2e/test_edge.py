@@ -118,7 +118,7 @@ class Malformed(OneApp):
                     self.assertIn(answer.status, statuses)
                     self.assertEqual(answer.get("Connection"), "close")
                     self.assertTrue(visitor.at_end(), "something came after the refusal")
-                eventually(lambda: len(self.refusals()) > logged, "a line in the log", 5)
+                eventually(lambda: len(self.refusals()) > logged, "a line in the log")
                 self.assertEqual(len(self.refusals()), logged + 1, self.refusals()[logged:])
                 self.assertTrue(self.refusals()[-1].get("reason"))
                 self.expect_hello()
