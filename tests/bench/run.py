@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
 def arguments():
     parser = Parser(prog="./dev bench", description="Tenfold and its peers, side by side.")
-    parser.add_argument("--quick", action="store_true", help="under two minutes: fewer rounds, shorter ones")
+    parser.add_argument("--quick", action="store_true", help="about two minutes: fewer rounds, shorter ones")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="cases whose name starts so")
     parser.add_argument("--list", action="store_true", help="the cases' names")
     parser.add_argument("--ways", nargs="+", metavar="WAY", help="direct mux classic haproxy ssh localtunnel frp rathole chisel: instead of all")
