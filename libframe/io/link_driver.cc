@@ -1,5 +1,6 @@
 #include "io/link_driver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -29,7 +30,15 @@ void LinkDriver::on_end() { link_.end_of_input({ErrorKind::closed, "the link's c
 
 // Whatever the link wants by now: what it announced before may be gone with the streams that it was of, and only a
 // take_output() lets it announce anew.
-void LinkDriver::on_sent(std::size_t) { loop_.defer(*this); }
+void LinkDriver::on_sent(std::size_t) {
+  const TimePoint now = loop_.runtime().timers.now();
+  if (transport_->queued() != 0) {
+    kept_since_ = std::min(kept_since_, now);
+  } else if (const TimePoint since = std::exchange(kept_since_, never); since < now - limits::flush_slow) {
+    slow_until_ = now + limits::flush_slow_time;
+  }
+  loop_.defer(*this);
+}
 
 void LinkDriver::on_closed(const Error& why) {
   link_.end_of_input(why ? why : Error{ErrorKind::closed, "the link's connection was closed"});
@@ -37,13 +46,14 @@ void LinkDriver::on_closed(const Error& why) {
 
 void LinkDriver::on_link_output() { loop_.defer(*this); }
 
-// As long as the transport gets rid of all it is given, a large write at a time. One that keeps something gets small
-// ones, so that what becomes urgent meanwhile is not behind bulk. A transport may keep what it is given to the end of
-// the turn: on_sent() goes on from there.
+// As long as the transport gets rid of what it is given, a large write at a time; where that takes the path a while,
+// small ones, so that what becomes urgent meanwhile is not behind bulk. A transport may keep what it is given to the
+// end of the turn: on_sent() goes on from there.
 void LinkDriver::flush() {
   for (std::size_t queued = transport_->queued(); queued < limits::flush_small; queued = transport_->queued()) {
     if (!link_.want_output()) return;
-    const MutableBytes room = loop_.write_room().first(queued == 0 ? limits::flush_bulk : limits::flush_small);
+    const bool large = queued == 0 && loop_.runtime().timers.now() >= slow_until_;
+    const MutableBytes room = loop_.write_room().first(large ? limits::flush_bulk : limits::flush_small);
     if (link_.take_output(room, *this) == 0) return;
   }
 }

@@ -51,6 +51,8 @@ class LinkDriver final : private Duplex::Handler, private Deferred, private Link
   std::unique_ptr<Duplex> transport_;
   Link::Handler& handler_;
   Link link_;
+  TimePoint kept_since_ = never;  // a part of a write waits for the path
+  TimePoint slow_until_{};        // small writes until then
 };
 
 }  // namespace tenfold

@@ -105,7 +105,9 @@ Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t m
     if (turns_.front() != &stream) return {};
     TurnList::begin(stream, limits::stream_quantum);
   }
-  if (glue_.room_left() < Nghttp2Glue::frame_header + std::min(whole, least_part)) {
+  // Nor is a block cut that fits the next room whole.
+  const std::size_t least = whole >= least_uncopied ? whole : std::min(whole, least_part);
+  if (glue_.room_left() < Nghttp2Glue::frame_header + least) {
     no_room_ = true;
     return {};
   }

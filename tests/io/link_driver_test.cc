@@ -47,6 +47,34 @@ class Watched final : public Duplex {
   std::vector<std::size_t>& writes_;
 };
 
+// Takes what it is given, and says that it left when the test lets it.
+class Full final : public Duplex {
+ public:
+  void set_handler(Handler* handler) override { handler_ = handler; }
+  std::size_t write(Bytes bytes) override {
+    written += to_text(bytes);
+    if (!holds) return bytes.size();
+    queued_ += bytes.size();
+    return 0;
+  }
+  std::size_t queued() const override { return queued_; }
+  void end() override {}
+  void reset(ErrorKind) override {}
+  void credit(std::size_t) override {}
+  void let_go(std::size_t n) {
+    queued_ -= n;
+    handler_->on_sent(n);
+  }
+  void hear(const std::string& frames) { handler_->on_data(to_bytes(frames)); }
+
+  std::string written;
+  bool holds = false;
+
+ private:
+  Handler* handler_ = nullptr;
+  std::size_t queued_ = 0;
+};
+
 struct End final : Link::Handler {
   End(Loop& loop, std::unique_ptr<Duplex> pipe, Link::Role role) {
     auto watched = std::make_unique<Watched>(std::move(pipe), writes);
@@ -191,35 +219,49 @@ TEST_CASE("a transport that keeps what it was given gets small writes, so that b
   }
 }
 
+TEST_CASE("where what was left of a write waited for a slow path, writes are small for a while") {
+  for (const bool slow : {false, true}) {
+    CAPTURE(slow);
+    TlsWorld world;
+    auto owned = std::make_unique<Full>();
+    Full& transport = *owned;
+    End broker(world.loop, std::move(owned), Link::Role::broker);
+    broker.driver->start({});
+    world.run_turns(5);
+    world.loop.post([&] {
+      transport.hear(raw::agent_start(raw::setting(4, 1 << 20)));  // SETTINGS_INITIAL_WINDOW_SIZE
+      transport.hear(raw::open_window(0, 1 << 20));
+    });
+    auto bulk = broker.open();
+    world.run_turns(5);
+    transport.holds = true;
+    bulk->send(std::string(3 * limits::flush_bulk, 'x'));
+    world.run_turns(5);
+    REQUIRE(transport.queued() > limits::flush_bulk / 2);
+    const auto let_go_half = [&] { transport.let_go(transport.queued() / 2); };
+    const auto let_go_all = [&] { transport.let_go(transport.queued()); };
+    if (slow) {
+      world.loop.post(let_go_half);
+      const TimePoint then = std::chrono::steady_clock::now() + 2 * limits::flush_slow;
+      world.run_until([&] { return std::chrono::steady_clock::now() > then; });
+      world.loop.post(let_go_all);
+    } else {
+      world.loop.post([&] {
+        let_go_half();
+        let_go_all();
+      });
+    }
+    world.run_turns(5);
+    if (slow) {
+      CHECK(transport.queued() == limits::flush_small);
+    } else {
+      CHECK(transport.queued() > limits::flush_bulk / 2);
+    }
+  }
+}
+
 TEST_CASE("a link whose output vanished while its transport was full goes on when that has room again") {
   TlsWorld world;
-  // Takes what it is given, and says that it left when the test lets it.
-  class Full final : public Duplex {
-   public:
-    void set_handler(Handler* handler) override { handler_ = handler; }
-    std::size_t write(Bytes bytes) override {
-      written += to_text(bytes);
-      if (!holds) return bytes.size();
-      queued_ += bytes.size();
-      return 0;
-    }
-    std::size_t queued() const override { return queued_; }
-    void end() override {}
-    void reset(ErrorKind) override {}
-    void credit(std::size_t) override {}
-    void let_go() {
-      holds = false;
-      handler_->on_sent(std::exchange(queued_, 0));
-    }
-    void hear(const std::string& frames) { handler_->on_data(to_bytes(frames)); }
-
-    std::string written;
-    bool holds = false;
-
-   private:
-    Handler* handler_ = nullptr;
-    std::size_t queued_ = 0;
-  };
   auto owned = std::make_unique<Full>();
   Full& transport = *owned;
   End broker(world.loop, std::move(owned), Link::Role::broker);
@@ -240,7 +282,10 @@ TEST_CASE("a link whose output vanished while its transport was full goes on whe
   world.run_turns(5);
   REQUIRE(full->closed);
   REQUIRE_FALSE(broker.driver->link().want_output());
-  world.loop.post([&] { transport.let_go(); });
+  world.loop.post([&] {
+    transport.holds = false;
+    transport.let_go(transport.queued());
+  });
   world.run_turns(5);
 
   auto next = broker.open();

@@ -186,8 +186,25 @@ TEST_CASE("a room is filled with whole frames, a DATA frame and its header are o
     REQUIRE(frames.size() == 1);
     CHECK(frames[0].payload.size() == 16'375);
   }
-  // What is left of a larger room takes a part, and what is left of that goes by itself.
-  CHECK(take_output(*pair.broker.link, 40'000).size() == 40'000);
+  // What is left of a larger room is left: no frame is cut that the next room takes whole.
+  CHECK(take_output(*pair.broker.link, 40'000).size() == 2 * 16 * 1024);
+}
+
+TEST_CASE("bulk behind a small frame goes on in whole frames") {
+  LinkPair pair;
+  pair.pump();
+  const auto bulk = pair.broker.open();
+  pair.pump();
+  control::ControlMessage notice;
+  notice.mutable_notice()->set_text("small");
+  pair.broker.link->send(notice);
+  bulk->pipe->write(to_bytes(std::string(5 * limits::data_payload, 'x')));
+  CHECK(take_output(*pair.broker.link).size() < 100);
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<raw::Frame> frames = raw::parse(take_output(*pair.broker.link));
+    REQUIRE(frames.size() == 1);
+    CHECK(frames[0].payload.size() == limits::data_payload);
+  }
 }
 
 TEST_CASE(
