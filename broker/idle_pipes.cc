@@ -24,7 +24,7 @@ void IdlePipes::put(std::unique_ptr<Duplex> pipe, bool used) {
 IdlePipes::Taken IdlePipes::take(Duration patience) {
   for (std::size_t i = count_; i-- > 0;) {
     Seat& seat = *seats_[i];
-    if (seat.used && runtime_.now() - seat.since > patience) continue;
+    if (seat.used && runtime_.now() - seat.since >= patience) continue;
     Taken taken{std::move(seat.pipe), seat.used};
     std::rotate(seats_.begin() + static_cast<std::ptrdiff_t>(i), seats_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
                 seats_.begin() + static_cast<std::ptrdiff_t>(count_));

@@ -33,7 +33,7 @@ class IdlePipes {
     std::unique_ptr<Duplex> pipe;  // null: none fits
     bool used = false;             // has served a request
   };
-  // The last used one, if that was no longer than `patience` ago; a pipe that never served is always fresh.
+  // The last used one, if that was less than `patience` ago; a pipe that never served is always fresh.
   Taken take(Duration patience);
 
   std::size_t size() const { return count_; }

@@ -73,7 +73,7 @@ void LinkTunnel::on_pipe_gone() {
   serve_soon();
 }
 
-// Not at once: whoever gave the pipe up is still in the middle of it.
+// Not at once: a stream that is given up is still in the middle of its own end, and counts until that is over.
 void LinkTunnel::serve_soon() {
   if (waiting_.size() != 0) runtime().timers.arm(serve_timer_, runtime().now());
 }

@@ -15,7 +15,7 @@ namespace tenfold {
 //   timer    deadlines that have passed
 //   idle     what they deferred. While it runs, libuv does not sleep, so that it is
 //            started by the first defer() and stopped when nothing is deferred any more
-//   prepare  sets the timer to the next deadline
+//   prepare  sets the timer to the next deadline; when there are spare blocks, the one that gives them back, too
 //   (sleep, then the sockets' events)
 //   check    what those deferred, before anything sleeps again
 struct Loop::Handles {

@@ -60,10 +60,10 @@ std::size_t TlsSocket::unsent() const {
 }
 
 void TlsSocket::encrypt() {
-  if (plain_.empty()) return;
   while (!plain_.empty()) {
     const Bytes run = plain_.front();
     engine_.write(run);
+    if (failure_) return;  // which has cleared it
     plain_.consume(run.size());
   }
 }

@@ -155,6 +155,8 @@ class Nghttp2Glue {
               ErrorKind cause = ErrorKind::none) {
     events_.push_back({kind, cause, id, value, bytes});
   }
+  // The next `size` bytes of the room, as a part of the output.
+  MutableBytes take_room(std::size_t size);
 
   nghttp2_session* session_ = nullptr;
   Source& source_;
@@ -169,9 +171,6 @@ class Nghttp2Glue {
   bool head_too_heavy_ = false;        // it weighs more than limits::link_header_list
   const std::int32_t credit_at_once_;  // of the connection, returned when so much has come
   std::string goaway_reason_;
-
-  // The next `size` bytes of the room, as a part of the output.
-  MutableBytes take_room(std::size_t size);
 
   MutableBytes room_;            // of the present take_output()
   std::size_t room_used_ = 0;    // of it

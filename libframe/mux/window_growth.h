@@ -1,5 +1,6 @@
 // WindowGrowth: when a stream's receive window is too small for its path. A sender that it holds back drains it once in
-// each round trip, so a window that is drained within two of them doubles. One that drains more slowly is large enough,
+// each round trip, so a window that is drained within two of them, and of the time that two hosts need for their own
+// part, doubles. One that drains more slowly is large enough,
 // for the path, the sender or the holder is the slow part. Whole windows are timed, because the bytes of one come in
 // bursts: the halves of a window may come together and then a whole round trip apart. Pure: time is an argument.
 #pragma once

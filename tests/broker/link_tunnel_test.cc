@@ -110,18 +110,20 @@ TEST_CASE("on a full link a visitor waits and gets the stream that comes free") 
 }
 
 TEST_CASE("a request that wants a fresh stream gets one though all are kept idle") {
-  Linked linked(1);
-  Wanting one;
-  linked.tunnel->open(one);
-  linked.turn();
-  Upstream::give_back(std::move(one.upstream));
-  Wanting fresh;
-  fresh.patience = Duration::zero();
-  linked.pair.rt.pass(1s);
-  linked.tunnel->open(fresh);
-  linked.turn();
-  REQUIRE(fresh.upstream);
-  CHECK_FALSE(fresh.upstream.reused());
+  for (const Duration since : {Duration::zero(), Duration(1s)}) {
+    Linked linked(1);
+    Wanting one;
+    linked.tunnel->open(one);
+    linked.turn();
+    Upstream::give_back(std::move(one.upstream));
+    Wanting fresh;
+    fresh.patience = Duration::zero();
+    linked.pair.rt.pass(since);
+    linked.tunnel->open(fresh);
+    linked.turn();
+    REQUIRE(fresh.upstream);
+    CHECK_FALSE(fresh.upstream.reused());
+  }
 }
 
 TEST_CASE("when the link goes, whoever waits is told and whoever has a stream hears it") {

@@ -108,12 +108,14 @@ def tests_of(full_name, value, patterns):
 def in_process(full_name, tests, args):
     """The outcomes of one class, as dicts."""
     with tempfile.TemporaryFile("w+") as report:
-        trouble, said = run_in_process(full_name, args, report)
+        trouble, code, said = run_in_process(full_name, args, report)
         report.seek(0)
         outcomes = [json.loads(line) for line in report if line.endswith("\n")]
     heard_of = {outcome["test"].partition(" ")[0] for outcome in outcomes}
     if not trouble and "setUpClass" not in heard_of and (lost := set(tests) - heard_of):
         trouble = f"nothing came of {', '.join(sorted(lost))}"
+    if not trouble and code != 0 and not any(outcome["outcome"] == "failed" for outcome in outcomes):
+        trouble = f"ended with {code}"
     if trouble:
         outcomes.append({"test": "(the class itself)", "outcome": "failed", "seconds": 0, "detail": f"{trouble}\n{said}"})
     for outcome in outcomes:
@@ -122,7 +124,7 @@ def in_process(full_name, tests, args):
 
 
 def run_in_process(full_name, args, report):
-    """What went wrong with it as a whole, and what it printed."""
+    """What went wrong with it as a whole, its exit code, and what it printed."""
     command = [sys.executable, str(HERE / "run.py"), "--class", full_name, "--report", str(report.fileno()), *args.patterns]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True, pass_fds=[report.fileno()])
@@ -139,9 +141,7 @@ def run_in_process(full_name, args, report):
             pass
     if trouble:
         output, _ = process.communicate()
-    elif process.returncode not in (0, 1):
-        trouble = f"ended with {process.returncode}"
-    return trouble, output.decode("utf-8", "replace")
+    return trouble, process.returncode, output.decode("utf-8", "replace")
 
 
 def show(outcome):
@@ -175,7 +175,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="only the classes of the short form")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--class", dest="one_class", help=argparse.SUPPRESS)
-    parser.add_argument("--report", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--report", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("patterns", nargs="*")
     args = parser.parse_args()
