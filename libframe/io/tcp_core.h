@@ -106,6 +106,7 @@ class TcpSocket::Core final : private Deferred {
   In in_ = In::flowing;
   Out out_ = Out::flowing;
   bool reading_ = false;     // libuv reads, or would if it were not paused
+  bool had_share_ = false;   // of this turn: a whole read
   bool held_ = true;         // by a wrapper or a maker
   bool handle_open_ = true;  // until libuv's close callback
   std::string peer_;

@@ -62,11 +62,12 @@ void TcpSocket::Core::resume(Pause reason) {
   uv_read_start(stream(), on_alloc, on_read);
 }
 
-// No room makes libuv call on_read() with UV_ENOBUFS, and read nothing.
+// No room makes libuv call on_read() with UV_ENOBUFS, and read nothing. It would go on for 32 reads as long as they
+// fill their room, 2 MiB of a download, while all others wait; so who had one whole read has had its share of the turn.
 void TcpSocket::Core::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room) {
   Core& core = of(handle);
   *room = uv_buf_init(nullptr, 0);
-  if (core.paused_.paused()) return;
+  if (core.paused_.paused() || std::exchange(core.had_share_, false)) return;
   const MutableBytes all = core.loop_.read_room();
   room->base = reinterpret_cast<char*>(all.data());
   room->len = std::min(all.size(), core.window_ - core.uncredited_);
@@ -76,12 +77,14 @@ void TcpSocket::Core::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* ro
   if (n == 0) return;  // nothing there after all
   Core& core = of(stream);
   // An end that came along with the last bytes is told without asking for room: it is there still when we read on.
-  if (n == UV_ENOBUFS || core.paused_.paused()) {
+  if (core.paused_.paused()) {
     core.reading_ = false;
     uv_read_stop(stream);
     return;
   }
+  if (n == UV_ENOBUFS) return;
   const Loop::Callback callback(core.loop_);
+  core.had_share_ = n > 0 && static_cast<std::size_t>(n) == room->len;
   if (n > 0) {
     core.take({reinterpret_cast<const std::uint8_t*>(room->base), static_cast<std::size_t>(n)});
   } else if (core.out_ == Out::broken) {

@@ -1,6 +1,8 @@
 // TcpSocket: nobody holds more than the windows say, and bulk arrives whole.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
 #include <random>
 
 #include "base/limits.h"
@@ -37,6 +39,30 @@ TEST_CASE("a socket delivers at most its window ahead of the credit") {
   server.pipe->credit(90'000);
   world.run_until([&] { return server.total == bulk.size(); });
   CHECK(server.received == bulk);
+}
+
+TEST_CASE("a socket with much to read has one read a turn, and others go on in between") {
+  IoWorld world;
+  TcpPair pair(world);
+  Recorder reader(std::move(pair.server));
+  Recorder writer(std::move(pair.client));
+  reader.keeps = false;
+  constexpr std::size_t size = 8 << 20;
+  std::size_t in_turn = 0;
+  std::size_t most_in_turn = 0;
+  reader.on_bytes = [&](Bytes bytes) {
+    in_turn += bytes.size();
+    most_in_turn = std::max(most_in_turn, in_turn);
+  };
+  std::function<void()> next = [&] {
+    in_turn = 0;
+    if (reader.total < size) world.loop.post(next);
+  };
+  world.loop.post(next);
+  writer.send(std::string(size, 'x'));
+  world.run_until([&] { return reader.total == size; });
+  // One before the task of a turn, one after that of the turn before.
+  CHECK(most_in_turn <= 2 * limits::read_at_once);
 }
 
 TEST_CASE("a window made smaller or larger holds from then on") {
