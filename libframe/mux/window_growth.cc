@@ -11,7 +11,8 @@ std::uint32_t WindowGrowth::on_credit(std::size_t n, TimePoint now, const Around
   if (drained_ < window_) return 0;
   drained_ = 0;
   const Duration took = now - std::exchange(since_, now);
-  const bool path_is_longer = around.rtt > Duration::zero() && took <= 2 * (around.rtt + hosts_share);
+  const Duration when_held_back = 2 * (around.rtt + hosts_share) + around.rtt / 2;
+  const bool path_is_longer = around.rtt > Duration::zero() && took <= when_held_back;
   const bool of_no_use = around.company && around.rtt < short_path;  // see grant()
   // A holder with a queue that stands is the slow part: a larger window would only make that queue longer. What comes
   // in bursts is a queue for a moment.
