@@ -37,8 +37,7 @@ inline constexpr std::size_t read_at_once = 4 * data_payload;   // of a socket: 
 inline constexpr std::size_t buffered_high = 4 * read_at_once;  // per stream and direction: then its source pauses
 inline constexpr std::size_t buffered_low = 32 * KiB;           // ... and resumes here
 inline constexpr std::size_t tunnel_buffered = 16 * MiB;        // all streams of one tunnel together
-inline constexpr Duration spare_time =
-    3s;  // blocks that are spare so long, or up to twice so long, go back to the heap
+inline constexpr Duration spare_time = 3s;                      // spare blocks go back after this, or twice this
 
 // ---- The link ------------------------------------------------------------------
 inline constexpr std::uint32_t link_streams = 1000;            // at once on one link
@@ -68,7 +67,7 @@ inline constexpr std::uint64_t link_reset_rate = 100'000;     // ... a second: t
 inline constexpr std::int32_t last_stream_id = 1 << 30;       // rotate the link here, long before ids end at 2^31-1
 inline constexpr std::size_t stream_quantum = 16 * KiB;       // of one stream, before the next ready one
 inline constexpr std::size_t flush_small = 16 * KiB;          // gathered for one write
-inline constexpr std::size_t flush_bulk = 128 * KiB;          // ... but where the path is slow
+inline constexpr std::size_t flush_bulk = 128 * KiB;          // ... unless the path is slow
 inline constexpr Duration flush_slow = 10ms;     // it is where what the kernel left of a write waits so long
 inline constexpr Duration flush_slow_time = 1s;  // ... and so long after that
 inline constexpr int notsent_lowat = 128 * KiB;  // TCP_NOTSENT_LOWAT on a link: a PING passes bulk
