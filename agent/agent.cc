@@ -152,7 +152,7 @@ void Agent::on_session_draining(Session& session, Duration deadline) {
   if (&session != session_.get() || stopping_) return;
   status_.drain();
   drain_deadline_ =
-      deadline > Duration::zero() ? std::min<Duration>(deadline, limits::upgraded_idle) : limits::drain_time;
+      deadline > Duration::zero() ? std::min<Duration>(deadline, limits::stream_idle) : limits::drain_time;
   // Not in this instant: all agents of that broker were told at once.
   runtime_.timers.arm_in(retry_, backoff_.next(runtime_.now()));
 }

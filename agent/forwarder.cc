@@ -83,7 +83,8 @@ void Forwarder::on_open(Result<std::unique_ptr<Duplex>> local) {
   if (!local) return refuse(local.error());
   state_ = State::joined;
   if (stream_ != nullptr) stream_->accept();
-  splice_ = std::make_unique<Splice>(std::move(visitor_), *std::move(local), *this);
+  splice_ = std::make_unique<Splice>(forwarding_.runtime, std::move(visitor_), *std::move(local), *this);
+  if (stream_ != nullptr) splice_->refuse_unbegun();
   splice_->start(early_);
   early_ = {};
 }

@@ -163,7 +163,7 @@ bool Exchange::take_head(Bytes rest) {
   keep_upstream_ = http1::wants_keep_alive(head.minor_version, head.fields) &&
                    framed.framing.kind != http1::Framing::Kind::until_close;
   // A body of a known length that stops is stuck; one without may be a stream of events.
-  gap_ = framed.framing.kind == http1::Framing::Kind::length ? limits::body_gap : limits::upgraded_idle;
+  gap_ = framed.framing.kind == http1::Framing::Kind::length ? limits::body_idle : limits::stream_idle;
   runtime_.timers.arm_in(*this, gap_);
   answer_body_.start(framed.framing);
   visitor_.on_answer(head, framed.framing);
@@ -217,7 +217,7 @@ void Exchange::upstream_lost(const Error& why) {
 // The app is slow, or has stopped in the middle of its answer.
 void Exchange::on_timer() {
   if (answer_held_ != 0) return runtime_.timers.arm_in(*this, gap_);
-  if (state_ == State::answering && gap_ == limits::body_gap && upstream_) {
+  if (state_ == State::answering && gap_ == limits::body_idle && upstream_) {
     return fail({ErrorKind::io, "the app's answer stopped half way"});
   }
   fail({ErrorKind::io, "no answer from the app in time"});

@@ -120,7 +120,7 @@ std::size_t VisitorH1::process(Bytes bytes) {
 }
 
 std::size_t VisitorH1::read_body(Bytes bytes) {
-  side_.runtime.timers.arm_in(*this, limits::body_gap);
+  side_.runtime.timers.arm_in(*this, limits::body_idle);
   const http1::BodyReader::Step step = body_.next(bytes);
   connection_->credit(step.taken - step.payload.size());
   if (body_.failed()) {
@@ -164,7 +164,7 @@ void VisitorH1::on_sent(std::size_t) {
   if (state_ == State::lingering) return arm_linger();
   if (state_ == State::idle && !held_.empty()) return process_held();
   if (state_ != State::exchanging) return;
-  side_.runtime.timers.arm_in(*this, limits::body_gap);
+  side_.runtime.timers.arm_in(*this, limits::body_idle);
   settle_answer();
 }
 
@@ -176,7 +176,7 @@ void VisitorH1::on_request(Bytes rest) {
   answer_begun_ = false;
   body_wanted_ = false;
   request_id_.assign(side_.request_ids.next());
-  side_.runtime.timers.arm_in(*this, limits::body_gap);
+  side_.runtime.timers.arm_in(*this, limits::body_idle);
 
   const http1::Framed framed = http1::request_framing(head);
   body_.start(framed.framing);
@@ -285,7 +285,7 @@ void VisitorH1::on_answer(const http1::ResponseHead& head, http1::Framing framin
   keep_ = form.keep;
   answer_framing_ = form.body;
   connection_->write(to_bytes(side_.head));
-  side_.runtime.timers.arm_in(*this, limits::body_gap);
+  side_.runtime.timers.arm_in(*this, limits::body_idle);
 }
 
 void VisitorH1::on_answer_data(Bytes bytes) {
@@ -319,9 +319,9 @@ void VisitorH1::on_switched(const http1::ResponseHead& head, Upstream upstream, 
   state_ = State::spliced;
   loan_ = std::move(upstream);
   Splice::Owner& owner = *this;
-  splice_ = std::make_unique<Splice>(std::move(connection_), loan_.take_pipe(), owner);
+  splice_ = std::make_unique<Splice>(side_.runtime, std::move(connection_), loan_.take_pipe(), owner);
   reader_.clear();
-  side_.runtime.timers.arm_in(*this, limits::upgraded_idle);
+  side_.runtime.timers.arm_in(*this, limits::stream_idle);
   splice_->start(to_bytes(held), early, ended_, false);
 }
 
@@ -398,7 +398,7 @@ void VisitorH1::linger() {
 
 // The last answer goes on for as long as it moves; then the visitor has a moment to hear it.
 void VisitorH1::arm_linger() {
-  side_.runtime.timers.arm_in(*this, connection_->queued() != 0 ? limits::body_gap : limits::linger_time);
+  side_.runtime.timers.arm_in(*this, connection_->queued() != 0 ? limits::body_idle : limits::linger_time);
 }
 
 // The visitor went away in the middle of its request.
@@ -434,14 +434,14 @@ void VisitorH1::on_timer() {
     case State::exchanging: {
       const bool owes_body = !request_whole_ && body_wanted_ && held_.empty();
       const bool does_not_read = connection_->queued() != 0;
-      if (!owes_body && !does_not_read) return side_.runtime.timers.arm_in(*this, limits::body_gap);
+      if (!owes_body && !does_not_read) return side_.runtime.timers.arm_in(*this, limits::body_idle);
       exchange_.cancel();
       return does_not_read ? cut() : refuse({408, "slow-body"});
     }
     case State::lingering: return cut();
     case State::spliced: {
       const std::uint64_t carried = splice_->carried_from_left() + splice_->carried_from_right();
-      if (std::exchange(carried_, carried) != carried) return side_.runtime.timers.arm_in(*this, limits::upgraded_idle);
+      if (std::exchange(carried_, carried) != carried) return side_.runtime.timers.arm_in(*this, limits::stream_idle);
       splice_->reset(ErrorKind::timeout);
       return on_splice_done(*splice_, {});
     }

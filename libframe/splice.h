@@ -1,9 +1,17 @@
-// Splice: joins two pipes into one until both ways have ended. Two one-way states,
-// each: flowing -> ending (FIN passed on behind what is queued) -> ended. A cut on one side is
-// a cut on the other.
+// Splice: joins two pipes into one until both ways have ended: the visitor's on the left, the app's on the right. Two
+// one-way states, each: flowing -> ending (FIN passed on behind what is queued) -> ended.
 //
-//   splice = std::make_unique<Splice>(std::move(visitor), std::move(upstream), owner);
+//   splice = std::make_unique<Splice>(runtime, std::move(visitor), std::move(upstream), owner);
 //   splice->start(early_from_visitor, early_from_upstream);
+//
+// A cut on one side is a cut on the other, behind what was read before it: an app that answers 413 and resets has
+// answered. The remaining pipe sends its queue first, then it is reset:
+//
+//   joined --cut, bytes queued on the other side--> parting --queue empty, cut, or no progress--> done
+//      \__________cut, nothing queued; both ways ended; reset()___________________________________/
+//
+// A visitor may take his time for the rest (limits::reader_idle without progress); an app that reads nothing is cut
+// after limits::parting_time, since nobody waits for its answer any more.
 //
 // Credit for a byte goes back to its source when it has left the other pipe's queue,
 // so what is held is bounded by the two pipes' windows.
@@ -15,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/runtime.h"
 #include "duplex.h"
 
 namespace tenfold {
@@ -30,10 +39,14 @@ class Splice {
     ~Owner() = default;
   };
 
-  Splice(std::unique_ptr<Duplex> left, std::unique_ptr<Duplex> right, Owner& owner);
+  Splice(Runtime& runtime, std::unique_ptr<Duplex> left, std::unique_ptr<Duplex> right, Owner& owner);
   ~Splice();
   Splice(const Splice&) = delete;
   Splice& operator=(const Splice&) = delete;
+
+  // Before start(): the left pipe carries requests. When the right pipe ended before a byte of what the left sends next
+  // has left for it, the left one is reset with `refused`: nothing was begun (RFC 9113 8.7).
+  void refuse_unbegun() { refuses_unbegun_ = true; }
 
   // Once. Early bytes were delivered by that pipe to a former handler and not credited
   // yet; they go first. `left_ended` and `right_ended`: that pipe's on_end() was heard already.
@@ -41,6 +54,9 @@ class Splice {
 
   // Cuts both ways; no event.
   void reset(ErrorKind why);
+
+  // Ends both ways in order, behind what is queued; the splice is done when that has left.
+  void end();
 
   // Bytes carried so far, from the left and from the right: also a sign of life for
   // an owner that watches for idleness.
@@ -57,18 +73,31 @@ class Splice {
     Splice* splice = nullptr;
     Side* other = nullptr;
     std::unique_ptr<Duplex> pipe;
-    std::size_t foreign = 0;  // bytes that a former handler wrote and that have not left yet: no credit is due for them
-    std::uint64_t carried = 0;  // bytes that came from this pipe
-    std::size_t earlier = 0;    // in this pipe's queue from before the splice: not the other pipe's to be credited
-    bool ended = false;         // its FIN was heard and passed on
-    bool closed = false;        // its on_closed(none) was heard
+    std::uint64_t carried = 0;   // bytes that came from this pipe
+    std::size_t earlier = 0;     // in this pipe's queue from before the splice: not the other pipe's to be credited
+    std::size_t unanswered = 0;  // bytes written to this pipe since it last delivered one
+    bool ended = false;          // its FIN was heard and passed on
+    bool closed = false;         // its on_closed(none) was heard
   };
+  enum class State : std::uint8_t { joined, parting, done };
 
+  Side& left() { return sides_[0]; }
+  Side& right() { return sides_[1]; }
+  // Nothing of what the left sends now can have reached the app: its pipe had ended before.
+  bool unbegun() const;
+  void part(Side& remaining, const Error& why);
+  void settle_parting();
+  void on_no_progress() { finish(why_); }
   void finish(const Error& why);
 
+  Runtime& runtime_;
   std::array<Side, 2> sides_;
   Owner& owner_;
-  bool done_ = false;
+  State state_ = State::joined;
+  bool refuses_unbegun_ = false;
+  Side* remaining_ = nullptr;                                        // while parting
+  Error why_;                                                        // ... of the cut
+  MemberTimer<Splice, &Splice::on_no_progress> no_progress_{*this};  // ... from the last byte that left
 };
 
 }  // namespace tenfold

@@ -23,13 +23,21 @@ inline constexpr std::size_t chunk_extension_bytes = 4 * KiB;  // in one message
 inline constexpr std::size_t trailer_bytes = 8 * KiB;
 inline constexpr std::size_t interim_answers = 16;  // 1xx before one final answer: an endless row is a fault
 inline constexpr Duration tls_handshake_time = 10s;
-inline constexpr Duration head_time = 10s;          // for the whole head: beyond: 408 and close
-inline constexpr Duration keep_alive_idle = 60s;    // between two requests of one connection
-inline constexpr Duration body_gap = 30s;           // between two bytes of a body, either direction
-inline constexpr Duration upgraded_idle = 1h;       // a WebSocket without a byte
-inline constexpr Duration first_byte_time = 60s;    // the local app's answer: beyond: 504
+inline constexpr Duration head_time = 10s;               // for the whole head: beyond: 408 and close
+inline constexpr Duration keep_alive_idle = 75s;         // between two requests; proxies reuse theirs for 60 s
+inline constexpr Duration keep_alive_idle_proxy = 620s;  // of a listed proxy: Google's reuse theirs for 600 s
+inline constexpr Duration keep_alive_grace = 1s;         // more than `Keep-Alive: timeout=` says: bytes are under way
+inline constexpr Duration body_idle = 5min;              // a silent sender of a body of known length
+inline constexpr Duration stream_idle = 1h;         // ... of unknown length, and an upgraded stream: events are rare
+inline constexpr Duration reader_idle = 1h;         // a visitor who takes nothing of what waits for him
+inline constexpr Duration first_byte_time = 10min;  // the app's answer: breakpoints, reports; beyond: 504
+inline constexpr Duration half_close_time = 5s;     // of silence behind a visitor's FIN: then he has left
 inline constexpr Duration local_connect_time = 5s;  // the local app's socket: beyond: 502
-inline constexpr Duration linger_time = 1s;         // reads on after a refusal, so that its answer is not lost to a RST
+inline constexpr Duration linger_time = 2s;     // of silence after the last word, so that a RST does not overtake it
+inline constexpr Duration linger_most = 30s;    // ... however much still comes
+inline constexpr Duration parting_time = 5s;    // an app that takes nothing of what a visitor sent before his cut
+inline constexpr Duration parting_kernel = 2s;  // the same for what the kernel has, of a socket that is cut
+inline constexpr std::size_t parting_sockets = 256;  // cut, and still sending: beyond: reset at once
 
 // ---- What is held for whom ---------------------------------------------------
 inline constexpr std::size_t data_payload = 16384 - 9;          // one DATA frame with its header is one TLS record

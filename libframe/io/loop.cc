@@ -51,6 +51,7 @@ Deferred::~Deferred() {
 Loop::Loop(Log& log)
     : timers_(std::chrono::steady_clock::now()),
       runtime_{blocks_, timers_, graveyard_, log},
+      parting_sockets_(timers_),
       handles_(std::make_unique<Handles>()),
       read_room_(new std::uint8_t[limits::read_at_once]),
       write_room_(new std::uint8_t[limits::flush_bulk]) {

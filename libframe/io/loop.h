@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/runtime.h"
+#include "io/parting_sockets.h"
 
 struct uv_loop_s;
 
@@ -66,6 +67,7 @@ class Loop {
   void watch_signal(int signum, std::function<void()> on_signal);
 
   Runtime& runtime() { return runtime_; }
+  PartingSockets& parting_sockets() { return parting_sockets_; }
   uv_loop_s* uv();
 
   // Every callback from libuv into io/ runs inside one of these: it sets the time
@@ -101,6 +103,7 @@ class Loop {
   TimerQueue timers_;
   Graveyard graveyard_;
   Runtime runtime_;
+  PartingSockets parting_sockets_;
 
   std::unique_ptr<Handles> handles_;
   std::unique_ptr<std::uint8_t[]> read_room_;

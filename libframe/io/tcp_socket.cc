@@ -245,7 +245,7 @@ void TcpSocket::Core::break_off(int uv_error) {
   write_error_ = uv_error;
   queue_.clear();
   const bool reading_will_tell = uv_error == UV_EPIPE || uv_error == UV_ECONNRESET;
-  if (!reading_will_tell || in_ == In::ended || paused_.paused()) loop_.defer(*this);
+  if (!reading_will_tell || in_ == In::ended) loop_.defer(*this);
 }
 
 // ---- The end -----------------------------------------------------------------
@@ -254,8 +254,8 @@ void TcpSocket::Core::break_off(int uv_error) {
 void TcpSocket::Core::settle() {
   if (state_ != State::open || handler_ == nullptr) return;
   if (out_ == Out::broken) {
-    const bool still_read =
-        in_ == In::flowing && !paused_.paused() && (write_error_ == UV_EPIPE || write_error_ == UV_ECONNRESET);
+    // Also while it is paused: whoever holds the bytes back resumes it, and hears the end behind the last one.
+    const bool still_read = in_ == In::flowing && (write_error_ == UV_EPIPE || write_error_ == UV_ECONNRESET);
     if (!still_read) close(error_of(write_error_));
   } else if (in_ == In::ended && out_ == Out::ended) {
     close({});
@@ -274,7 +274,10 @@ void TcpSocket::Core::reset(ErrorKind why) {
   // A FIN in place of an RST would make a cut look like a clean end. Behind our FIN the kernel sends on what it
   // has; and who no longer wants an idle connection just closes it.
   const bool idle = why == ErrorKind::cancelled && queue_.empty() && uncredited_ == 0;
-  close_handle(state_ == State::open && out_ != Out::ended && !idle);
+  const bool fin_sent = out_ == Out::ended;
+  const bool orderly = state_ == State::open && queue_.empty() && (fin_sent || !idle);
+  const bool parts = orderly && loop_.parting_sockets().take(fd(), fin_sent);
+  close_handle(state_ == State::open && !fin_sent && !idle && !parts);
 }
 
 void TcpSocket::Core::close_handle(bool abort) {

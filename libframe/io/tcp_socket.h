@@ -22,7 +22,8 @@ class TcpSocket final : public Duplex {
   std::size_t queued() const override;
   void end() override;
   // With an RST, unless our FIN is out already, or the connection was idle (nothing unsent or
-  // uncredited) and is only not wanted any more (cancelled).
+  // uncredited) and is only not wanted any more (cancelled). What the kernel took before goes first
+  // (parting_sockets.h); what it did not is dropped.
   void reset(ErrorKind why) override;
   void credit(std::size_t n) override;
 

@@ -107,12 +107,11 @@ void LinkStream::on_sent(std::size_t n) {
 }
 
 void LinkStream::on_closed(const Error& why) {
-  if (why) {  // an abort overtakes what it finds on its way
+  // What came before an abort is told before it; what was to go has nowhere to go.
+  if (why) {
     out_.clear();
-    held_.clear();
     queued_ = 0;
     sent_untold_ = 0;
-    in_way_ = Way::ended;
   }
   if (handler_ == nullptr || has_news()) {
     closing_ = std::make_unique<Error>(why);

@@ -63,7 +63,7 @@ class LinkStream final : public Duplex, private Turn {
   void on_data(Bytes bytes);
   void on_end();
   void on_sent(std::size_t n);
-  // The link has let go of the stream.
+  // The link has let go of the stream. What is held is told first.
   void on_closed(const Error& why);
 
   bool has_output() const { return !out_.empty() || out_way_ == Way::ending; }

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 
+#include "base/limits.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 
@@ -38,7 +39,7 @@ struct World final : Splice::Owner {
         right_pipe(rt.runtime, window),
         left(left_pipe.take_left()),
         right(right_pipe.take_right()),
-        splice(std::make_unique<Splice>(left_pipe.take_right(), right_pipe.take_left(), *this)) {}
+        splice(std::make_unique<Splice>(rt.runtime, left_pipe.take_right(), right_pipe.take_left(), *this)) {}
 
   void on_splice_done(Splice& done_splice, const Error& why) override {
     REQUIRE(&done_splice == splice.get());
@@ -213,6 +214,152 @@ TEST_CASE("a destroyed splice cancels both sides") {
   CHECK_FALSE(world.right_pipe.left_alive());
   REQUIRE(world.left.closed);
   CHECK(world.left.closed->kind == ErrorKind::cancelled);
+}
+
+TEST_CASE("what was read from a side goes out before its cut is passed on") {
+  for (const bool from_app : {true, false}) {
+    CAPTURE(from_app);
+    World world;
+    world.splice->start();
+    Peer& answers = from_app ? world.right : world.left;
+    Peer& reads = from_app ? world.left : world.right;
+    test::MemoryPipe& near = from_app ? world.right_pipe : world.left_pipe;
+    test::MemoryPipe& far = from_app ? world.left_pipe : world.right_pipe;
+    answers.pipe->write(to_bytes("HTTP/1.1 413 Content Too Large"));
+    near.step();
+    answers.pipe->reset(ErrorKind::closed);
+    near.step();
+    // What the other side still sends has nowhere to go, and does not come back as a debt.
+    reads.pipe->write(to_bytes("more of the upload"));
+    CHECK_FALSE(world.done);
+
+    far.step(10);
+    CHECK_FALSE(world.done);
+    CHECK_FALSE(reads.closed);
+    world.pump(10);
+    CHECK(reads.received == "HTTP/1.1 413 Content Too Large");
+    REQUIRE(world.done);
+    CHECK(world.done->kind == ErrorKind::closed);
+    REQUIRE(reads.closed);
+    CHECK(reads.closed->kind == ErrorKind::closed);
+    CHECK((from_app ? world.left_pipe.right_uncredited() : world.right_pipe.left_uncredited()) == 0);
+  }
+}
+
+TEST_CASE(
+    "a visitor may take his time for the rest of an answer whose app is gone; an app for the rest of a request not") {
+  for (const bool from_app : {true, false}) {
+    CAPTURE(from_app);
+    World world(100);
+    world.splice->start();
+    Peer& sender = from_app ? world.right : world.left;
+    Peer& reader = from_app ? world.left : world.right;
+    reader.reads = false;
+    sender.pipe->write(to_bytes(std::string(150, 'x')));
+    world.pump();
+    sender.pipe->reset(ErrorKind::closed);
+    world.pump();
+    CHECK(reader.received.size() == 100);
+    CHECK_FALSE(world.done);
+    const Duration limit = from_app ? limits::reader_idle : limits::parting_time;
+
+    world.rt.pass(limit - 1s);
+    CHECK_FALSE(world.done);
+    reader.pipe->credit(1);  // progress: the limit counts from here
+    world.pump();
+    world.rt.pass(limit - 1s);
+    CHECK_FALSE(world.done);
+    world.rt.pass(1s);
+    REQUIRE(world.done);
+    CHECK(world.done->kind == ErrorKind::closed);
+    CHECK(world.rt.timers.size() == 0);
+  }
+}
+
+TEST_CASE("the remaining side's own end or cut ends the wait for it") {
+  World world(100);
+  world.splice->start();
+  world.left.reads = false;
+  world.right.pipe->write(to_bytes(std::string(150, 'x')));
+  world.pump();
+  world.right.pipe->reset(ErrorKind::io);
+  world.pump();
+  world.left.pipe->end();
+  world.pump();
+  CHECK_FALSE(world.done);
+  world.left.pipe->reset(ErrorKind::cancelled);
+  world.pump();
+  REQUIRE(world.done);
+  CHECK(world.done->kind == ErrorKind::io);
+}
+
+TEST_CASE("a request that meets an app's end before a byte of it left is refused: nothing was begun") {
+  World world;
+  world.splice->refuse_unbegun();
+  world.splice->start();
+  world.left.pipe->write(to_bytes("GET /1"));
+  world.pump();
+  world.right.pipe->write(to_bytes("200 OK"));
+  world.pump();
+  SUBCASE("the request comes behind the end") {
+    world.right.pipe->end();
+    world.pump();
+    CHECK(world.left.ended);
+    world.left.pipe->write(to_bytes("POST /2"));
+  }
+  SUBCASE("the request stands in the queue when the end comes") {
+    world.left.pipe->write(to_bytes("POST /2"));
+    world.left_pipe.step();
+    world.right.pipe->end();
+    // The app's end is heard before what is queued for it moves.
+    world.right.pipe->credit(0);
+    world.right_pipe.step(0);
+  }
+  world.pump();
+  CHECK(world.right.received == "GET /1");
+  CHECK(world.left.received == "200 OK");
+  REQUIRE(world.done);
+  CHECK(world.done->kind == ErrorKind::refused);
+  REQUIRE(world.left.closed);
+  CHECK(world.left.closed->kind == ErrorKind::refused);
+}
+
+TEST_CASE("a request of which a byte left is not refused, and nothing is where nobody asked for it") {
+  bool asked = false;
+  SUBCASE("a byte left") { asked = true; }
+  SUBCASE("not asked for") { asked = false; }
+  World world;
+  if (asked) world.splice->refuse_unbegun();
+  world.splice->start();
+  world.left.pipe->write(to_bytes("POST /2"));
+  if (asked) world.pump();
+  world.right.pipe->end();
+  world.pump();
+  world.left.pipe->write(to_bytes("more"));
+  world.pump();
+  CHECK_FALSE(world.done);
+  CHECK(world.right.received == "POST /2more");
+}
+
+TEST_CASE("end() ends both ways behind what is queued") {
+  World world;
+  world.splice->start();
+  world.left.pipe->write(to_bytes("to the app"));
+  world.right.pipe->write(to_bytes("to the visitor"));
+  world.left_pipe.step();
+  world.right_pipe.step();
+  world.splice->end();
+  world.pump();
+  CHECK(world.right.received == "to the app");
+  CHECK(world.left.received == "to the visitor");
+  CHECK(world.left.ended);
+  CHECK(world.right.ended);
+  CHECK_FALSE(world.done);
+  world.left.pipe->end();
+  world.right.pipe->end();
+  world.pump();
+  REQUIRE(world.done);
+  CHECK(world.done->kind == ErrorKind::none);
 }
 
 TEST_CASE("any cut of the bytes and any window carries them whole") {

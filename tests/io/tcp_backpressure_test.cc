@@ -114,7 +114,7 @@ TEST_CASE("64 MiB arrive whole through a splice, and the splice holds no more th
     std::optional<Error> done;
   } owner;
   Duplex* const relay_out = out.client.get();
-  Splice splice(std::move(in.server), std::move(out.client), owner);
+  Splice splice(world.loop.runtime(), std::move(in.server), std::move(out.client), owner);
   splice.start();
 
   Recorder source(std::move(in.client));
@@ -156,6 +156,34 @@ TEST_CASE("64 MiB arrive whole through a splice, and the splice holds no more th
   CHECK(received.value() == sent.value());
   CHECK(most_queued <= limits::buffered_high);
   CHECK(source.closed_with(ErrorKind::none));
+}
+
+TEST_CASE("an answer whose sender resets behind it is read whole, though its reader pauses and our writes fail") {
+  IoWorld world;
+  TcpPair pair(world);
+  Recorder client(std::move(pair.client));
+  const std::string answer(limits::buffered_high + 50'000, 'a');
+  client.reads = false;
+  Recorder server(std::move(pair.server));
+  server.reads = false;
+  server.send(answer);
+  world.run_until([&] { return client.total >= limits::buffered_high && server.pipe->queued() == 0; });
+  // It never reads the upload, so its close is a reset.
+  client.send("an upload");
+  world.run_until([&] { return server.total != 0; });
+  server.pipe->reset(ErrorKind::io);
+  world.run_turns(20);
+  client.send("more of the upload");
+  world.run_turns(20);
+  client.send("and more");
+  world.run_turns(20);
+  CHECK_FALSE(client.closed);
+
+  client.reads = true;
+  client.pipe->credit(client.total);
+  world.run_until([&] { return client.closed.has_value(); });
+  CHECK(client.closed->kind == ErrorKind::closed);
+  CHECK((client.received == answer));
 }
 
 }  // namespace tenfold

@@ -75,6 +75,32 @@ TEST_CASE("bytes go both ways, and the ends know each other's address") {
   CHECK(client.sent == 8);
 }
 
+TEST_CASE("a reset lets what the kernel took go first") {
+  IoWorld world;
+  TcpPair pair(world);
+  Recorder server(std::move(pair.server));
+  server.pipe->set_handler(nullptr);
+  // As much as the kernels take while nobody reads: part of it waits on the sender's side.
+  Recorder client(std::move(pair.client));
+  std::size_t total = 0;
+  while (client.pipe->queued() == 0) {
+    client.send(std::string(limits::buffered_high, 'x'));
+    total += limits::buffered_high;
+    world.run_turns(5);
+  }
+  server.pipe->set_handler(&server);
+  world.run_until([&] { return client.pipe->queued() == 0; });
+  server.pipe->set_handler(nullptr);
+  client.pipe->reset(ErrorKind::io);
+  world.run_turns(3);
+  server.pipe->set_handler(&server);
+  world.run_until([&] { return server.closed.has_value(); });
+  CHECK(server.total == total);
+  CHECK_FALSE(server.ended);
+  CHECK(server.closed->kind == ErrorKind::closed);
+  world.run_until([&] { return world.loop.parting_sockets().size() == 0; });
+}
+
 TEST_CASE("what is written in one turn arrives in one piece, and behind it what comes in the next") {
   IoWorld world;
   TcpPair pair(world);
@@ -271,7 +297,11 @@ TEST_CASE("an answer that the peer sent before it reset the connection is still 
     client.send(std::string(1000, 'b'));
     CHECK_FALSE(client.closed);
   }
-  world.run_until([&] { return client.closed.has_value(); });
+  // The reset comes when the answer has been acknowledged, and a write meets it.
+  world.run_until([&] {
+    if (!client.closed) client.send("b");
+    return client.closed.has_value();
+  });
   CHECK(client.received == answer);
   CHECK_FALSE(client.closed_with(ErrorKind::none));
 }

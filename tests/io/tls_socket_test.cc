@@ -183,7 +183,7 @@ TEST_CASE("64 MiB arrive whole through a splice of two TLS connections") {
   } owner;
   auto relay_out = world.client(std::move(out.client));
   Duplex* const watched = relay_out.get();
-  Splice splice(world.server(std::move(in.server)), std::move(relay_out), owner);
+  Splice splice(world.loop.runtime(), world.server(std::move(in.server)), std::move(relay_out), owner);
   splice.start();
   Recorder source(world.client(std::move(in.client)));
   Recorder sink(world.server(std::move(out.server)));
