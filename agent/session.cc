@@ -55,7 +55,7 @@ void Session::serve(std::unique_ptr<LinkStream> stream) {
   // docs/PROTOCOL.md, "Streams": a name that the agent does not serve is refused.
   if (stream->name() != name_) {
     forwarding_.runtime.log.warn("stream-refused", {{"name", stream->name()}});
-    return stream->reset(ErrorKind::refused);
+    return stream->reset(ErrorKind::unbegun);
   }
   auto forwarder = std::make_unique<Forwarder>(forwarding_, std::move(stream), *this);
   Forwarder& started = *forwarder;

@@ -1,7 +1,5 @@
 #include "broker/answer_head.h"
 
-#include "http1/head_writer.h"
-
 namespace tenfold::broker {
 namespace {
 
@@ -21,8 +19,8 @@ void copy_fields(const http1::Fields& fields, bool with_length, http1::HeadWrite
 }  // namespace
 
 AnswerForm write_answer_head(const http1::ResponseHead& head, http1::Framing framing, int minor_version, bool to_head,
-                             bool keep, std::string& out) {
-  AnswerForm form{framing.kind, keep};
+                             Duration keep, std::string& out) {
+  AnswerForm form{framing.kind, keep != Duration::zero()};
   if (form.body == Kind::chunked && minor_version == 0) form.body = Kind::until_close;
   if (form.body == Kind::until_close && minor_version == 1) form.body = Kind::chunked;
   if (form.body == Kind::until_close) form.keep = false;
@@ -33,13 +31,15 @@ AnswerForm write_answer_head(const http1::ResponseHead& head, http1::Framing fra
   copy_fields(head.fields, form.body == Kind::none && tells_length, writer);
   if (form.body == Kind::length) writer.field("Content-Length", framing.length);
   if (form.body == Kind::chunked) writer.field("Transfer-Encoding", "chunked");
-  if (!form.keep) {
-    writer.field("Connection", "close");
-  } else if (minor_version == 0) {
-    writer.field("Connection", "keep-alive");
-  }
+  write_persistence(form.keep ? keep : Duration::zero(), minor_version, writer);
   writer.end();
   return form;
+}
+
+void write_persistence(Duration keep, int minor_version, http1::HeadWriter& head) {
+  if (keep == Duration::zero()) return head.field("Connection", "close");
+  if (minor_version == 0) head.field("Connection", "keep-alive");
+  head.keep_alive(std::chrono::duration_cast<std::chrono::seconds>(keep));
 }
 
 void write_interim_head(const http1::ResponseHead& head, std::string& out) {

@@ -4,8 +4,10 @@
 
 #include <string>
 
+#include "base/time.h"
 #include "http1/body_framing.h"
 #include "http1/head.h"
+#include "http1/head_writer.h"
 
 namespace tenfold::broker {
 
@@ -14,9 +16,13 @@ struct AnswerForm {
   bool keep = true;  // the connection may serve another request
 };
 
-// `minor_version`, `to_head`, `keep`: the visitor's. Appends to `out`.
+// `minor_version`, `to_head`: the visitor's. `keep`: how long his connection is kept for another request; zero: it
+// closes. Appends to `out`.
 AnswerForm write_answer_head(const http1::ResponseHead& head, http1::Framing framing, int minor_version, bool to_head,
-                             bool keep, std::string& out);
+                             Duration keep, std::string& out);
+
+// Connection and Keep-Alive, as `keep` and the visitor's version want them.
+void write_persistence(Duration keep, int minor_version, http1::HeadWriter& head);
 
 // A 1xx as it is.
 void write_interim_head(const http1::ResponseHead& head, std::string& out);

@@ -55,15 +55,22 @@ class Broker::Parts final : private Timer {
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
         classic(loop, classic_options(options), registry, admission),
         own_site(loop.runtime(), own_site_options(options), router, registry, admission, classic),
-        side{loop.runtime(), router, registry, own_site, proxies, request_ids},
+        drain_time(options.drain_time),
+        side{loop.runtime(), router, registry, own_site, proxies, request_ids, options.patience},
         link_side{loop, registry, admission, random_tunnel_name()},
         door(loop, {most_connections(), options.connections_per_ip}, side, link_side) {}
+
+  // What was buried while these parts stood may borrow from them: it goes before they do.
+  ~Parts() override {
+    door.close();
+    loop.runtime().graveyard.clear();
+  }
 
   void drain() {
     loop.runtime().log.info("draining");
     own_site.drain();
-    loop.runtime().timers.arm_in(*this, limits::drain_time);
-    door.drain(limits::drain_time, [this] { stop(); });
+    loop.runtime().timers.arm_in(*this, drain_time);
+    door.drain(drain_time, [this] { stop(); });
   }
 
   void stop() {
@@ -72,13 +79,17 @@ class Broker::Parts final : private Timer {
     if (stopped) std::exchange(stopped, nullptr)();
   }
 
+  // The drain time is over; a moment later so is the one for what was ended then.
   void on_timer() override {
-    loop.runtime().log.warn("drain-timeout", {{"detail", "what still runs is cut"}});
-    stop();
+    if (std::exchange(ending, true)) return stop();
+    const FrontDoor::Ended ended = door.end_now();
+    loop.runtime().log.warn("drain-timeout", {{"upgraded_ended", ended.upgraded}, {"requests_cut", ended.requests}});
+    loop.runtime().timers.arm_in(*this, limits::drain_grace);
   }
 
   Loop& loop;
   std::function<void()> stopped;
+  bool ending = false;
   const ProxyList proxies;
   const Router router;
   RequestIds request_ids;
@@ -86,6 +97,7 @@ class Broker::Parts final : private Timer {
   Admission admission;
   ClassicPorts classic;
   OwnSite own_site;
+  const Duration drain_time;
   PublicSide side;
   const LinkSide link_side;
   FrontDoor door;

@@ -16,7 +16,7 @@ class Broker {
   static Result<std::unique_ptr<Broker>> start(Loop& loop, const Options& options, std::function<void()> on_stopped);
   ~Broker();
 
-  // Accepts no more, finishes what runs within limits::drain_time, then on_stopped().
+  // Accepts no more, finishes what runs within the options' drain time, then on_stopped().
   void drain();
 
  private:

@@ -20,7 +20,12 @@ std::string ip_of_peer(const std::string& peer) {
 FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, PublicSide& side, const LinkSide& link_side)
     : loop_(loop), options_(options), side_(side), link_side_(link_side) {}
 
-FrontDoor::~FrontDoor() = default;
+FrontDoor::~FrontDoor() { close(); }
+
+void FrontDoor::close() {
+  visitors_.clear();
+  links_.clear();
+}
 
 Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls) {
   const char* kind = tls == nullptr ? "http" : "https";
@@ -94,15 +99,28 @@ void FrontDoor::on_link_session_closed(LinkSession& session) {
 void FrontDoor::drain(Duration deadline, std::function<void()> on_empty) {
   on_empty_ = std::move(on_empty);
   listeners_.clear();
-  std::vector<VisitorH1*> visitors;
-  for (auto& [visitor, visit] : visitors_) visitors.push_back(visitor);
-  for (VisitorH1* visitor : visitors) visitor->drain();
-  for (auto& [link, session] : links_) session->drain(deadline);
+  for (VisitorH1* visitor : visitors()) visitor->drain();
+  for (auto& [link, session] : links_) session->announce_drain(deadline);
   check_empty();
 }
 
+FrontDoor::Ended FrontDoor::end_now() {
+  Ended ended;
+  for (VisitorH1* visitor : visitors()) ++(visitor->end_now() ? ended.upgraded : ended.requests);
+  return ended;
+}
+
+std::vector<VisitorH1*> FrontDoor::visitors() const {
+  std::vector<VisitorH1*> all;
+  for (const auto& [visitor, visit] : visitors_) all.push_back(visitor);
+  return all;
+}
+
+// A link that drains takes no new stream, so the last visitor comes first.
 void FrontDoor::check_empty() {
-  if (on_empty_ && visitors_.empty() && links_.empty()) std::exchange(on_empty_, nullptr)();
+  if (!on_empty_ || !visitors_.empty()) return;
+  if (links_.empty()) return std::exchange(on_empty_, nullptr)();
+  for (auto& [link, session] : links_) session->drain();
 }
 
 }  // namespace tenfold::broker

@@ -32,8 +32,19 @@ class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
   // `tls`: null for plain HTTP. The error names the address.
   Error listen(const HostPort& address, std::shared_ptr<TlsContext> tls);
 
-  // Accepts no more, finishes what runs, asks agents to dial elsewhere; `on_empty` when nobody is left.
+  // Accepts no more, finishes what runs, asks agents to dial elsewhere; `on_empty` when nobody is left. The links stay
+  // while visitors may still need them.
   void drain(Duration deadline, std::function<void()> on_empty);
+
+  struct Ended {
+    std::size_t upgraded = 0;
+    std::size_t requests = 0;
+  };
+  // Ends what is left of that: upgraded connections in order, behind what they have queued; requests by a cut.
+  Ended end_now();
+
+  // Destroys all connections, without an event. Visitors borrow streams of links, and hear of their end: they go first.
+  void close();
 
  private:
   struct Visit {
@@ -48,6 +59,8 @@ class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
   // Whether one more connection from that address may come in.
   bool admit(const std::string& ip);
   void check_empty();
+  // A copy: each may go when it is told something.
+  std::vector<VisitorH1*> visitors() const;
 
   Loop& loop_;
   const FrontDoorOptions options_;

@@ -10,21 +10,22 @@ IdlePipes::IdlePipes(Runtime& runtime, Owner& owner, std::size_t most, Duration 
 
 IdlePipes::~IdlePipes() { clear(); }
 
-void IdlePipes::put(std::unique_ptr<Duplex> pipe, bool used) {
+void IdlePipes::put(std::unique_ptr<Duplex> pipe, bool used, Duration keep) {
   if (count_ == most_) discard(*seats_.front());
   if (count_ == seats_.size()) seats_.push_back(std::make_unique<Seat>(*this));
   Seat& seat = *seats_[count_++];
   seat.pipe = std::move(pipe);
-  seat.since = runtime_.now();
+  keep = std::min(keep, keep_);
+  seat.until = keep == Duration::max() ? never : runtime_.now() + keep;
   seat.used = used;
-  if (keep_ != Duration::max() && !timer_.armed()) runtime_.timers.arm(timer_, seat.since + keep_);
+  if (seat.until != never && (!timer_.armed() || seat.until < timer_.due())) runtime_.timers.arm(timer_, seat.until);
   seat.pipe->set_handler(&seat);
 }
 
-IdlePipes::Taken IdlePipes::take(Duration patience) {
+IdlePipes::Taken IdlePipes::take(Wanted wanted) {
   for (std::size_t i = count_; i-- > 0;) {
     Seat& seat = *seats_[i];
-    if (seat.used && runtime_.now() - seat.since >= patience) continue;
+    if (seat.used && (wanted == Wanted::fresh || seat.until <= runtime_.now())) continue;
     Taken taken{std::move(seat.pipe), seat.used};
     std::rotate(seats_.begin() + static_cast<std::ptrdiff_t>(i), seats_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
                 seats_.begin() + static_cast<std::ptrdiff_t>(count_));
@@ -54,9 +55,17 @@ void IdlePipes::discard(Seat& seat) {
   owner_.on_idle_pipe_gone();
 }
 
+void IdlePipes::discard_all() {
+  while (count_ != 0) discard(*seats_[count_ - 1]);
+}
+
 void IdlePipes::on_timeout() {
-  while (count_ != 0 && seats_.front()->since + keep_ <= runtime_.now()) discard(*seats_.front());
-  if (count_ != 0) runtime_.timers.arm(timer_, seats_.front()->since + keep_);
+  for (std::size_t i = count_; i-- > 0;) {
+    if (i < count_ && seats_[i]->until <= runtime_.now()) discard(*seats_[i]);
+  }
+  TimePoint next = never;
+  for (std::size_t i = 0; i < count_; ++i) next = std::min(next, seats_[i]->until);
+  if (next != never) runtime_.timers.arm(timer_, next);
 }
 
 void IdlePipes::Seat::on_data(Bytes) { pipes_.discard(*this); }

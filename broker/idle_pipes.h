@@ -23,21 +23,26 @@ class IdlePipes {
     ~Owner() = default;
   };
 
-  // `most`: beyond it the oldest is discarded. `keep`: how long one may idle; `never`: for good.
+  // `most`: beyond it the oldest is discarded. `keep`: how long one may idle; Duration::max(): for good.
   IdlePipes(Runtime& runtime, Owner& owner, std::size_t most, Duration keep);
   ~IdlePipes();
 
-  void put(std::unique_ptr<Duplex> pipe, bool used);
+  // `keep`: how long the app keeps this one.
+  void put(std::unique_ptr<Duplex> pipe, bool used, Duration keep = Duration::max());
 
   struct Taken {
     std::unique_ptr<Duplex> pipe;  // null: none fits
     bool used = false;             // has served a request
   };
-  // The last used one, if that was less than `patience` ago; a pipe that never served is always fresh.
-  Taken take(Duration patience);
+  enum class Wanted { any, fresh };
+  // The one that came last; `fresh`: of those that never served.
+  Taken take(Wanted wanted);
 
   std::size_t size() const { return count_; }
+  // Closes all; the owner is not told.
   void clear();
+  // Closes all, and tells the owner of each.
+  void discard_all();
 
  private:
   struct Seat final : Duplex::Handler {
@@ -49,7 +54,7 @@ class IdlePipes {
 
     IdlePipes& pipes_;
     std::unique_ptr<Duplex> pipe;
-    TimePoint since{};
+    TimePoint until{};
     bool used = false;
   };
 

@@ -10,6 +10,8 @@
 namespace tenfold::broker {
 namespace {
 
+constexpr const char* time_group = "Time (90, 90s, 5m, 2h): a side that the other holds back is never timed out";
+
 struct Texts {
   std::vector<std::string> http;
   std::vector<std::string> https;
@@ -19,6 +21,7 @@ struct Texts {
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t max_conn = limits::classic_sockets;
+  std::string keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout;
 };
 
 Error bad(std::string_view flag, std::string_view value, std::string_view why) {
@@ -76,9 +79,34 @@ Error parse_listeners(std::string_view flag, const std::vector<std::string>& tex
   return {};
 }
 
+Error parse_times(const Texts& texts, Options& options) {
+  struct Flag {
+    std::string_view name;
+    const std::string& text;
+    Duration& value;
+  };
+  Patience& patience = options.patience;
+  for (const Flag& flag : {Flag{"--keep-alive", texts.keep_alive, patience.keep_alive},
+                           Flag{"--first-byte", texts.first_byte, patience.first_byte},
+                           Flag{"--body-idle", texts.body_idle, patience.body_idle},
+                           Flag{"--stream-idle", texts.stream_idle, patience.stream_idle},
+                           Flag{"--half-close", texts.half_close, patience.half_close},
+                           Flag{"--drain-timeout", texts.drain_timeout, options.drain_time}}) {
+    if (flag.text.empty()) continue;
+    const Result<Duration> time = parse_duration(flag.text);
+    if (!time) return bad(flag.name, flag.text, time.error().detail);
+    flag.value = *time;
+  }
+  // It is announced in whole seconds.
+  if (patience.keep_alive < 1s) return bad("--keep-alive", texts.keep_alive, "must be a second at least");
+  patience.keep_alive_proxy = std::max(patience.keep_alive_proxy, patience.keep_alive);
+  return {};
+}
+
 Error check(const Texts& texts, Options& options) {
   if (Error error = parse_listeners("--http", texts.http, options.http)) return error;
   if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
+  if (Error error = parse_times(texts, options)) return error;
   if (options.http.empty() && options.https.empty())
     return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT"};
   if (!options.https.empty() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
@@ -193,6 +221,28 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->type_name("N")
       ->group("Limits");
 
+  app.add_option("--first-byte", texts.first_byte, "The app's time to begin its answer: then 504 (default: 10m)")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--body-idle", texts.body_idle, "A silent sender of a body of known length (default: 5m)")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--stream-idle", texts.stream_idle,
+                 "... of unknown length; an upgraded connection without a byte (default: 1h)")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--half-close", texts.half_close,
+                 "Silence of the answer to a visitor who has sent FIN: then he has left (default: 5s)")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--keep-alive", texts.keep_alive,
+                 "An idle connection of a visitor (default: 75s); of a listed proxy 620s at least")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--drain-timeout", texts.drain_timeout, "What runs when the broker is told to stop (default: 30s)")
+      ->type_name("TIME")
+      ->group(time_group);
+
   app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
       ->type_name("LEVEL")
       ->group("Log");
@@ -202,7 +252,8 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.footer(
       "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
       "http://127.0.0.1:7080\n\n"
-      "SIGTERM or SIGINT: accepts no more, finishes what runs (30 s at most), exits 0; a second one exits at once.\n"
+      "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
+      "at once.\n"
       "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.");
 
   try {

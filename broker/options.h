@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "broker/patience.h"
 #include "broker/proxy_list.h"
 #include "io/address.h"
 #include "io/log_sink.h"
@@ -34,6 +35,8 @@ struct Options {
   std::size_t tunnels_per_ip = limits::tunnels_per_ip;
   std::size_t creates_per_ip = limits::creates_per_ip;
   std::size_t connections_per_ip = limits::connections_per_ip;
+  Patience patience;
+  Duration drain_time = limits::drain_time;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/runtime.h"
+#include "broker/patience.h"
 #include "broker/proxy_list.h"
 #include "broker/router.h"
 #include "broker/tunnel_registry.h"
@@ -35,6 +36,7 @@ struct PublicSide {
   OwnSite& own_site;
   const ProxyList& proxies;
   RequestIds& request_ids;
+  Patience patience{};
   http1::HeadBuffers head_buffers{};
   std::string head{};  // scratch, for one on its way to a visitor
 };

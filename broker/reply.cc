@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/answer_head.h"
 #include "http1/head_writer.h"
 
 namespace tenfold::broker {
@@ -88,6 +89,7 @@ Trouble trouble_of(const Error& why) {
     case ErrorKind::limit:
       return {503, "tunnel-busy", "This tunnel has as many visitors as it can serve. Try again shortly."};
     case ErrorKind::closed:
+    case ErrorKind::unbegun:
       return {503, "agent-away", "The agent behind this tunnel is away. It usually comes back by itself."};
     case ErrorKind::refused:
       return {502, "app-refused", "The app behind this tunnel refused the connection. Is it running?"};
@@ -103,13 +105,13 @@ Trouble trouble_of(const Error& why) {
   }
 }
 
-void write_reply(const Reply& reply, bool to_head, bool close, std::string& out) {
+void write_reply(const Reply& reply, bool to_head, Duration keep, std::string& out) {
   http1::HeadWriter head(out);
   head.status_line(reply.status, {});
   for (const auto& [name, value] : reply.fields) head.field(name, value);
   if (!reply.body.empty()) head.field("Content-Type", reply.content_type);
   head.field("Content-Length", reply.body.size());
-  if (close) head.field("Connection", "close");
+  write_persistence(keep, 1, head);
   head.end();
   if (!to_head) out += reply.body;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "http1/head.h"
 
 namespace tenfold::broker {
@@ -37,7 +38,8 @@ Reply json_reply(int status, std::string body);
 // Why a tunnel could not be opened, or broke before its answer, as a visitor is told.
 Trouble trouble_of(const Error& why);
 
-// Appends the whole answer, head and body; the body is left out for HEAD.
-void write_reply(const Reply& reply, bool to_head, bool close, std::string& out);
+// Appends the whole answer, head and body; the body is left out for HEAD. `keep`: how long the connection is kept for
+// another request; zero: it closes.
+void write_reply(const Reply& reply, bool to_head, Duration keep, std::string& out);
 
 }  // namespace tenfold::broker

@@ -20,10 +20,28 @@ void Upstream::drop(ErrorKind why) {
   std::exchange(tunnel_, nullptr)->on_pipe_gone();
 }
 
-void Upstream::give_back(Upstream upstream) {
+void Upstream::give_back(Upstream upstream, Duration keep) {
   const std::shared_ptr<Tunnel> tunnel = std::exchange(upstream.tunnel_, nullptr);
   upstream.pipe_->set_handler(nullptr);
-  tunnel->take_back(std::move(upstream.pipe_));
+  tunnel->take_back(std::move(upstream.pipe_), keep);
 }
+
+void Upstream::note_asked(Opening& opening) {
+  if (tunnel_->may_be_new_to_app(reused_)) tunnel_->watch().asked(opening);
+}
+
+void Upstream::note_answered(Opening& opening) { tunnel_->watch().answered(opening); }
+
+void Upstream::note_reader(Opening& opening, bool stands) {
+  if (stands) {
+    tunnel_->watch().stands(opening);
+  } else {
+    tunnel_->watch().moves(opening);
+  }
+}
+
+bool Upstream::agent_gone() const { return tunnel_->agent_gone(); }
+
+bool Upstream::tells_unbegun() const { return tunnel_->tells_unbegun(); }
 
 }  // namespace tenfold::broker

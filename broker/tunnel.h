@@ -2,10 +2,10 @@
 // whether a classic pool, an agent's link or one day another replica answers, nothing above
 // knows.
 //
-//   class Exchange : Opening { … };
-//   tunnel->open(exchange);            // one of the two events follows, perhaps from inside open()
-//   on_open(upstream)                  // mine, until give_back() or destruction
-//   Upstream::give_back(upstream);     // at the end of a message, clean: may serve another request
+//   tunnel->open(exchange);                   // see opening.h
+//   on_open(upstream)                         // mine, until give_back() or destruction
+//   upstream.watch().asked(exchange);         // see pipe_watch.h
+//   Upstream::give_back(upstream, keep);      // at the end of a message, clean: may serve another request
 //
 // Ownership: the registry holds a tunnel, and each Upstream that is out holds it too (hence
 // shared_ptr): a tunnel that was replaced lives until its last request has ended.
@@ -18,6 +18,8 @@
 
 #include "base/error.h"
 #include "base/runtime.h"
+#include "broker/opening.h"
+#include "broker/pipe_watch.h"
 #include "duplex.h"
 
 namespace tenfold::broker {
@@ -40,12 +42,22 @@ class Upstream {
   // It served a request before, so it may have died unnoticed: worth one more try elsewhere.
   bool reused() const { return reused_; }
 
+  // A request of this opening is on the pipe; the first byte of its answer came.
+  void note_asked(Opening& opening);
+  void note_answered(Opening& opening);
+  // Its visitor takes nothing of what waits for him, or takes again.
+  void note_reader(Opening& opening, bool stands);
+  // Whether the far end says of a kept pipe that ended whether anything was begun.
+  bool tells_unbegun() const;
+  // The agent is gone, and took the pipe along.
+  bool agent_gone() const;
+
   // Cuts the pipe.
   void drop(ErrorKind why);
 
   // Hands the pipe back for another request, which may be on it when this returns. It must stand between two messages,
-  // and its former holder touches it no more.
-  static void give_back(Upstream upstream);
+  // and its former holder touches it no more. `keep`: how long the app keeps it, as far as is known.
+  static void give_back(Upstream upstream, Duration keep = Duration::max());
 
   // Hands out the pipe, for a splice; the loan itself stays until this object dies.
   std::unique_ptr<Duplex> take_pipe() { return std::move(pipe_); }
@@ -56,37 +68,9 @@ class Upstream {
   bool reused_ = false;
 };
 
-// Somebody who wants an upstream. Destroying it, or withdraw(), ends the wait.
-class Opening {
+class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch::Owner {
  public:
-  Opening() = default;
-  Opening(const Opening&) = delete;
-  Opening& operator=(const Opening&) = delete;
-
-  // IP:PORT of the visitor.
-  virtual std::string_view opening_peer() const = 0;
-  // How long ago a pipe may have been used to be good for this request. Zero: a pipe that never served one.
-  virtual Duration opening_patience() const = 0;
-  virtual void on_open(Upstream upstream) = 0;
-  // `limit`: too many wait, or it waited too long; `closed`: the agent is away.
-  virtual void on_open_failed(const Error& why) = 0;
-
-  void withdraw();
-
- protected:
-  virtual ~Opening() { withdraw(); }
-
- private:
-  friend class WaitingRoom;
-  class WaitingRoom* room_ = nullptr;  // where it waits
-  Opening* next_ = nullptr;
-  Opening* previous_ = nullptr;
-  TimePoint give_up_ = never;
-};
-
-class Tunnel : public std::enable_shared_from_this<Tunnel> {
- public:
-  Tunnel(Runtime& runtime, std::string name) : runtime_(runtime), name_(std::move(name)) {}
+  Tunnel(Runtime& runtime, std::string name) : runtime_(runtime), name_(std::move(name)), watch_(runtime, *this) {}
   virtual ~Tunnel() = default;
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
@@ -113,10 +97,20 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
  protected:
   friend class Upstream;
-  // A pipe comes back clean.
-  virtual void take_back(std::unique_ptr<Duplex> pipe) = 0;
+  // A pipe comes back clean, and is good for `keep`.
+  virtual void take_back(std::unique_ptr<Duplex> pipe, Duration keep) = 0;
   // A pipe that was out is gone.
   virtual void on_pipe_gone() = 0;
+
+  // Whether a request on such a pipe may wait for the app to accept the connection behind it.
+  virtual bool may_be_new_to_app(bool reused) const { return !reused; }
+  // Whether the far end tells of a kept pipe that ended if anything was begun on it (RFC 9113 8.7).
+  virtual bool tells_unbegun() const { return false; }
+
+  // Whether a pipe's end is the agent's, as far as is known from here.
+  virtual bool agent_gone() const { return false; }
+
+  PipeWatch& watch() { return watch_; }
 
   // Who waits goes to the successor, which open() does for everyone from here on.
   virtual void on_handed_over() {}
@@ -126,6 +120,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   Runtime& runtime_;
   const std::string name_;
   std::shared_ptr<Tunnel> successor_;
+  PipeWatch watch_;
 };
 
 }  // namespace tenfold::broker

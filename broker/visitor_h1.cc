@@ -1,6 +1,8 @@
 #include "broker/visitor_h1.h"
 
+#include <algorithm>
 #include <cassert>
+#include <limits>
 #include <utility>
 
 #include "base/limits.h"
@@ -12,6 +14,9 @@ namespace tenfold::broker {
 namespace {
 
 using Kind = http1::Framing::Kind;
+
+// An upgraded connection is looked at so often in the time that it may be idle.
+constexpr int looks_in_stream_idle = 4;
 
 // RFC 9112 3.2: the part of a target that names a path, and the authority of an absolute one.
 struct Target {
@@ -41,13 +46,14 @@ VisitorH1::VisitorH1(PublicSide& side, Owner& owner, std::unique_ptr<Duplex> con
       address_(std::move(address)),
       ip_(std::move(ip)),
       scheme_(scheme),
-      exchange_(side.runtime, side.head_buffers, *this),
+      from_proxy_(side.proxies.contains(ip_)),
+      exchange_(side.runtime, side.head_buffers, side.patience, *this),
       held_(side.runtime.blocks) {}
 
 VisitorH1::~VisitorH1() = default;
 
 void VisitorH1::start() {
-  side_.runtime.timers.arm_in(*this, limits::keep_alive_idle);
+  side_.runtime.timers.arm_in(*this, keep_alive());
   connection_->set_handler(this);
 }
 
@@ -57,10 +63,34 @@ void VisitorH1::drain() {
   if (state_ == State::idle && held_.empty()) linger();
 }
 
+bool VisitorH1::end_now() {
+  switch (state_) {
+    case State::spliced: splice_->end(); return true;
+    case State::exchanging:
+      exchange_.cancel();
+      if (answer_begun_) {
+        cut();
+      } else {
+        trouble({503, "draining", "This server is going down. Try again in a moment."}, true);
+      }
+      return false;
+    case State::idle:
+    case State::reading: linger(); return false;
+    case State::lingering:
+    case State::cutting:
+    case State::closed: return false;
+  }
+  return false;
+}
+
 // ---- What comes from the visitor ----------------------------------------------------
 
 void VisitorH1::on_data(Bytes bytes) {
-  if (state_ == State::lingering) return connection_->credit(bytes.size());
+  if (state_ == State::cutting) return connection_->credit(bytes.size());
+  if (state_ == State::lingering) {
+    arm_linger();
+    return connection_->credit(bytes.size());
+  }
   if (held_.empty() && !processing_) {
     processing_ = true;
     while (!bytes.empty() && state_ != State::closed) {
@@ -99,20 +129,20 @@ std::size_t VisitorH1::process(Bytes bytes) {
     case State::reading: {
       const std::size_t taken = reader_.feed(bytes);
       connection_->credit(taken);
-      if (state_ == State::idle && reader_.started()) {
-        state_ = State::reading;
-        side_.runtime.timers.arm_in(*this, limits::head_time);
-      }
       if (reader_.failed()) {
         refuse(reader_.fault());
       } else if (reader_.done()) {
         on_request(bytes.subspan(taken));
         if (state_ == State::closed) return bytes.size();
+      } else if (state_ == State::idle && reader_.started()) {
+        state_ = State::reading;
+        side_.runtime.timers.arm_in(*this, limits::head_time);
       }
       return taken;
     }
     case State::exchanging: return request_whole_ || !body_wanted_ ? 0 : read_body(bytes);
-    case State::lingering: connection_->credit(bytes.size()); return bytes.size();
+    case State::lingering:
+    case State::cutting: connection_->credit(bytes.size()); return bytes.size();
     case State::spliced:
     case State::closed: return 0;
   }
@@ -120,7 +150,6 @@ std::size_t VisitorH1::process(Bytes bytes) {
 }
 
 std::size_t VisitorH1::read_body(Bytes bytes) {
-  side_.runtime.timers.arm_in(*this, limits::body_idle);
   const http1::BodyReader::Step step = body_.next(bytes);
   connection_->credit(step.taken - step.payload.size());
   if (body_.failed()) {
@@ -134,6 +163,7 @@ std::size_t VisitorH1::read_body(Bytes bytes) {
     request_whole_ = true;
     exchange_.end_body(body_.trailers());
   }
+  if (state_ == State::exchanging) await_visitor(Awaited::sender);
   return step.taken;
 }
 
@@ -147,9 +177,11 @@ void VisitorH1::on_end() {
     case State::exchanging:
       // A visitor may say FIN behind its last request and read on. Without the whole request there is nothing to
       // answer.
-      if (!request_whole_ && held_.empty()) cut_request();
+      if (!request_whole_ && held_.empty()) return cut_request();
+      await_visitor();
       break;
     case State::lingering:
+    case State::cutting:
     case State::spliced:
     case State::closed: break;
   }
@@ -161,11 +193,22 @@ void VisitorH1::on_closed(const Error&) {
 }
 
 void VisitorH1::on_sent(std::size_t) {
-  if (state_ == State::lingering) return arm_linger();
-  if (state_ == State::idle && !held_.empty()) return process_held();
-  if (state_ != State::exchanging) return;
-  side_.runtime.timers.arm_in(*this, limits::body_idle);
-  settle_answer();
+  switch (state_) {
+    case State::exchanging:
+      settle_answer();
+      if (state_ == State::exchanging) await_visitor(Awaited::reader);
+      return;
+    case State::idle:
+      return held_.empty() ? side_.runtime.timers.arm_in(*this, keep_alive() + limits::keep_alive_grace)
+                           : process_held();
+    case State::lingering: return arm_linger();
+    case State::cutting:
+      if (connection_->queued() == 0) return reset();
+      return side_.runtime.timers.arm_in(*this, side_.patience.reader_idle);
+    case State::reading:
+    case State::spliced:
+    case State::closed: return;
+  }
 }
 
 // ---- A request ---------------------------------------------------------------------
@@ -176,12 +219,13 @@ void VisitorH1::on_request(Bytes rest) {
   answer_begun_ = false;
   body_wanted_ = false;
   request_id_.assign(side_.request_ids.next());
-  side_.runtime.timers.arm_in(*this, limits::body_idle);
+  awaited_ = Awaited::nobody;
 
   const http1::Framed framed = http1::request_framing(head);
   body_.start(framed.framing);
   request_whole_ = body_.done();
   keep_ = !draining_ && http1::wants_keep_alive(head.minor_version, head.fields);
+  await_visitor();
   if (framed.fault) return refuse(framed.fault);
   const Target target = split_target(head.target);
   if (head.method == "CONNECT") return refuse({405, "connect"});
@@ -199,7 +243,7 @@ void VisitorH1::on_request(Bytes rest) {
     case Route::To::nowhere:
       return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
     case Route::To::own_site: {
-      const http1::Field* proto = side_.proxies.contains(ip_) ? http1::find(head.fields, "X-Forwarded-Proto") : nullptr;
+      const http1::Field* proto = from_proxy_ ? http1::find(head.fields, "X-Forwarded-Proto") : nullptr;
       const bool known_proto = proto != nullptr && (proto->value == "http" || proto->value == "https");
       return on_own_request({head, host_name, known_proto ? proto->value : scheme_,
                              side_.proxies.client_ip(ip_, head.fields), request_id_},
@@ -215,7 +259,7 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
     return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
   }
   if (found.state == TunnelRegistry::State::away) {
-    return on_failed({ErrorKind::closed, "no agent has the name now"});
+    return on_failed({ErrorKind::closed, "no agent has the name now"}, Limit::none);
   }
   if (came_round_again(head.fields, route_.name)) {
     side_.runtime.log.info("reject", {{"reason", "loop"}, {"status", 508}, {"peer", address_}});
@@ -224,7 +268,7 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
   // A body is read only when the upstream takes it; until then nothing is owed to the visitor.
   exchange_.start(std::move(found.tunnel),
                   {head, framing, target, address_, ip_, side_.proxies.client_ip(ip_, head.fields), scheme_, host,
-                   request_id_, side_.proxies.contains(ip_)});
+                   request_id_, from_proxy_});
 }
 
 void VisitorH1::on_own_request(const OwnRequest& request, Bytes rest) {
@@ -260,11 +304,14 @@ void VisitorH1::become_link(LinkGrant grant, Bytes rest) {
 
 void VisitorH1::on_body_wanted() {
   body_wanted_ = true;
+  await_visitor();
   process_held();
 }
 
 void VisitorH1::on_body_gone(std::size_t n) {
-  if (connection_ != nullptr) connection_->credit(n);
+  if (connection_ == nullptr) return;
+  connection_->credit(n);
+  if (state_ == State::exchanging) await_visitor(Awaited::sender);
 }
 
 // ---- Its answer ---------------------------------------------------------------------
@@ -274,6 +321,7 @@ void VisitorH1::on_interim(const http1::ResponseHead& head) {
   side_.head.clear();
   write_interim_head(head, side_.head);
   connection_->write(to_bytes(side_.head));
+  await_visitor(Awaited::leaver);
 }
 
 void VisitorH1::on_answer(const http1::ResponseHead& head, http1::Framing framing) {
@@ -281,11 +329,11 @@ void VisitorH1::on_answer(const http1::ResponseHead& head, http1::Framing framin
   answer_begun_ = true;
   side_.head.clear();
   const AnswerForm form = write_answer_head(head, framing, request.minor_version, request.method == "HEAD",
-                                            keep_ && request_whole_, side_.head);
+                                            keep_ && request_whole_ ? keep_alive() : Duration::zero(), side_.head);
   keep_ = form.keep;
   answer_framing_ = form.body;
   connection_->write(to_bytes(side_.head));
-  side_.runtime.timers.arm_in(*this, limits::body_idle);
+  await_visitor(Awaited::leaver);
 }
 
 void VisitorH1::on_answer_data(Bytes bytes) {
@@ -297,6 +345,7 @@ void VisitorH1::on_answer_data(Bytes bytes) {
   } else {
     connection_->write(bytes);
   }
+  await_visitor(Awaited::leaver);
   settle_answer();
 }
 
@@ -321,20 +370,21 @@ void VisitorH1::on_switched(const http1::ResponseHead& head, Upstream upstream, 
   Splice::Owner& owner = *this;
   splice_ = std::make_unique<Splice>(side_.runtime, std::move(connection_), loan_.take_pipe(), owner);
   reader_.clear();
-  side_.runtime.timers.arm_in(*this, limits::stream_idle);
+  side_.runtime.timers.arm_in(*this, side_.patience.stream_idle / looks_in_stream_idle);
   splice_->start(to_bytes(held), early, ended_, false);
 }
 
-void VisitorH1::on_failed(const Error& why) {
+void VisitorH1::on_failed(const Error& why, Limit limit) {
   const Trouble what = trouble_of(why);
   side_.runtime.log.info("failed", {{"tunnel", route_.name},
                                     {"code", what.code},
-                                    {"cause", to_string(why.kind)},
+                                    {limit == Limit::none ? "cause" : "limit",
+                                     limit == Limit::none ? to_string(why.kind) : to_string(limit)},
                                     {"detail", why.detail},
                                     {"request", request_id_},
                                     {"peer", address_}});
   // "After the head has gone out, a failure is a visible cut, never a clean end."
-  if (answer_begun_) return cut();
+  if (answer_begun_) return limit == Limit::reader_stands ? reset() : cut();
   trouble(what, !request_whole_);
 }
 
@@ -354,20 +404,26 @@ void VisitorH1::reply(const Reply& answer, bool close) {
   const http1::RequestHead& request = reader_.request();
   keep_ = keep_ && !close;
   side_.head.clear();
-  write_reply(answer, request.method == "HEAD", !keep_, side_.head);
+  write_reply(answer, request.method == "HEAD", keep_ ? keep_alive() : Duration::zero(), side_.head);
   connection_->write(to_bytes(side_.head));
   request_done();
 }
 
-void VisitorH1::refuse(const http1::Fault& fault) {
-  side_.runtime.log.info("reject", {{"reason", fault.reason}, {"status", fault.status}, {"peer", address_}});
+void VisitorH1::refuse(const http1::Fault& fault, Limit limit) {
+  if (limit == Limit::none) {
+    side_.runtime.log.info("reject", {{"reason", fault.reason}, {"status", fault.status}, {"peer", address_}});
+  } else {
+    side_.runtime.log.info(
+        "reject",
+        {{"reason", fault.reason}, {"limit", to_string(limit)}, {"status", fault.status}, {"peer", address_}});
+  }
   if (answer_begun_) return cut();
   keep_ = false;
   side_.head.clear();
   Reply answer;
   answer.status = fault.status;
   answer.body = std::to_string(fault.status) + " " + fault.reason + "\n";
-  write_reply(answer, false, true, side_.head);
+  write_reply(answer, false, Duration::zero(), side_.head);
   connection_->write(to_bytes(side_.head));
   linger();
 }
@@ -378,7 +434,7 @@ void VisitorH1::request_done() {
   answer_begun_ = false;
   answer_unsent_ = 0;
   reader_.clear();
-  side_.runtime.timers.arm_in(*this, limits::keep_alive_idle);
+  side_.runtime.timers.arm_in(*this, keep_alive() + limits::keep_alive_grace);
   process_held();
 }
 
@@ -396,9 +452,13 @@ void VisitorH1::linger() {
   arm_linger();
 }
 
-// The last answer goes on for as long as it moves; then the visitor has a moment to hear it.
+// The last answer goes on for as long as it moves; then the visitor has a moment to hear it, and a longer one while his
+// own bytes still come.
 void VisitorH1::arm_linger() {
-  side_.runtime.timers.arm_in(*this, connection_->queued() != 0 ? limits::body_idle : limits::linger_time);
+  if (connection_->queued() != 0) return side_.runtime.timers.arm_in(*this, side_.patience.reader_idle);
+  const TimePoint now = side_.runtime.now();
+  if (linger_until_ == TimePoint{}) linger_until_ = now + limits::linger_most;
+  side_.runtime.timers.arm(*this, std::min(now + limits::linger_time, linger_until_));
 }
 
 // The visitor went away in the middle of its request.
@@ -408,6 +468,16 @@ void VisitorH1::cut_request() {
 }
 
 void VisitorH1::cut() {
+  if (connection_->queued() == 0) return reset();
+  state_ = State::cutting;
+  if (!processing_) {
+    connection_->credit(held_.size());
+    held_.clear();
+  }
+  side_.runtime.timers.arm_in(*this, side_.patience.reader_idle);
+}
+
+void VisitorH1::reset() {
   // Not `cancelled`, which may close an idle connection in peace: an answer that ends with its connection would look
   // whole.
   connection_->reset(ErrorKind::closed);
@@ -427,21 +497,73 @@ void VisitorH1::on_splice_done(Splice&, const Error&) {
   report_closed();
 }
 
+// ---- Waiting for the visitor ----------------------------------------------------------
+
+VisitorH1::Awaited VisitorH1::awaited_now() const {
+  if (connection_->queued() != 0) return Awaited::reader;
+  if (request_whole_) return ended_ ? Awaited::leaver : Awaited::nobody;
+  const bool held_back = !body_wanted_ || !held_.empty() || exchange_.body_held_back() || exchange_.continue_awaited();
+  const bool owes = !answer_begun_ && !held_back;
+  return owes ? Awaited::sender : Awaited::nobody;
+}
+
+// What governs a pause in the request's body.
+Limit VisitorH1::body_limit() const {
+  const bool known = body_.remaining() != std::numeric_limits<std::uint64_t>::max();
+  return known ? Limit::body_idle : Limit::stream_idle;
+}
+
+void VisitorH1::await_visitor(Awaited moved) {
+  const Awaited now = awaited_now();
+  if (now == std::exchange(awaited_, now) && now != moved && now != Awaited::nobody) return;
+  switch (now) {
+    case Awaited::sender:
+      return side_.runtime.timers.arm_in(
+          *this, body_limit() == Limit::body_idle ? side_.patience.body_idle : side_.patience.stream_idle);
+    case Awaited::leaver: return side_.runtime.timers.arm_in(*this, side_.patience.half_close);
+    // Nobody: the timer looks again, and disarming one would cost more.
+    case Awaited::nobody:
+    case Awaited::reader: return side_.runtime.timers.arm_in(*this, side_.patience.reader_idle);
+  }
+}
+
+void VisitorH1::on_waited_enough() {
+  switch (awaited_) {
+    case Awaited::nobody: return side_.runtime.timers.arm_in(*this, side_.patience.reader_idle);
+    case Awaited::sender: exchange_.cancel(); return refuse({408, "slow-body"}, body_limit());
+    case Awaited::reader:
+      log_cut(Limit::reader_idle);
+      exchange_.cancel();
+      return reset();
+    case Awaited::leaver:
+      log_cut(Limit::half_close);
+      exchange_.cancel();
+      return reset();
+  }
+}
+
+void VisitorH1::log_cut(Limit limit) {
+  side_.runtime.log.info(
+      "cut", {{"limit", to_string(limit)}, {"tunnel", route_.name}, {"request", request_id_}, {"peer", address_}});
+}
+
 void VisitorH1::on_timer() {
   switch (state_) {
     case State::idle: return linger();
     case State::reading: return refuse({408, "slow-head"});
-    case State::exchanging: {
-      const bool owes_body = !request_whole_ && body_wanted_ && held_.empty();
-      const bool does_not_read = connection_->queued() != 0;
-      if (!owes_body && !does_not_read) return side_.runtime.timers.arm_in(*this, limits::body_idle);
-      exchange_.cancel();
-      return does_not_read ? cut() : refuse({408, "slow-body"});
-    }
-    case State::lingering: return cut();
+    case State::exchanging: return on_waited_enough();
+    case State::lingering:
+      if (connection_->queued() != 0) log_cut(Limit::reader_idle);
+      return reset();
+    case State::cutting: log_cut(Limit::reader_idle); return reset();
     case State::spliced: {
       const std::uint64_t carried = splice_->carried_from_left() + splice_->carried_from_right();
-      if (std::exchange(carried_, carried) != carried) return side_.runtime.timers.arm_in(*this, limits::stream_idle);
+      const bool moved = std::exchange(carried_, carried) != carried;
+      idle_looks_ = moved ? 0 : idle_looks_ + 1;
+      if (idle_looks_ < looks_in_stream_idle) {
+        return side_.runtime.timers.arm_in(*this, side_.patience.stream_idle / looks_in_stream_idle);
+      }
+      log_cut(Limit::stream_idle);
       splice_->reset(ErrorKind::timeout);
       return on_splice_done(*splice_, {});
     }

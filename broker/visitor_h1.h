@@ -2,6 +2,9 @@
 // by the broker's own site, and renders the answers, in order. Keep-alive, pipelining, chunked
 // both ways, HTTP/1.0; after a 101 a splice.
 //
+// Whom it waits for while a request runs (the app's side is the exchange's): a visitor who owes a part of his body; one
+// who takes nothing of his answer; one who has sent FIN and may have left. Nobody who is held back by the other side.
+//
 // Owned by the front door; on the loop's thread. Sees a Duplex, not a socket.
 #pragma once
 
@@ -42,8 +45,12 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
 
   void start();
 
-  // Finishes the request that runs, then closes; at once when none does.
+  // Finishes the request that runs or is on its way, then closes; at once when none does.
   void drain();
+
+  // The time for that is over: an upgraded connection ends both ways in order, anything else is cut behind what it has
+  // already. Returns whether it was an upgraded one.
+  bool end_now();
 
   const std::string& ip() const { return ip_; }
   const std::string& address() const { return address_; }
@@ -51,14 +58,24 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
  private:
   //   idle -> reading -> exchanging -> idle …
   //                          |-> spliced -> closed
+  //                          '-> cutting -> closed
   //            any -> lingering -> closed
   enum class State {
     idle,        // between requests
     reading,     // part of a head is here
     exchanging,  // a request runs
     lingering,   // our last word is said; what still comes is thrown away, so that an RST does not eat that word
+    cutting,     // the answer broke off: what came of it goes, then the connection is reset
     spliced,     // raw bytes after a 101
     closed,
+  };
+
+  // Whom the timer of a running request counts for.
+  enum class Awaited : std::uint8_t {
+    nobody,
+    sender,  // owes a part of his request
+    reader,  // has not taken what is written to him
+    leaver,  // has sent FIN behind his request
   };
 
   // Duplex::Handler, of the visitor's connection
@@ -75,7 +92,7 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   void on_answer_data(Bytes bytes) override;
   void on_answer_end(const http1::Fields& trailers) override;
   void on_switched(const http1::ResponseHead& head, Upstream upstream, Bytes early) override;
-  void on_failed(const Error& why) override;
+  void on_failed(const Error& why, Limit limit) override;
 
   void on_splice_done(Splice& splice, const Error& why) override;
   void on_timer() override;
@@ -89,13 +106,21 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   void become_link(LinkGrant grant, Bytes rest);
   void reply(const Reply& answer, bool close);
   void trouble(const Trouble& trouble, bool close);
-  void refuse(const http1::Fault& fault);
+  void refuse(const http1::Fault& fault, Limit limit = Limit::none);
   void request_done();
   void settle_answer();
+  Awaited awaited_now() const;
+  // Counts from now on for who is awaited now, if that is another one or `moved`.
+  void await_visitor(Awaited moved = Awaited::nobody);
+  void on_waited_enough();
+  Limit body_limit() const;
+  void log_cut(Limit limit);
+  Duration keep_alive() const { return from_proxy_ ? side_.patience.keep_alive_proxy : side_.patience.keep_alive; }
   void linger();
   void arm_linger();
   void cut_request();
   void cut();
+  void reset();
   void report_closed();
 
   PublicSide& side_;
@@ -104,7 +129,9 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   const std::string address_;
   const std::string ip_;
   const std::string_view scheme_;
+  const bool from_proxy_;  // a listed one
   State state_ = State::idle;
+  Awaited awaited_ = Awaited::nobody;
   http1::HeadReader reader_{http1::HeadReader::Kind::request, &side_.head_buffers};
   http1::BodyReader body_;
   Exchange exchange_;
@@ -114,6 +141,8 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   std::unique_ptr<Splice> splice_;  // when spliced
   Upstream loan_;                   // ... the pipe's
   std::uint64_t carried_ = 0;       // ... bytes when last looked at
+  int idle_looks_ = 0;              // ... how often in a row there were no more
+  TimePoint linger_until_{};        // when lingering
   std::size_t answer_unsent_ = 0;   // bytes of the answer's body not yet gone, so not credited
   http1::Framing::Kind answer_framing_ = http1::Framing::Kind::none;
   bool processing_ = false;     // process() is on the stack

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "base/runtime.h"
-#include "broker/tunnel.h"
+#include "broker/opening.h"
 
 namespace tenfold::broker {
 
@@ -19,7 +19,7 @@ class WaitingRoom {
   void enter(Opening& opening);
 
   // The one who waited longest, out of the room now; null when nobody does.
-  Opening* next();
+  Opening* next() { return waiting_.pop_front(); }
 
   // Whom next() gave goes in again where it stood, for as long as it had left.
   void put_back(Opening& opening);
@@ -27,17 +27,13 @@ class WaitingRoom {
   // Everybody, with the same answer.
   void turn_away(const Error& why);
 
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return waiting_.size(); }
 
  private:
-  friend class Opening;
-  void leave(Opening& opening);
   void on_timeout();
 
   Runtime& runtime_;
-  Opening* first_ = nullptr;
-  Opening* last_ = nullptr;
-  std::size_t size_ = 0;
+  OpeningList waiting_;                                              // each with the time when it gives up
   MemberTimer<WaitingRoom, &WaitingRoom::on_timeout> timer_{*this};  // for the first: all wait equally long
 };
 

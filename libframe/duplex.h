@@ -68,7 +68,7 @@ class Duplex {
 
   // Cuts both ways at once and drops what is queued; no further event. `why` is what
   // the far side is told where the pipe can say it: cancelled (visitor gone),
-  // refused (nothing was done: try elsewhere), anything else: broken.
+  // unbegun (nothing was done: try elsewhere), anything else: broken.
   virtual void reset(ErrorKind why) = 0;
 
   // `n` delivered bytes have left the far queue; n <= delivered and not yet credited.

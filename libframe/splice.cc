@@ -46,7 +46,7 @@ void Splice::end() {
 
 bool Splice::unbegun() const {
   const Side& app = sides_[1];
-  return refuses_unbegun_ && app.pipe->queued() >= app.unanswered;
+  return refuses_unbegun_ && app.carried != 0 && app.pipe->queued() >= app.unanswered;
 }
 
 // `remaining` sends what it has; what still comes from it has nowhere to go.
@@ -77,7 +77,7 @@ void Splice::Side::on_data(Bytes bytes) {
   unanswered = 0;
   if (this == &splice->left() && other->ended && splice->unbegun()) {
     pipe->credit(bytes.size());
-    return splice->part(*this, {ErrorKind::refused, "the app had closed its connection before"});
+    return splice->part(*this, {ErrorKind::unbegun, "the app had closed its connection before"});
   }
   other->unanswered += bytes.size();
   if (const std::size_t gone = other->pipe->write(bytes); gone != 0) pipe->credit(gone);
@@ -94,7 +94,7 @@ void Splice::Side::on_sent(std::size_t n) {
 void Splice::Side::on_end() {
   if (splice->state_ != State::joined || std::exchange(ended, true)) return;
   if (this == &splice->right() && unanswered != 0 && splice->unbegun()) {
-    return splice->part(*other, {ErrorKind::refused, "the app closed its connection before the request left"});
+    return splice->part(*other, {ErrorKind::unbegun, "the app closed its connection before the request left"});
   }
   other->pipe->end();
 }

@@ -44,8 +44,9 @@ class Splice {
   Splice(const Splice&) = delete;
   Splice& operator=(const Splice&) = delete;
 
-  // Before start(): the left pipe carries requests. When the right pipe ended before a byte of what the left sends next
-  // has left for it, the left one is reset with `refused`: nothing was begun (RFC 9113 8.7).
+  // Before start(): the left pipe carries requests. When the right pipe, which has answered some, ended before a byte
+  // of what the left sends next has left for it, the left one is reset with `unbegun`: nothing was begun (RFC
+  // 9113 8.7).
   void refuse_unbegun() { refuses_unbegun_ = true; }
 
   // Once. Early bytes were delivered by that pipe to a former handler and not credited

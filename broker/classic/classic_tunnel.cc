@@ -31,23 +31,29 @@ void ClassicTunnel::open(Opening& opening) {
   if (owner_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the client is gone"});
   waiting_.enter(opening);
   if (waiting_.size() == 1 && idle_.size() != 0) serve_waiting();
+  watch().make_room();
 }
 
 void ClassicTunnel::serve_waiting() {
   while (waiting_.size() != 0 && idle_.size() != 0) {
     Opening* opening = waiting_.next();
-    IdlePipes::Taken taken = idle_.take(opening->opening_patience());
-    // Only sockets that have served before are free, and this request wants one that is fresh: there is no other
-    // way to get one than to take what there is.
-    if (taken.pipe == nullptr) taken = idle_.take(Duration::max());
+    IdlePipes::Taken taken;
+    if (opening->opening_wants_fresh()) taken = idle_.take(IdlePipes::Wanted::fresh);
+    // Only sockets that have served before are free: there is no other way to get one than to take what there is.
+    if (taken.pipe == nullptr) taken = idle_.take(IdlePipes::Wanted::any);
+    if (taken.pipe == nullptr) return waiting_.put_back(*opening);  // what is left is about to be closed
     ++out_;
     opening->on_open(Upstream(shared_from_this(), std::move(taken.pipe), taken.used));
   }
 }
 
-void ClassicTunnel::take_back(std::unique_ptr<Duplex> pipe) {
+void ClassicTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {
+  if (watch().app_stuck()) {
+    runtime().graveyard.bury(std::move(pipe));
+    return on_pipe_gone();
+  }
   --out_;
-  idle_.put(std::move(pipe), true);
+  idle_.put(std::move(pipe), true, keep);
   // At once, and not when the turn ends: the few sockets are what everybody waits for.
   serve_waiting();
 }

@@ -43,10 +43,14 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   void close();
 
  private:
-  void take_back(std::unique_ptr<Duplex> pipe) override;
+  void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
   void on_pipe_gone() override;
   void on_handed_over() override;
   void on_idle_pipe_gone() override { on_place_free(); }
+  // The client may have connected every socket to the app, or a used one to none: which, is not to be seen from here.
+  bool may_be_new_to_app(bool) const override { return true; }
+  void on_app_stuck() override { idle_.discard_all(); }
+  bool someone_waits() const override { return waiting_.size() != 0; }
   void on_place_free();
   void serve_soon();
   void serve_waiting();

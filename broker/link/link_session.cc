@@ -41,11 +41,14 @@ void LinkSession::start(Bytes early) {
   driver_.start(early);
 }
 
-void LinkSession::drain(Duration deadline) {
+void LinkSession::announce_drain(Duration deadline) {
   control::ControlMessage message;
   message.mutable_drain()->set_deadline_ms(
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count()));
   driver_.link().send(message);
+}
+
+void LinkSession::drain() {
   // Idle streams go now, or the link would not end before they do.
   on_link_draining();
   driver_.link().drain();

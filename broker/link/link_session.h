@@ -40,8 +40,10 @@ class LinkSession final : private Link::Handler {
   // Tells the agent of its first tunnel; `early` came behind the handshake.
   void start(Bytes early);
 
-  // Asks the agent to dial again, and ends with the last stream.
-  void drain(Duration deadline);
+  // Asks the agent to dial again; the link takes new streams until drain().
+  void announce_drain(Duration deadline);
+  // No new stream; ends with the last one.
+  void drain();
 
  private:
   struct Seat {

@@ -25,11 +25,13 @@ void LinkTunnel::open(Opening& opening) {
   if (waiting_.size() != 0 || !serve(opening)) {
     waiting_.enter(opening);
     serve_soon();
+    watch().make_room();
   }
 }
 
 bool LinkTunnel::serve(Opening& opening) {
-  if (IdlePipes::Taken taken = idle_.take(opening.opening_patience()); taken.pipe != nullptr) {
+  const auto wanted = opening.opening_wants_fresh() ? IdlePipes::Wanted::fresh : IdlePipes::Wanted::any;
+  if (IdlePipes::Taken taken = idle_.take(wanted); taken.pipe != nullptr) {
     ++out_;
     opening.on_open(Upstream(shared_from_this(), std::move(taken.pipe), taken.used));
     return true;
@@ -57,13 +59,14 @@ void LinkTunnel::on_handed_over() {
   while (Opening* opening = waiting_.next()) successor()->open(*opening);
 }
 
-void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe) {
+void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {
   --out_;
-  const bool keep = link_ != nullptr && successor() == nullptr && static_cast<LinkStream&>(*pipe).worth_keeping();
-  if (!keep) {
+  const bool kept = link_ != nullptr && successor() == nullptr && !watch().app_stuck() &&
+                    static_cast<LinkStream&>(*pipe).worth_keeping();
+  if (!kept) {
     runtime().graveyard.bury(std::move(pipe));
   } else {
-    idle_.put(std::move(pipe), true);
+    idle_.put(std::move(pipe), true, keep);
   }
   serve_soon();
 }

@@ -24,10 +24,14 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
   void detach();
 
  private:
-  void take_back(std::unique_ptr<Duplex> pipe) override;
+  void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
   void on_pipe_gone() override;
   void on_handed_over() override;
   void on_idle_pipe_gone() override { serve_soon(); }
+  bool tells_unbegun() const override { return true; }
+  bool agent_gone() const override { return link_ == nullptr || link_->closed(); }
+  void on_app_stuck() override { idle_.discard_all(); }
+  bool someone_waits() const override { return waiting_.size() != 0; }
   bool serve(Opening& opening);
   void serve_soon();
   void serve_waiting();

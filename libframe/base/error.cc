@@ -11,6 +11,7 @@ const char* to_string(ErrorKind kind) {
     case ErrorKind::closed: return "closed";
     case ErrorKind::cancelled: return "cancelled";
     case ErrorKind::refused: return "refused";
+    case ErrorKind::unbegun: return "unbegun";
     case ErrorKind::timeout: return "timeout";
     case ErrorKind::dns: return "dns";
     case ErrorKind::tls: return "tls";

@@ -13,7 +13,8 @@ enum class ErrorKind : std::uint8_t {
   none,       // no failure: a clean end
   closed,     // the other side went away, or the thing asked is already shut
   cancelled,  // whoever wanted this no longer does
-  refused,    // nobody listens there, or it said no before anything was done: safe to try elsewhere
+  refused,    // nobody listens there
+  unbegun,    // the far side did nothing with it (RFC 9113 8.7): safe to ask again, whatever it was
   timeout,    // a deadline passed
   dns,        // a name has no address
   tls,        // handshake or certificate

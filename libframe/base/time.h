@@ -2,6 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <string_view>
+
+#include "base/result.h"
 
 namespace tenfold {
 
@@ -10,5 +13,9 @@ using Duration = std::chrono::steady_clock::duration;
 using namespace std::chrono_literals;
 
 inline constexpr TimePoint never = TimePoint::max();
+
+// "90", "90s", "1.5m", "2h", "500ms": longer than nothing and at most 30 days; a number alone is seconds. Errors
+// (usage) say what it must be, without the text itself.
+Result<Duration> parse_duration(std::string_view text);
 
 }  // namespace tenfold

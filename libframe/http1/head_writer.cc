@@ -39,6 +39,15 @@ void HeadWriter::field(std::string_view name, std::uint64_t value) {
   field(name, std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)));
 }
 
+void HeadWriter::keep_alive(std::chrono::seconds timeout) {
+  out_ += "Keep-Alive: timeout=";
+  char digits[20];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, timeout.count());
+  assert(error == std::errc{});
+  out_.append(digits, end);
+  out_ += "\r\n";
+}
+
 void HeadWriter::end() { out_.append("\r\n"); }
 
 ChunkHead::ChunkHead(std::uint64_t size) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ class HeadWriter {
   void status_line(int status, std::string_view reason);  // HTTP/1.1; an empty reason becomes the usual one
   void field(std::string_view name, std::string_view value);
   void field(std::string_view name, std::uint64_t value);
+  // `Keep-Alive: timeout=…`, which RFC 2068 19.7.1.1 names and clients heed.
+  void keep_alive(std::chrono::seconds timeout);
   void end();
 
  private:

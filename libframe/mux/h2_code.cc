@@ -28,7 +28,8 @@ H2Code reset_code(ErrorKind why) {
     case ErrorKind::none:
     case ErrorKind::cancelled: return H2Code::cancel;
     // 8.7: "Requests that have not been processed have not failed; clients MAY automatically retry them."
-    case ErrorKind::refused: return H2Code::refused_stream;
+    case ErrorKind::refused:
+    case ErrorKind::unbegun: return H2Code::refused_stream;
     // 7: "CONNECT_ERROR (0xa): The connection established in response to a CONNECT request was reset or abnormally
     // closed."
     default: return H2Code::connect_error;
@@ -38,7 +39,7 @@ H2Code reset_code(ErrorKind why) {
 ErrorKind reset_kind(H2Code code) {
   switch (code) {
     case H2Code::cancel: return ErrorKind::cancelled;
-    case H2Code::refused_stream: return ErrorKind::refused;
+    case H2Code::refused_stream: return ErrorKind::unbegun;
     case H2Code::protocol_error:
     case H2Code::flow_control_error:
     case H2Code::stream_closed:

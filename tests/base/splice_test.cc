@@ -319,9 +319,9 @@ TEST_CASE("a request that meets an app's end before a byte of it left is refused
   CHECK(world.right.received == "GET /1");
   CHECK(world.left.received == "200 OK");
   REQUIRE(world.done);
-  CHECK(world.done->kind == ErrorKind::refused);
+  CHECK(world.done->kind == ErrorKind::unbegun);
   REQUIRE(world.left.closed);
-  CHECK(world.left.closed->kind == ErrorKind::refused);
+  CHECK(world.left.closed->kind == ErrorKind::unbegun);
 }
 
 TEST_CASE("a request of which a byte left is not refused, and nothing is where nobody asked for it") {

@@ -162,12 +162,12 @@ TEST_CASE("a request that must not be sent twice prefers a socket that is fresh"
   pool.rt.pass(5s);
   pool.socket();
   Wanting unsafe;
-  unsafe.patience = 1s;
+  unsafe.wants_fresh = true;
   pool.tunnel->open(unsafe);
   REQUIRE(unsafe.upstream);
   CHECK_FALSE(unsafe.upstream.reused());
   Wanting second;
-  second.patience = 1s;
+  second.wants_fresh = true;
   pool.tunnel->open(second);
   CHECK(second.upstream);
 }

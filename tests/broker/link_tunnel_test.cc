@@ -117,7 +117,7 @@ TEST_CASE("a request that wants a fresh stream gets one though all are kept idle
     linked.turn();
     Upstream::give_back(std::move(one.upstream));
     Wanting fresh;
-    fresh.patience = Duration::zero();
+    fresh.wants_fresh = true;
     linked.pair.rt.pass(since);
     linked.tunnel->open(fresh);
     linked.turn();

@@ -62,7 +62,7 @@ class TestTunnel final : public Tunnel {
   void open(Opening& opening) override {
     ++opened;
     if (refuse_with.kind != ErrorKind::none) return opening.on_open_failed(refuse_with);
-    if (!kept.empty() && opening.opening_patience() > Duration::zero()) {
+    if (!kept.empty() && !opening.opening_wants_fresh()) {
       std::unique_ptr<Duplex> pipe = std::move(kept.back());
       kept.pop_back();
       return opening.on_open(Upstream(shared_from_this(), std::move(pipe), true));
@@ -72,11 +72,17 @@ class TestTunnel final : public Tunnel {
     opening.on_open(Upstream(shared_from_this(), pipes.back()->take_left(), false));
   }
   std::size_t connected() const override { return pipes.size(); }
+  void note_waiting() { watch().make_room(); }
   const char* kind() const override { return "test"; }
 
   std::vector<std::unique_ptr<MemoryPipe>> pipes;
   std::vector<std::unique_ptr<Ear>> apps;     // the app's ends, in the order of opening
   std::vector<std::unique_ptr<Duplex>> kept;  // given back
+  Duration kept_for{};                        // ... the last of them
+  bool tells = false;                         // it says when nothing was begun
+  bool gone_away = false;
+  int stuck = 0;
+  bool waits = false;  // somebody, for a pipe
   Error refuse_with;
   int opened = 0;
   int gone = 0;
@@ -84,7 +90,14 @@ class TestTunnel final : public Tunnel {
 
  private:
   void on_handed_over() override { handed_to = successor(); }
-  void take_back(std::unique_ptr<Duplex> pipe) override { kept.push_back(std::move(pipe)); }
+  void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override {
+    kept.push_back(std::move(pipe));
+    kept_for = keep;
+  }
+  bool tells_unbegun() const override { return tells; }
+  bool agent_gone() const override { return gone_away; }
+  void on_app_stuck() override { ++stuck; }
+  bool someone_waits() const override { return waits; }
   void on_pipe_gone() override { ++gone; }
 
   TestRuntime& rt_;

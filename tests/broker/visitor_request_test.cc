@@ -64,6 +64,7 @@ TEST_CASE("the app learns who asked, and what a visitor claims of that is replac
 TEST_CASE("a listed proxy's word about the visitor counts and is passed on") {
   Rig rig;
   REQUIRE_FALSE(rig.proxies.add("203.0.113.0/24"));
+  rig.connect();
   rig.browser_says(
       "GET / HTTP/1.1\r\nHost: myapp.example.test\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: http\r\n\r\n");
   const Heard heard(rig.app());
@@ -74,6 +75,7 @@ TEST_CASE("a listed proxy's word about the visitor counts and is passed on") {
 TEST_CASE("a listed proxy's word in several fields is one list") {
   Rig rig;
   REQUIRE_FALSE(rig.proxies.add("203.0.113.0/24"));
+  rig.connect();
   rig.browser_says(
       "GET / HTTP/1.1\r\nHost: myapp.example.test\r\nX-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n"
       "X-Forwarded-For: 198.51.100.7\r\n\r\n");
@@ -237,7 +239,7 @@ TEST_CASE("a head that does not end in time is answered 408") {
 TEST_CASE("a body that stops is answered 408") {
   Rig rig;
   rig.browser_says("POST / HTTP/1.1\r\nHost: myapp.example.test\r\nContent-Length: 10\r\n\r\nabc");
-  rig.rt.pass(31s);
+  rig.rt.pass(limits::body_idle + 1s);
   rig.pump();
   CHECK(rig.browser->heard.starts_with("HTTP/1.1 408 "));
   CHECK(rig.app().cut);
@@ -245,10 +247,10 @@ TEST_CASE("a body that stops is answered 408") {
 
 TEST_CASE("an idle connection is closed after its time") {
   Rig rig;
-  rig.rt.pass(59s);
+  rig.rt.pass(limits::keep_alive_idle - 1s);
   rig.pump();
   CHECK_FALSE(rig.browser->ended);
-  rig.rt.pass(1s);
+  rig.rt.pass(2s);
   rig.pump();
   CHECK(rig.browser->ended);
   CHECK(rig.browser->heard.empty());

@@ -10,11 +10,13 @@ namespace tenfold::broker::test {
 
 struct Wanting final : Opening {
   std::string_view opening_peer() const override { return "203.0.113.9:1"; }
-  Duration opening_patience() const override { return patience; }
+  bool opening_wants_fresh() const override { return wants_fresh; }
   void on_open(Upstream given) override { upstream = std::move(given); }
   void on_open_failed(const Error& error) override { why = error; }
+  void on_evicted() override { evicted = true; }
 
-  Duration patience = 30s;
+  bool wants_fresh = false;
+  bool evicted = false;
   Upstream upstream;
   Error why;
 };

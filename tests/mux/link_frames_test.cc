@@ -114,7 +114,7 @@ TEST_CASE("GOAWAY from the peer: with NO_ERROR the streams go on, with another c
     CHECK_FALSE(target.end.link->can_open());
     CHECK(target.end.link->open_stream({"a", {}}).error().kind == ErrorKind::closed);
     REQUIRE(beyond->closed);
-    CHECK(beyond->closed->kind == ErrorKind::refused);
+    CHECK(beyond->closed->kind == ErrorKind::unbegun);
     target.feed(raw::frame(raw::data, raw::end_stream, 3, "on"));
     CHECK(near->text == "on");
     near->pipe->end();
@@ -139,7 +139,7 @@ TEST_CASE("a take_output() that had nothing, and closed a stream unsent, has wha
   target.feed(raw::frame(raw::goaway, 0, 0, raw::number(1, 4) + raw::number(0, 4)));
   // The stream is closed unsent, and so the link ends, with a GOAWAY.
   const std::vector<raw::Frame> frames = raw::parse(take_output(*target.end.link));
-  CHECK(never_sent->closed->kind == ErrorKind::refused);
+  CHECK(never_sent->closed->kind == ErrorKind::unbegun);
   REQUIRE(frames.size() == 1);
   CHECK(frames[0].type == raw::goaway);
   CHECK_FALSE(target.end.link->want_output());

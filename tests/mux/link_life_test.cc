@@ -114,7 +114,7 @@ TEST_CASE("an agent that drains refuses streams that cross its GOAWAY; those tha
   pair.pump();
   CHECK(pair.broker.draining);
   REQUIRE(crossing->closed);
-  CHECK(crossing->closed->kind == ErrorKind::refused);
+  CHECK(crossing->closed->kind == ErrorKind::unbegun);
   CHECK(pair.agent.streams.size() == 1);
   CHECK_FALSE(pair.broker.link->can_open());
   CHECK_FALSE(pair.agent.closed);

@@ -120,7 +120,7 @@ TEST_CASE("a reset says why, and is the last that either side hears") {
     ErrorKind cut;
     ErrorKind heard;
   };
-  for (const Row row : {Row{ErrorKind::cancelled, ErrorKind::cancelled}, Row{ErrorKind::refused, ErrorKind::refused},
+  for (const Row row : {Row{ErrorKind::cancelled, ErrorKind::cancelled}, Row{ErrorKind::refused, ErrorKind::unbegun},
                         Row{ErrorKind::io, ErrorKind::closed}, Row{ErrorKind::timeout, ErrorKind::closed}}) {
     for (const bool from_broker : {true, false}) {
       CAPTURE(from_broker);

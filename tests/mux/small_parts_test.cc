@@ -45,11 +45,12 @@ TEST_CASE("why a stream was cut survives the wire as far as the wire can say it"
   CHECK(reset_code(ErrorKind::cancelled) == H2Code::cancel);
   CHECK(reset_code(ErrorKind::none) == H2Code::cancel);
   CHECK(reset_code(ErrorKind::refused) == H2Code::refused_stream);
+  CHECK(reset_code(ErrorKind::unbegun) == H2Code::refused_stream);
   for (const ErrorKind broken : {ErrorKind::closed, ErrorKind::timeout, ErrorKind::io, ErrorKind::protocol}) {
     CHECK(reset_code(broken) == H2Code::connect_error);
   }
   CHECK(reset_kind(H2Code::cancel) == ErrorKind::cancelled);
-  CHECK(reset_kind(H2Code::refused_stream) == ErrorKind::refused);
+  CHECK(reset_kind(H2Code::refused_stream) == ErrorKind::unbegun);
   CHECK(reset_kind(H2Code::connect_error) == ErrorKind::closed);
   CHECK(reset_kind(H2Code::protocol_error) == ErrorKind::protocol);
   CHECK(reset_kind(H2Code::enhance_your_calm) == ErrorKind::limit);

@@ -1,0 +1,41 @@
+// Patience: how long the broker waits for whom, and how each wait that ran out is named in the log. One value, made of
+// the options; docs/OPERATING.md, "Time: who is waited for", has the same table for operators.
+//
+// The rule: a side that the other holds back is never timed out. Only who is silent though it could speak is.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/limits.h"
+#include "base/time.h"
+
+namespace tenfold::broker {
+
+struct Patience {
+  Duration keep_alive = limits::keep_alive_idle;              // --keep-alive
+  Duration keep_alive_proxy = limits::keep_alive_idle_proxy;  // the same for a listed proxy
+  Duration first_byte = limits::first_byte_time;              // --first-byte: the app, from the request to its answer
+  Duration body_idle = limits::body_idle;                     // --body-idle: the sender of a body of known length
+  Duration stream_idle = limits::stream_idle;     // --stream-idle: ... of unknown length; an upgraded connection
+  Duration half_close = limits::half_close_time;  // --half-close: the answer to a visitor who has sent FIN
+  Duration reader_idle = limits::reader_idle;     // a visitor who takes nothing of his answer
+};
+
+// The wait that ran out.
+enum class Limit : std::uint8_t { none, first_byte, body_idle, stream_idle, half_close, reader_idle, reader_stands };
+
+constexpr std::string_view to_string(Limit limit) {
+  switch (limit) {
+    case Limit::none: return "none";
+    case Limit::first_byte: return "first-byte";
+    case Limit::body_idle: return "body-idle";
+    case Limit::stream_idle: return "stream-idle";
+    case Limit::half_close: return "half-close";
+    case Limit::reader_idle: return "reader-idle";
+    case Limit::reader_stands: return "reader-stands";
+  }
+  return "none";
+}
+
+}  // namespace tenfold::broker
