@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/router.h"
+#include "http1/head.h"
 
 namespace tenfold::broker {
 namespace {
@@ -53,8 +54,7 @@ bool is_url(std::string_view url) {
 }
 
 bool is_site_url(std::string_view url) {
-  const std::string_view site = is_url(url) ? url.substr(url.find("://") + 3) : std::string_view{};
-  return !site.empty() && site.find_first_of("/?#@ \t\"") == std::string_view::npos;
+  return is_url(url) && http1::is_authority(url.substr(url.find("://") + 3));
 }
 
 Error parse_port_range(const std::string& text, Options& options) {

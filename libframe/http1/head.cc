@@ -2,6 +2,8 @@
 // gives a meaning to. Asked several times for every message, so names are told apart by their length first.
 #include "http1/head.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -66,16 +68,40 @@ bool is_always_hop_by_hop(std::string_view name) {
   }
 }
 
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
 // reg-name and IPv4address, less percent-encoding and sub-delims, which no DNS name has.
 bool is_name_octet(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' ||
          c == '~';
 }
 
-// port = *DIGIT; an empty one is legal and means the default.
-bool is_port(std::string_view text) { return text.size() <= 5 && std::all_of(text.begin(), text.end(), is_digit); }
+// Labels with a dot between each two. One dot may stand at the end: RFC 1034 3.1's root.
+bool is_name(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  char before = '.';
+  for (const char c : host) {
+    if (!is_name_octet(c) || (c == '.' && before == '.')) return false;
+    before = c;
+  }
+  return before != '.';
+}
+
+bool is_ipv6(std::string_view text) {
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
+  std::copy(text.begin(), text.end(), terminated.begin());
+  in6_addr address;
+  return inet_pton(AF_INET6, terminated.data(), &address) == 1;
+}
+
+// port = *DIGIT; an empty one is legal and means the default. There is no port beyond 65535, and none to connect to is
+// 0.
+bool is_port(std::string_view text) {
+  if (text.empty()) return true;
+  if (text.size() > 5 || !std::all_of(text.begin(), text.end(), is_digit)) return false;
+  int port = 0;
+  for (const char c : text) port = port * 10 + (c - '0');
+  return port >= 1 && port <= 65535;
+}
 
 }  // namespace
 
@@ -146,10 +172,8 @@ bool is_authority(std::string_view text) {
   const std::string_view host = text.substr(0, host_end);
   const std::string_view rest = text.substr(host_end);
   if (!rest.empty() && (rest[0] != ':' || !is_port(rest.substr(1)))) return false;
-  if (!literal) return !host.empty() && std::all_of(host.begin(), host.end(), is_name_octet);
-  // An IPv6 address, as far as its octets go: whoever dials it looks closer.
-  if (host.size() < 4 || !host.ends_with(']')) return false;
-  return std::all_of(host.begin() + 1, host.end() - 1, [](char c) { return is_hex(c) || c == ':' || c == '.'; });
+  if (!literal) return is_name(host);
+  return host.size() > 2 && host.ends_with(']') && is_ipv6(host.substr(1, host.size() - 2));
 }
 
 }  // namespace tenfold::http1

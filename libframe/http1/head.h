@@ -88,8 +88,8 @@ bool allowed_in_trailer(const Fields& trailers, std::string_view name);
 // The authority of an absolute-form target, userinfo included; "" for every other form.
 std::string_view target_authority(std::string_view target);
 
-// Whether `text` is uri-host [ ":" port ] with a name as DNS has them, an IPv4 address, or an IPv6 address in brackets:
-// no userinfo, no percent-encoding, not empty.
+// Whether `text` is uri-host [ ":" port ] with a name as DNS has them (no empty label), an IPv4 address, or an IPv6
+// address in brackets, and a port from 1 to 65535 or an empty one: no userinfo, no percent-encoding, not empty.
 bool is_authority(std::string_view text);
 
 // ---- implementation of the template

@@ -82,7 +82,10 @@ TEST_CASE("an error names the flag and the value") {
   CHECK(error({"expose", "1", "--mux=maybe"}).starts_with("--mux 'maybe': "));
   CHECK(error({"expose", "1", "--subdomain", "a/b"}).starts_with("--subdomain 'a/b': "));
   CHECK(error({"expose", "1", "--subdomain", std::string(64, 'a')}).starts_with("--subdomain 'aaa"));
-  CHECK(error({"expose", "1", "--local-host", "a b"}).starts_with("--local-host 'a b': "));
+  for (const std::string bad : {"a b", "app.local:99999", "app.local:0", "[zz]:1", "app..local", "[::1"}) {
+    CAPTURE(bad);
+    CHECK(error({"expose", "1", "--local-host", bad}).starts_with("--local-host '" + bad + "': "));
+  }
   CHECK(error({"expose", "1", "--log-level", "loud"}).starts_with("--log-level 'loud': "));
   CHECK(error({"expose", "1", "--nonsense=3"}).starts_with("--nonsense: "));
   CHECK(error({"expose", "1", "--nonsense"}).starts_with("--nonsense: "));

@@ -43,6 +43,7 @@ class Usage(E2E):
         for flag, value in (("--http", "nonsense"), ("--http", "127.0.0.1:99999"), ("--http", "127.0.0.1:"), ("--log-level", "loud"),
                             ("--log-format", "xml"), ("--max-conn", "0"), ("--max-conn", "many"), ("--classic", "maybe"),
                             ("--classic-ports", "9-1"), ("--classic-ports", "80"), ("--public-url", "not a url"),
+                            ("--public-url", "http://x:99999"), ("--public-url", 'http://x"y'),
                             ("--domain", "x-.example"), ("--domain", "a b"), ("--token-file", "/none/tokens"),
                             ("--config", "/none/config"), ("--landing", "nowhere\x1b[2J")):
             self.expect_usage("broker", (*ok, flag, value), flag, re.split(r"[\x00-\x1f]", value)[0])
@@ -80,6 +81,7 @@ class Usage(E2E):
                             (("expose", "80", "--ca", "/none.pem"), ("--ca", "/none.pem")),
                             (("expose", "80", "--log-level", "loud"), ("--log-level", "loud")),
                             (("expose", "80", "--local-host", "a b"), ("--local-host", "a b")),
+                            (("expose", "80", "--local-host", "a:99999"), ("--local-host", "a:99999")),
                             (("expose", "80", "--frobnicate"), ("--frobnicate",)), (("frobnicate",), ("frobnicate",))):
             self.expect_usage("agent", args, *words)
         self.expect_usage("agent", ("expose", "80"), "TENFOLD_HOST", "ftp://y", env={"TENFOLD_HOST": "ftp://y"})

@@ -189,6 +189,14 @@ TEST_CASE("a request line has two spaces, a token and a version") {
                        });
 }
 
+TEST_CASE("a port may be missing, empty or one that a socket can have") {
+  for (const char* host : {"a", "a.", "a:", "a:1", "a:65535", "[::1]:65535", "[::1]:"}) {
+    CAPTURE(host);
+    CHECK(verdict(Kind::request, std::string("GET / HTTP/1.1\r\nHost: ") + host + "\r\n\r\n") == "accepted");
+    CHECK(verdict(Kind::request, std::string("GET http://") + host + "/ HTTP/1.1\r\nHost: b\r\n\r\n") == "accepted");
+  }
+}
+
 TEST_CASE("a missing, second or odd Host is refused") {
   const auto host = [](const std::string& lines) { return "GET / HTTP/1.1\r\n" + lines + "\r\n"; };
   check(Kind::request, {
@@ -216,12 +224,23 @@ TEST_CASE("a missing, second or odd Host is refused") {
                            {host("Host: [::1\r\n"), "400 bad-host"},
                            {host("Host: [::1]x\r\n"), "400 bad-host"},
                            {host("Host: []\r\n"), "400 bad-host"},
+                           {host("Host: a:0\r\n"), "400 bad-host"},
+                           {host("Host: a:65536\r\n"), "400 bad-host"},
+                           {host("Host: a:99999\r\n"), "400 bad-host"},
+                           {host("Host: [::1]:99999\r\n"), "400 bad-host"},
+                           {host("Host: [zz]:1\r\n"), "400 bad-host"},
+                           {host("Host: [1:2]\r\n"), "400 bad-host"},
+                           {host("Host: [1.2.3.4]\r\n"), "400 bad-host"},
+                           {host("Host: a..b\r\n"), "400 bad-host"},
+                           {host("Host: .a\r\n"), "400 bad-host"},
+                           {host("Host: .\r\n"), "400 bad-host"},
+                           {"GET / HTTP/1.0\r\nHost: a:99999\r\n\r\n", "400 bad-host"},
                            {host("Host: %61\r\n"), "400 bad-host"},
                            {host("Host: \xc3\xa9\r\n"), "400 bad-host"},
                        });
 }
 
-TEST_CASE("userinfo, or no host at all, in a target's authority is refused") {
+TEST_CASE("userinfo, or what is no host and port, in a target's authority is refused") {
   const std::string rest = " HTTP/1.1\r\nHost: h\r\n\r\n";
   check(Kind::request, {
                            {"GET http://u@h/" + rest, "400 userinfo"},
@@ -231,6 +250,11 @@ TEST_CASE("userinfo, or no host at all, in a target's authority is refused") {
                            {"GET http:///x" + rest, "400 bad-target"},
                            {"GET http://h:x/" + rest, "400 bad-target"},
                            {"GET http://" + rest, "400 bad-target"},
+                           {"GET http://h:99999/" + rest, "400 bad-target"},
+                           {"GET http://h:0/" + rest, "400 bad-target"},
+                           {"GET http://[1:2]/" + rest, "400 bad-target"},
+                           {"GET http://h..h/" + rest, "400 bad-target"},
+                           {"CONNECT h:99999" + rest, "400 bad-target"},
                            {"CONNECT /" + rest, "400 bad-target"},
                        });
 }

@@ -124,13 +124,39 @@ TEST_CASE("only an absolute target has an authority") {
 }
 
 TEST_CASE("an authority is a host and perhaps a port") {
-  for (const char* text :
-       {"a", "A.b-c_d~e", "a:", "a:80", "a:65535", "127.0.0.1:1", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]"}) {
+  for (const char* text : {"a", "A.b-c_d~e", "a.", "a.b.:80", "a:", "a:80", "a:1", "a:00080", "a:65535", "127.0.0.1:1",
+                           "[::1]", "[::1]:", "[::1]:80", "[::]", "[::ffff:1.2.3.4]", "[2001:DB8:1:2:3:4:5:6]",
+                           "[0000:0000:0000:0000:0000:ffff:255.255.255.255]"}) {
     CAPTURE(text);
     CHECK(is_authority(text));
   }
   for (const char* text : {"",  ":",  ":80", "a:b",  "a:1:2",  "a:123456", "u@a",   "a/",         "a b", "a%20",
                            "[", "[]", "]",   "[::1", "[::1]a", "[::1]80",  "[g::]", "[::1%eth0]", "::1", "a[::1]"}) {
+    CAPTURE(text);
+    CHECK_FALSE(is_authority(text));
+  }
+}
+
+TEST_CASE("a port that no socket can have makes no authority") {
+  for (const char* text : {"a:0", "a:00000", "a:65536", "a:99999", "a:-1", "a:+1", "a:8 0", "a: 80", "a:0x50",
+                           "127.0.0.1:70000", "[::1]:0", "[::1]:65536", "[::1]:x"}) {
+    CAPTURE(text);
+    CHECK_FALSE(is_authority(text));
+  }
+}
+
+TEST_CASE("brackets hold an IPv6 address and nothing else") {
+  for (const char* text : {"[zz]:1", "[1:2]", "[:::]", "[::1::]", "[1:2:3:4:5:6:7]", "[1:2:3:4:5:6:7:8:9]", "[12345::]",
+                           "[1.2.3.4]", "[...]", "[::1.2.3]", "[::256.1.1.1]", "[::1.2.3.4.5]", "[[::1]]", "[v1.a]",
+                           "[ ::1]", "[0000:0000:0000:0000:0000:0ffff:255.255.255.255]"}) {
+    CAPTURE(text);
+    CHECK_FALSE(is_authority(text));
+  }
+  CHECK_FALSE(is_authority(std::string_view("[::1\0]", 6)));
+}
+
+TEST_CASE("a name has no empty label but the root behind its last dot") {
+  for (const char* text : {".", "..", ".a", "a..", "a..b", "a..:80", ".:80"}) {
     CAPTURE(text);
     CHECK_FALSE(is_authority(text));
   }
