@@ -1,10 +1,23 @@
 // What the broker makes of a client's address where it counts clients or has to tell one from another.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace tenfold::broker {
+
+// An IPv4 address as ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that both ways to write one are equal.
+using AddressBytes = std::array<std::uint8_t, 16>;
+
+// An IP and nothing else: no port, no brackets, no zone.
+std::optional<AddressBytes> parse_address(std::string_view text);
+std::string to_text(const AddressBytes& address);
+
+// 127.0.0.0/8 or ::1.
+bool is_loopback(const AddressBytes& address);
 
 // Connections from here are the operator's own, or a proxy's that was not named: no limits by address.
 bool is_this_machine(std::string_view ip);

@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
 
+#include "broker/client_address.h"
 #include "broker/router.h"
 #include "http1/head.h"
 
@@ -12,6 +14,7 @@ namespace tenfold::broker {
 namespace {
 
 constexpr const char* time_group = "Time (90, 90s, 5m, 2h): a side that the other holds back is never timed out";
+constexpr std::string_view every_address = "all";
 
 struct Texts {
   std::vector<std::string> http;
@@ -53,9 +56,7 @@ bool is_url(std::string_view url) {
          std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-bool is_site_url(std::string_view url) {
-  return is_url(url) && http1::is_authority(url.substr(url.find("://") + 3));
-}
+bool is_site_url(std::string_view url) { return is_url(url) && http1::is_authority(url.substr(url.find("://") + 3)); }
 
 Error parse_port_range(const std::string& text, Options& options) {
   const char* const end = text.data() + text.size();
@@ -103,6 +104,20 @@ Error parse_times(const Texts& texts, Options& options) {
   return {};
 }
 
+bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
+
+// Where the classic ports open unless the operator says: a broker that listens on this machine alone opens nothing to
+// the network. Empty: every address.
+std::string default_classic_bind(const Options& options) {
+  std::vector<HostPort> listeners = options.http;
+  listeners.insert(listeners.end(), options.https.begin(), options.https.end());
+  const bool all_loopback = std::all_of(listeners.begin(), listeners.end(), [](const HostPort& listener) {
+    const std::optional<AddressBytes> ip = parse_address(listener.host);
+    return ip && is_loopback(*ip);
+  });
+  return all_loopback ? listeners.front().host : std::string{};
+}
+
 Error check(const Texts& texts, Options& options) {
   if (Error error = parse_listeners("--http", texts.http, options.http)) return error;
   if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
@@ -125,9 +140,12 @@ Error check(const Texts& texts, Options& options) {
   if (!texts.classic_ports.empty()) {
     if (Error error = parse_port_range(texts.classic_ports, options)) return error;
   }
-  if (!options.classic_bind.empty() && !is_ip_literal(options.classic_bind) &&
-      options.classic_bind.find(':') == std::string::npos) {
-    return bad("--classic-bind", options.classic_bind, "must be an IP");
+  if (options.classic_bind.empty()) {
+    options.classic_bind = default_classic_bind(options);
+  } else if (options.classic_bind == every_address) {
+    options.classic_bind.clear();
+  } else if (!is_ip(options.classic_bind)) {
+    return bad("--classic-bind", options.classic_bind, "must be an IP, or all");
   }
   if (texts.max_conn < 1 || texts.max_conn > 1000) {
     return bad("--max-conn", std::to_string(texts.max_conn), "must be from 1 to 1000");
@@ -202,8 +220,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option("--classic-ports", texts.classic_ports, "Where its ports lie (default: the system's choice)")
       ->type_name("LOW-HIGH")
       ->group("Classic");
-  app.add_option("--classic-bind", options.classic_bind, "The address that they open on (default: every one)")
-      ->type_name("IP")
+  app.add_option(
+         "--classic-bind", options.classic_bind,
+         "The address that they open on; all: every one (default: that of the first --http or --https where all "
+         "of these are loopback, otherwise every one)")
+      ->type_name("IP|all")
       ->group("Classic");
   app.add_option("--classic-address", options.classic_address,
                  "The `ip` of the JSON: where clients reach this very replica")

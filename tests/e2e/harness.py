@@ -5,6 +5,7 @@ output kept, waited for by what they say, stopped by their own id. Where they co
     TENFOLD_WORK  a folder for whatever a test writes
 """
 import contextlib
+import ipaddress
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -147,6 +149,23 @@ class Process:
     def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def listeners(self):
+        """(IP, port) of each TCP socket that it listens on."""
+        inodes = set()
+        for fd in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                inodes.add(os.readlink(fd))
+        found = set()
+        for table in ("tcp", "tcp6"):
+            for row in pathlib.Path(f"/proc/{self.pid}/net/{table}").read_text().splitlines()[1:]:
+                _, local, _, state, *rest = row.split()
+                if state == "0A" and f"socket:[{rest[5]}]" in inodes:
+                    address, _, port = local.partition(":")
+                    # Words of 32 bits, each in this machine's byte order.
+                    words = [int(address[i:i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, len(address), 8)]
+                    found.add((str(ipaddress.ip_address(b"".join(words))), int(port, 16)))
+        return found
+
     def memory(self):
         """Resident bytes."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
@@ -220,8 +239,7 @@ class Broker(Process):
     """A broker on ports of 127.0.0.1 that the system chooses, or on those given."""
 
     def __init__(self, *flags, authority=None, folder=None, http_port=0, https_port=0, env=None):
-        args = [BIN / "broker", "--domain", DOMAIN, "--http", f"127.0.0.1:{http_port}", "--classic-bind", "127.0.0.1",
-                "--log-format", "json"]
+        args = [BIN / "broker", "--domain", DOMAIN, "--http", f"127.0.0.1:{http_port}", "--log-format", "json"]
         self.ca = None
         if authority:
             self.ca = authority.ca

@@ -10,7 +10,7 @@ import time
 import harness
 from apps import App
 from fakes import Scripted, Untrusted
-from harness import BIN, DOMAIN, E2E, Agent, Authority, Broker, Process, eventually
+from harness import BIN, DOMAIN, E2E, Agent, Authority, Broker, Process, StockClient, eventually
 from visitor import Visitor
 
 # What no text from afar may put on a terminal: C0 but line feed and tab, DEL, C1 (as UTF-8, too), and what is no UTF-8.
@@ -108,6 +108,52 @@ class Usage(E2E):
         self.expect_usage("broker", ("--config", bad), "frobnicate")
 
 
+class OpenPorts(E2E):
+    """What the broker opens to whom, unasked."""
+
+    short = True
+
+    def broker(self, *listeners, flags=()):
+        """A broker, and the port of a classic tunnel of it."""
+        broker = self.start(Process("broker", [BIN / "broker", "--domain", DOMAIN, "--log-format", "json", *listeners, *flags]))
+        ip, _, port = broker.wait_event("listening", kind="http")["address"].rpartition(":")
+        with socket.create_connection((ip.strip("[]"), int(port)), 30) as connection:
+            connection.sendall(f"GET /?new HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return broker, json.loads(answer.partition(b"\r\n\r\n")[2])["port"]
+
+    def refused(self, ip, port):
+        with self.assertRaises(ConnectionRefusedError, msg=f"{ip}:{port}"):
+            socket.create_connection((ip, port), 10).close()
+
+    def test_a_broker_on_loopback_opens_its_classic_ports_there_alone(self):
+        for ip, other in (("127.0.0.1", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")):
+            with self.subTest(ip):
+                broker, port = self.broker("--http", f"{ip}:0")
+                self.assertEqual({address for address, _ in broker.listeners()}, {ip})
+                self.assertIn((ip, port), broker.listeners())
+                socket.create_connection((ip, port), 10).close()
+                self.refused(other, port)
+
+    def test_the_first_of_several_loopback_listeners_counts(self):
+        broker, port = self.broker("--http", "127.0.0.2:0", "--http", "127.0.0.1:0")
+        self.assertIn(("127.0.0.2", port), broker.listeners())
+        self.refused("127.0.0.1", port)
+
+    def test_an_address_that_is_given_counts(self):
+        broker, port = self.broker("--http", "127.0.0.1:0", flags=("--classic-bind", "127.0.0.2"))
+        self.assertIn(("127.0.0.2", port), broker.listeners())
+        self.refused("127.0.0.1", port)
+
+    def test_a_stock_client_of_a_broker_on_loopback(self):
+        broker, app = self.start(Broker()), App()
+        self.addCleanup(app.stop)
+        stock = self.start(StockClient(app.port, broker.host(False)))
+        with Visitor(broker.http_port, f"{stock.tunnel}.{DOMAIN}") as visitor:
+            self.assertEqual(visitor.get("/hello").text, "hello\n")
+        self.assertEqual({address for address, _ in broker.listeners()}, {"127.0.0.1"})
+
+
 class Printed(E2E):
     """What the agent prints: one exact line, as `lt` has it, and nothing from afar that steers a terminal."""
 
@@ -147,8 +193,7 @@ class Printed(E2E):
                 self.assert_clean(agent)
 
     def test_control_characters_of_a_visitor_never_reach_the_terminal(self):
-        broker = self.start(Process("broker", [BIN / "broker", "--http", "127.0.0.1:0", "--domain", DOMAIN, "--log-level", "trace",
-                                               "--classic-bind", "127.0.0.1"]))
+        broker = self.start(Process("broker", [BIN / "broker", "--http", "127.0.0.1:0", "--domain", DOMAIN, "--log-level", "trace"]))
         port = int(re.search(r":(\d+)", broker.wait_line("listening").split("listening")[1])[1])
         app = App()
         self.addCleanup(app.stop)

@@ -1,0 +1,76 @@
+// What a command line becomes.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "broker/options.h"
+
+using namespace tenfold;
+using namespace tenfold::broker;
+
+namespace {
+
+Result<ParsedOptions> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "broker");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+// `listeners`: flags and values.
+std::string classic_bind(const std::vector<const char*>& arguments) {
+  const Result<ParsedOptions> parsed = parse(arguments);
+  if (!parsed) FAIL(parsed.error().detail);
+  return parsed->options.classic_bind;
+}
+
+}  // namespace
+
+TEST_CASE("the classic ports of a broker that listens on loopback alone open there") {
+  CHECK(classic_bind({"--http", "127.0.0.1:7080"}) == "127.0.0.1");
+  CHECK(classic_bind({"--http", "127.0.0.2:0"}) == "127.0.0.2");
+  CHECK(classic_bind({"--http", "[::1]:7080"}) == "::1");
+  CHECK(classic_bind({"--https", "127.0.0.3:7443", "--tls-cert", "c", "--tls-key", "k"}) == "127.0.0.3");
+}
+
+TEST_CASE("of several loopback listeners the first --http gives its address") {
+  CHECK(classic_bind({"--https", "127.0.0.3:1", "--http", "127.0.0.2:1", "--http", "[::1]:1", "--tls-cert", "c",
+                      "--tls-key", "k"}) == "127.0.0.2");
+}
+
+TEST_CASE("the classic ports of a broker with a listener beyond loopback open on every address") {
+  for (const char* wide : {"7080", ":7080", "0.0.0.0:7080", "[::]:7080", "192.0.2.1:7080", "[2001:db8::1]:7080",
+                           "128.0.0.1:7080", "126.255.255.255:7080", "[::2]:7080"}) {
+    CAPTURE(wide);
+    CHECK(classic_bind({"--http", wide}).empty());
+    CHECK(classic_bind({"--http", "127.0.0.1:7080", "--http", wide}).empty());
+    CHECK(classic_bind({"--http", "127.0.0.1:7080", "--https", wide, "--tls-cert", "c", "--tls-key", "k"}).empty());
+  }
+}
+
+TEST_CASE("an address for the classic ports that is given is the one they open on") {
+  CHECK(classic_bind({"--http", "127.0.0.1:7080", "--classic-bind", "192.0.2.1"}) == "192.0.2.1");
+  CHECK(classic_bind({"--http", "127.0.0.1:7080", "--classic-bind", "::"}) == "::");
+  CHECK(classic_bind({"--http", "127.0.0.1:7080", "--classic-bind", "all"}).empty());
+  CHECK(classic_bind({"--http", ":7080", "--classic-bind", "127.0.0.1"}) == "127.0.0.1");
+}
+
+TEST_CASE("what no port can open on is no --classic-bind") {
+  for (const char* bad : {"localhost", "300.1.1.1", "1.2.3", "a:b", "[::1]", "127.0.0.1:80", "ALL", " "}) {
+    CAPTURE(bad);
+    const Result<ParsedOptions> parsed = parse({"--http", "127.0.0.1:7080", "--classic-bind", bad});
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().detail.starts_with("--classic-bind "));
+  }
+}
+
+TEST_CASE("a public URL has a host, and a port that there is") {
+  for (const char* good : {"http://t.example", "https://t.example:8443", "http://localhost:7080"}) {
+    CAPTURE(good);
+    CHECK(parse({"--http", "127.0.0.1:0", "--public-url", good}));
+  }
+  for (const char* bad : {"t.example", "ftp://t.example", "http://", "http://t.example/", "http://u@t.example",
+                          "http://t.example:99999", "http://t.example:0", "http://t..example", "http://t\"example"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse({"--http", "127.0.0.1:0", "--public-url", bad}));
+  }
+}
