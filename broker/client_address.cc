@@ -26,7 +26,7 @@ std::optional<AddressBytes> parse_address(std::string_view text) {
   return {};
 }
 
-std::string to_text(const AddressBytes& address) {
+std::string address_text(const AddressBytes& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (is_v4(address)) {
     inet_ntop(AF_INET, address.data() + v4_offset, text.data(), text.size());
@@ -46,9 +46,9 @@ bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0
 std::string address_group(std::string_view ip) {
   std::optional<AddressBytes> address = parse_address(ip);
   if (!address) return std::string(ip);
-  if (is_v4(*address)) return to_text(*address);
+  if (is_v4(*address)) return address_text(*address);
   std::fill(address->begin() + 8, address->end(), std::uint8_t{0});
-  return to_text(*address) + "/64";
+  return address_text(*address) + "/64";
 }
 
 }  // namespace tenfold::broker

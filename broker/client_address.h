@@ -14,10 +14,14 @@ using AddressBytes = std::array<std::uint8_t, 16>;
 
 // An IP and nothing else: no port, no brackets, no zone.
 std::optional<AddressBytes> parse_address(std::string_view text);
-std::string to_text(const AddressBytes& address);
+std::string address_text(const AddressBytes& address);
 
 // 127.0.0.0/8 or ::1.
 bool is_loopback(const AddressBytes& address);
+
+// Stands in the place of an address where a listed proxy does not say who its client is. All of these are one client
+// to every limit, and being one proves nothing.
+inline constexpr std::string_view unknown_client = "unknown";
 
 // Connections from here are the operator's own, or a proxy's that was not named: no limits by address.
 bool is_this_machine(std::string_view ip);

@@ -1,5 +1,8 @@
 #include "broker/forwarded_head.h"
 
+#include <optional>
+
+#include "broker/proxy_claims.h"
 #include "http1/head_writer.h"
 
 namespace tenfold::broker {
@@ -21,26 +24,33 @@ bool is_framing(std::string_view name) {
   return equal_nocase(name, "Content-Length") || equal_nocase(name, "Transfer-Encoding");
 }
 
-void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
-  const http1::Field* proto = request.from_proxy ? find(request.head.fields, "X-Forwarded-Proto") : nullptr;
-  const http1::Field* host = request.from_proxy ? find(request.head.fields, "X-Forwarded-Host") : nullptr;
+// The hops that can be read, without their ports, and the proxy itself. Where the client is unknown, what stands left
+// of the hop that could not be read is dropped: no listed proxy has said it.
+std::string chain_behind(const ForwardedRequest& request) {
   std::string chain;
+  for (const std::string_view hop : claimed_hops(request.head.fields)) {
+    if (const std::optional<AddressBytes> address = read_hop(hop)) {
+      chain += address_text(*address) + ", ";
+    } else if (request.client_ip == unknown_client) {
+      chain.clear();
+    }
+  }
+  chain += request.peer_ip;
+  return chain;
+}
+
+void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
+  std::string_view proto = request.scheme;
+  std::string_view host = request.host;
   if (request.from_proxy) {
-    // RFC 9110 5.3: several fields of one name are one list.
-    http1::any_token(request.head.fields, "X-Forwarded-For", [&](std::string_view hop) {
-      chain += hop;
-      chain += ", ";
-      return false;
-    });
-  }
-  if (chain.empty()) {
-    head.field("X-Forwarded-For", request.client_ip);
+    head.field("X-Forwarded-For", chain_behind(request));
+    if (const std::string_view claimed = claimed_scheme(request.head.fields); !claimed.empty()) proto = claimed;
+    if (const std::string_view claimed = claimed_host(request.head.fields); !claimed.empty()) host = claimed;
   } else {
-    chain += request.peer_ip;
-    head.field("X-Forwarded-For", chain);
+    head.field("X-Forwarded-For", request.peer_ip);
   }
-  head.field("X-Forwarded-Proto", proto == nullptr ? request.scheme : proto->value);
-  head.field("X-Forwarded-Host", host == nullptr ? request.host : host->value);
+  head.field("X-Forwarded-Proto", proto);
+  head.field("X-Forwarded-Host", host);
 }
 
 }  // namespace

@@ -17,11 +17,11 @@ struct ForwardedRequest {
   std::string_view target;      // origin-form: what the app sees
   std::string_view visitor;     // IP:PORT, for the agent
   std::string_view peer_ip;     // of the connection: the visitor's, or the proxy's in between
-  std::string_view client_ip;   // X-Forwarded-For gets this
+  std::string_view client_ip;   // ProxyList's
   std::string_view scheme;      // "http" or "https", for X-Forwarded-Proto
   std::string_view host;        // as the visitor named it, for X-Forwarded-Host
   std::string_view request_id;  // X-Request-Id, unless the visitor sent one
-  bool from_proxy = false;      // a listed one: its X-Forwarded-* are kept and extended
+  bool from_proxy = false;      // a listed one: what can be read of its X-Forwarded-* counts
 };
 
 // Appends the head to `out`. `upgrade` becomes the list of protocols that it asks to upgrade to

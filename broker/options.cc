@@ -210,8 +210,10 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option("--landing", options.landing, "Where GET / leads (default: a line of text)")->type_name("URL");
   app.add_option("--token-file", options.token_file, "Only who shows one of these tokens may make a tunnel; one a line")
       ->type_name("FILE");
-  app.add_option("--proxy", texts.proxies,
-                 "A load balancer in front, whose X-Forwarded-* count; an IP or a network; may be given more than once")
+  app.add_option(
+         "--proxy", texts.proxies,
+         "A load balancer in front, whose X-Forwarded-* count (clients that it does not name in X-Forwarded-For "
+         "share the limits of one address); an IP or a network; may be given more than once")
       ->type_name("IP[/BITS]");
 
   app.add_option("--classic", texts.classic, "The classic protocol, for stock clients: on or off (default: on)")

@@ -34,8 +34,9 @@ Reply refuse(Refusal refusal, std::string_view name = {}) {
   return reply;
 }
 
-// Who shows no resume token is known by this: an address, and whose token it is.
+// Who shows no resume token is known by this: an address, and whose token it is. Empty: by nothing.
 std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
+  if (client_ip == unknown_client) return {};
   return address_group(client_ip) + '#' + std::to_string(verdict.token);
 }
 

@@ -1,44 +1,32 @@
 #include "broker/proxy_list.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <optional>
+
+#include "broker/proxy_claims.h"
 
 namespace tenfold::broker {
-
-bool ProxyList::parse(std::string_view text, Address& address, bool& is_v4) {
-  char terminated[INET6_ADDRSTRLEN] = {};
-  if (text.empty() || text.size() >= sizeof terminated) return false;
-  std::copy(text.begin(), text.end(), terminated);
-  address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  is_v4 = inet_pton(AF_INET, terminated, address.data() + 12) == 1;
-  return is_v4 || inet_pton(AF_INET6, terminated, address.data()) == 1;
-}
 
 Error ProxyList::add(std::string_view network) {
   const Error bad{ErrorKind::usage, "not an IP address or network: " + std::string(network)};
   const std::size_t slash = network.find('/');
-  Network parsed{};
-  bool is_v4 = false;
-  if (!parse(network.substr(0, slash), parsed.address, is_v4)) return bad;
-  const int width = is_v4 ? 32 : 128;
+  const std::string_view ip = network.substr(0, slash);
+  const std::optional<AddressBytes> address = parse_address(ip);
+  if (!address) return bad;
+  const int width = ip.find(':') == std::string_view::npos ? 32 : 128;
   int bits = width;
   if (slash != std::string_view::npos) {
     const std::string_view digits = network.substr(slash + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
     if (error != std::errc{} || end != digits.data() + digits.size() || bits < 0 || bits > width) return bad;
   }
-  parsed.bits = bits + 128 - width;
-  networks_.push_back(parsed);
+  networks_.push_back({*address, bits + 128 - width});
   return {};
 }
 
-bool ProxyList::contains(std::string_view ip) const {
-  Address address;
-  bool is_v4 = false;
-  if (networks_.empty() || !parse(ip, address, is_v4)) return false;
+bool ProxyList::contains(const AddressBytes& address) const {
   return std::any_of(networks_.begin(), networks_.end(), [&](const Network& network) {
     const auto whole = static_cast<std::size_t>(network.bits / 8);
     if (std::memcmp(address.data(), network.address.data(), whole) != 0) return false;
@@ -47,18 +35,30 @@ bool ProxyList::contains(std::string_view ip) const {
   });
 }
 
-std::string_view ProxyList::client_ip(std::string_view peer_ip, const http1::Fields& fields) const {
-  if (!contains(peer_ip)) return peer_ip;
-  std::string_view client = peer_ip;
-  std::vector<std::string_view> chain;
-  http1::any_token(fields, "X-Forwarded-For", [&](std::string_view ip) { return chain.push_back(ip), false; });
-  Address address;
-  bool is_v4 = false;
-  for (auto ip = chain.rbegin(); ip != chain.rend() && parse(*ip, address, is_v4); ++ip) {
-    client = *ip;
-    if (!contains(client)) break;
+bool ProxyList::contains(std::string_view ip) const {
+  if (networks_.empty()) return false;
+  const std::optional<AddressBytes> address = parse_address(ip);
+  return address && contains(*address);
+}
+
+std::string ProxyList::client_ip(std::string_view peer_ip, const http1::Fields& fields) const {
+  if (!contains(peer_ip)) return std::string(peer_ip);
+  const std::vector<std::string_view> hops = claimed_hops(fields);
+  AddressBytes reporter = *parse_address(peer_ip);
+  std::optional<AddressBytes> client;
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    client = read_hop(*hop);
+    // What another machine calls loopback is that machine, not this one.
+    if (!client || (is_loopback(*client) && !is_loopback(reporter))) return std::string(unknown_client);
+    if (!contains(*client)) break;
+    reporter = *client;
   }
-  return client;
+  return client ? address_text(*client) : std::string(unknown_client);
+}
+
+std::string_view ProxyList::scheme(std::string_view peer_ip, const http1::Fields& fields, std::string_view own) const {
+  const std::string_view claimed = contains(peer_ip) ? claimed_scheme(fields) : std::string_view{};
+  return claimed.empty() ? own : claimed;
 }
 
 }  // namespace tenfold::broker

@@ -1,13 +1,12 @@
 // ProxyList: the load balancers in front of us, whose word about a visitor's address counts.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "broker/client_address.h"
 #include "http1/head.h"
 
 namespace tenfold::broker {
@@ -19,17 +18,20 @@ class ProxyList {
 
   bool contains(std::string_view ip) const;
 
-  // Who really asks: `peer_ip`, or, when that is a listed proxy, the last address in X-Forwarded-For
-  // that is not one itself.
-  std::string_view client_ip(std::string_view peer_ip, const http1::Fields& fields) const;
+  // Who asks: `peer_ip`, or, when that is a listed proxy, the last address in X-Forwarded-For that is not one itself;
+  // where all of them are, the first. `unknown_client` when the header is missing, or when a hop that decides cannot be
+  // read.
+  std::string client_ip(std::string_view peer_ip, const http1::Fields& fields) const;
+
+  // The scheme that the visitor used: `own`, the listener's, or what a listed proxy says.
+  std::string_view scheme(std::string_view peer_ip, const http1::Fields& fields, std::string_view own) const;
 
  private:
-  using Address = std::array<std::uint8_t, 16>;  // an IPv4 as ::ffff:a.b.c.d
   struct Network {
-    Address address;
+    AddressBytes address;
     int bits;
   };
-  static bool parse(std::string_view text, Address& address, bool& is_v4);
+  bool contains(const AddressBytes& address) const;
 
   std::vector<Network> networks_;
 };

@@ -243,10 +243,8 @@ void VisitorH1::on_request(Bytes rest) {
     case Route::To::nowhere:
       return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
     case Route::To::own_site: {
-      const http1::Field* proto = from_proxy_ ? http1::find(head.fields, "X-Forwarded-Proto") : nullptr;
-      const bool known_proto = proto != nullptr && (proto->value == "http" || proto->value == "https");
-      return on_own_request({head, host_name, known_proto ? proto->value : scheme_,
-                             side_.proxies.client_ip(ip_, head.fields), request_id_},
+      const std::string client = side_.proxies.client_ip(ip_, head.fields);
+      return on_own_request({head, host_name, side_.proxies.scheme(ip_, head.fields, scheme_), client, request_id_},
                             rest);
     }
   }
@@ -266,9 +264,11 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
     return trouble({508, "loop", "This request came round to the same tunnel again."}, true);
   }
   // A body is read only when the upstream takes it; until then nothing is owed to the visitor.
+  std::string named;
+  std::string_view client = ip_;
+  if (from_proxy_) client = named = side_.proxies.client_ip(ip_, head.fields);
   exchange_.start(std::move(found.tunnel),
-                  {head, framing, target, address_, ip_, side_.proxies.client_ip(ip_, head.fields), scheme_, host,
-                   request_id_, from_proxy_});
+                  {head, framing, target, address_, ip_, client, scheme_, host, request_id_, from_proxy_});
 }
 
 void VisitorH1::on_own_request(const OwnRequest& request, Bytes rest) {

@@ -32,6 +32,26 @@ TEST_CASE("this machine itself has no limits by address") {
   for (int i = 0; i < 100; ++i) CHECK(admission.admit("127.0.0.1", "").refusal == Refusal::none);
 }
 
+TEST_CASE("clients whose address is unknown have the limits of one address") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, {});
+  const std::string unknown(unknown_client);
+  for (std::size_t i = 0; i < limits::creates_per_ip; ++i) CHECK(admission.admit(unknown, "").refusal == Refusal::none);
+  CHECK(admission.admit(unknown, "").refusal == Refusal::rate);
+  rt.pass(61s);
+  for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) admission.on_tunnel_up(unknown);
+  CHECK(admission.admit(unknown, "").refusal == Refusal::limit);
+  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
+}
+
+TEST_CASE("an IPv4 address in IPv6 has the limits of the IPv4 address") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, {});
+  for (std::size_t i = 0; i < limits::creates_per_ip; ++i)
+    CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
+  CHECK(admission.admit("::ffff:203.0.113.1", "").refusal == Refusal::rate);
+}
+
 TEST_CASE("a token opens the door and lifts the limits") {
   TestRuntime rt;
   AdmissionOptions options;

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/client_address.h"
 #include "public_rig.h"
 
 using namespace tenfold;
@@ -151,6 +152,72 @@ TEST_CASE("an agent that was restarted gets its name at once, and a stranger doe
   CHECK(ask(rig, "/wanted").value()["id"] != "wanted");
   rig.connect("203.0.113.9");
   CHECK(ask(rig, "/wanted").value()["id"] == "wanted");
+}
+
+TEST_CASE("behind a listed proxy an agent that cannot be told from others does not get a dropped name") {
+  Rig rig;
+  REQUIRE_FALSE(rig.proxies.add("127.0.0.1"));
+  const auto ask_for = [&](const std::string& forwarded_for, const std::string& fields) {
+    rig.connect("127.0.0.1");
+    return ask(rig, "/wanted", forwarded_for + fields);
+  };
+  std::string first;
+  SUBCASE("no address") {}
+  SUBCASE("a hidden one") { first = "X-Forwarded-For: 7.7.7.7, unknown\r\n"; }
+  REQUIRE(ask_for(first, upgrade).status == 101);
+  CHECK(rig.grant.owner.empty());
+  CHECK(rig.grant.client_ip == unknown_client);
+  rig.registry.hold(rig.grant.claim);
+  CHECK(ask_for("", upgrade).status == 409);
+  CHECK(ask_for("X-Forwarded-For: unknown\r\n", upgrade).status == 409);
+  CHECK(ask_for(first, upgrade).status == 409);
+  CHECK(ask_for(first, "").value()["id"] != "wanted");
+}
+
+TEST_CASE("behind a listed proxy an agent is known by its address, whatever its port") {
+  Rig rig;
+  REQUIRE_FALSE(rig.proxies.add("127.0.0.1"));
+  const auto ask_for = [&](const std::string& forwarded_for) {
+    rig.connect("127.0.0.1");
+    return ask(rig, "/wanted", "X-Forwarded-For: " + forwarded_for + "\r\n" + upgrade).status;
+  };
+  REQUIRE(ask_for("7.7.7.7:40001") == 101);
+  CHECK(rig.grant.client_ip == "7.7.7.7");
+  rig.registry.hold(rig.grant.claim);
+  CHECK(ask_for("7.7.7.8:40001") == 409);
+  CHECK(ask_for("7.7.7.7:40002") == 101);
+  rig.registry.hold(rig.grant.claim);
+  CHECK(ask_for("::ffff:7.7.7.7") == 101);
+}
+
+TEST_CASE("behind a listed proxy those who cannot be told apart share the limits of one address") {
+  for (const char* first :
+       {"", "X-Forwarded-For: unknown\r\n", "X-Forwarded-For:\r\n", "X-Forwarded-For: 7.7.7.7, \"7.7.7.7\"\r\n"}) {
+    CAPTURE(first);
+    AdmissionOptions options;
+    options.creates_per_ip = 3;
+    Rig rig("myapp", options);
+    REQUIRE_FALSE(rig.proxies.add("127.0.0.1"));
+    rig.connect("127.0.0.1");
+    for (int i = 0; i < 3; ++i) CHECK(ask(rig, "/?new", first).status == 200);
+    CHECK(ask(rig, "/?new", "X-Forwarded-For: _hidden\r\n").status == 429);
+    CHECK(ask(rig, "/?new", "X-Forwarded-For: 7.7.7.7\r\n").status == 200);
+    CHECK(ask(rig, "/?new", first).status == 429);
+  }
+}
+
+TEST_CASE("a listed proxy's scheme is in the URL only when it is http or https") {
+  Rig rig;
+  REQUIRE_FALSE(rig.proxies.add("203.0.113.9"));
+  const auto url = [&](const std::string& name, const std::string& proto) {
+    const std::string client = "X-Forwarded-For: 7.7.7.7\r\n";
+    return ask(rig, "/" + name, client + "X-Forwarded-Proto: " + proto + "\r\n").value()["url"].get<std::string>();
+  };
+  CHECK(url("one-name", "http") == "http://one-name.example.test");
+  CHECK(url("two-name", "HTTP") == "http://two-name.example.test");
+  CHECK(url("three-name", "https, http") == "http://three-name.example.test");
+  CHECK(url("four-name", "javascript") == "https://four-name.example.test");
+  CHECK(url("five-name", "http, x") == "https://five-name.example.test");
 }
 
 TEST_CASE("whose token it was counts, where there are several") {

@@ -296,7 +296,7 @@ class Limits(harness.E2E):
 
     def ask(self, broker, target, client=None):
         with Visitor(broker.http_port, DOMAIN) as visitor:
-            return visitor.get(target, [("X-Forwarded-For", client)] if client else [])
+            return visitor.get(target, [] if client is None else [("X-Forwarded-For", client)])
 
     def test_tunnels_and_creates_of_one_address(self):
         # This machine's own addresses have no limit: a listed proxy tells of others.
@@ -307,7 +307,35 @@ class Limits(harness.E2E):
         self.assertEqual(answer.status, 429)
         self.assertTrue(answer.get("Retry-After"))
         self.assertEqual(self.ask(broker, "/?new", "203.0.113.2").status, 200)
+        # With a port it is the same address.
+        self.assertEqual(self.ask(broker, "/?new", "203.0.113.1:40001").status, 429)
         few = self.start(harness.Broker("--tunnels-per-ip", "2", "--proxy", "127.0.0.1"))
         statuses = [self.ask(few, "/?new", "203.0.113.1").status for _ in range(3)]
         self.assertEqual(statuses[:2], [200, 200])
         self.assertIn(statuses[2], (403, 429))
+
+    def test_clients_that_a_listed_proxy_does_not_name_are_limited_together(self):
+        broker = self.start(harness.Broker("--creates-per-ip", "3", "--proxy", "127.0.0.1"))
+        for client in (None, "unknown", "203.0.113.1, _hidden"):
+            self.assertEqual(self.ask(broker, "/?new", client).status, 200)
+        for client in (None, "", "unknown", '"203.0.113.1"', "[2001:db8::1", "fe80::1%eth0"):
+            with self.subTest(client):
+                self.assertEqual(self.ask(broker, "/?new", client).status, 429)
+        self.assertEqual(self.ask(broker, "/?new", "[2001:db8::1]:443").status, 200)
+
+
+class ListedProxy(harness.E2E):
+    """What reaches the app of what a listed proxy says."""
+
+    def test_the_app_gets_only_what_can_be_read(self):
+        broker, app = self.start(harness.Broker("--proxy", "127.0.0.1")), App()
+        self.addCleanup(app.stop)
+        agent = self.start(harness.Agent(app.port, broker.host(False), mux="require"))
+        host = f"{agent.tunnel}.{DOMAIN}"
+        junk = {"X-Forwarded-For": "\"x\"<script>, 203.0.113.1:40001", "X-Forwarded-Proto": "javascript", "X-Forwarded-Host": 'a"b/c'}
+        good = {"X-Forwarded-For": "203.0.113.1", "X-Forwarded-Proto": "HTTPS", "X-Forwarded-Host": "public.example:8443"}
+        for sent, expected in ((junk, ("203.0.113.1, 127.0.0.1", "http", host)),
+                               (good, ("203.0.113.1, 127.0.0.1", "https", "public.example:8443"))):
+            with Visitor(broker.http_port, host) as visitor:
+                fields = dict(json.loads(visitor.get("/hash", list(sent.items())).text)["fields"])
+                self.assertEqual(tuple(fields[name] for name in sent), expected)
