@@ -69,17 +69,20 @@ bool is_always_hop_by_hop(std::string_view name) {
 }
 
 // reg-name and IPv4address, less percent-encoding and sub-delims, which no DNS name has.
-bool is_name_octet(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
-}
+constexpr std::array<bool, 256> name_octets = [] {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 'a' - 'A'] = true;
+  for (const char c : std::string_view("-._~")) table[static_cast<std::uint8_t>(c)] = true;
+  return table;
+}();
 
 // Labels with a dot between each two. One dot may stand at the end: RFC 1034 3.1's root.
 bool is_name(std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   char before = '.';
   for (const char c : host) {
-    if (!is_name_octet(c) || (c == '.' && before == '.')) return false;
+    if (!name_octets[static_cast<std::uint8_t>(c)] || (c == '.' && before == '.')) return false;
     before = c;
   }
   return before != '.';
