@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(SessionFixture, "a name that is not ours is refused, and nothi
     pump();
   }
   CHECK(visitor.closed);
-  CHECK(visitor.why.kind == ErrorKind::refused);
+  CHECK(visitor.why.kind == ErrorKind::unbegun);
   CHECK(network.calls.empty());
   CHECK_FALSE(closed);
 }
