@@ -425,6 +425,7 @@ void VisitorH1::refuse(const http1::Fault& fault, Limit limit) {
   answer.body = std::to_string(fault.status) + " " + fault.reason + "\n";
   write_reply(answer, false, Duration::zero(), side_.head);
   connection_->write(to_bytes(side_.head));
+  linger_until_ = side_.runtime.now() + limits::linger_refused;
   linger();
 }
 

@@ -38,6 +38,7 @@ inline constexpr std::size_t request_kept = 64 * KiB;    // of a request's body,
 inline constexpr Duration half_close_time = 5s;     // of silence behind a visitor's FIN: then he has left
 inline constexpr Duration local_connect_time = 5s;  // the local app's socket: beyond: 502
 inline constexpr Duration linger_time = 2s;     // of silence after the last word, so that a RST does not overtake it
+inline constexpr Duration linger_refused = 5s;  // ... however much still comes behind a request that was no request
 inline constexpr Duration linger_most = 30s;    // ... however much still comes
 inline constexpr Duration parting_time = 5s;    // an app that takes nothing of what a visitor sent before his cut
 inline constexpr Duration parting_kernel = 2s;  // the same for what the kernel has, of a socket that is cut
