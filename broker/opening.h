@@ -67,6 +67,7 @@ class OpeningList {
   bool has(const Opening& opening) const { return opening.list_ == this; }
   bool empty() const { return first_ == nullptr; }
   std::size_t size() const { return size_; }
+  Opening* front() const { return first_; }
   // Of the first; there must be one.
   TimePoint front_time() const { return first_->time_; }
 

@@ -10,6 +10,9 @@ namespace {
 // Whoever waits gets the pipe of one who went before the next one goes.
 constexpr Duration next_eviction = 50ms;
 
+// A request that was asked so long before one that is answered is worth another look later.
+constexpr Duration pardon_after = limits::app_stuck_time / 2;
+
 }  // namespace
 
 void PipeWatch::asked(Opening& opening) {
@@ -19,7 +22,10 @@ void PipeWatch::asked(Opening& opening) {
 
 void PipeWatch::answered(Opening& opening) {
   if (!unanswered_.has(opening)) return;
-  while (unanswered_.has(opening)) unanswered_.pop_front();
+  while (unanswered_.front() != &opening && unanswered_.front_time() + pardon_after <= runtime_.now()) {
+    unanswered_.push_back(*unanswered_.front(), runtime_.now());
+  }
+  opening.withdraw();
 }
 
 bool PipeWatch::app_stuck() const {
@@ -27,8 +33,10 @@ bool PipeWatch::app_stuck() const {
 }
 
 void PipeWatch::on_stuck() {
-  if (app_stuck()) return owner_.on_app_stuck();
-  if (!unanswered_.empty()) runtime_.timers.arm(stuck_timer_, unanswered_.front_time() + limits::app_stuck_time);
+  if (app_stuck()) owner_.on_app_stuck();
+  if (unanswered_.empty()) return;
+  const TimePoint next = unanswered_.front_time() + limits::app_stuck_time;
+  runtime_.timers.arm(stuck_timer_, next > runtime_.now() ? next : runtime_.now() + limits::app_stuck_time);
 }
 
 void PipeWatch::stands(Opening& opening) {

@@ -2,8 +2,8 @@
 //
 // - An app that serves one connection at a time (a single-threaded development server) leaves a new connection in its
 //   backlog while a kept, idle one blocks it. So when a request is not answered for limits::app_stuck_time, the idle
-//   pipes are closed, and none is kept until it is. Connections are accepted in their order: an answer to a later
-//   request shows that the app has accepted the earlier ones, which are only slow.
+//   pipes are closed, and none is kept until it is. An answer to a later request shows that the app most likely
+//   accepted the earlier ones, too, and is only slow with them: their time begins again.
 // - Visitors who take nothing of their answers hold pipes that others wait for. The one who has stood longest goes,
 // when
 //   somebody waits and he has stood for limits::reader_stands.

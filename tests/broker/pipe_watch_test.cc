@@ -39,19 +39,46 @@ TEST_CASE("a request without an answer for a while makes the idle pipes suspect"
   CHECK_FALSE(app.watch.app_stuck());
 }
 
-TEST_CASE("an answer to a later request shows that the app has accepted the earlier ones") {
+TEST_CASE(
+    "an answer to a later request gives the earlier ones their time again, an answer to an earlier one does not") {
   Watched app;
-  Wanting slow, quick, later;
+  Wanting first, slow, quick;
+  app.watch.asked(first);
   app.watch.asked(slow);
-  app.rt.pass(1s);
+  app.rt.pass(limits::app_stuck_time * 3 / 4);
+  app.watch.answered(first);
   app.watch.asked(quick);
   app.watch.answered(quick);
-  app.rt.pass(limits::app_stuck_time);
+  app.rt.pass(limits::app_stuck_time * 3 / 4);
   CHECK(app.stuck == 0);
   CHECK_FALSE(app.watch.app_stuck());
-  app.watch.asked(later);
+  app.rt.pass(limits::app_stuck_time / 4);
+  CHECK(app.stuck == 1);
+
+  Watched other;
+  Wanting one, two;
+  other.watch.asked(one);
+  other.watch.asked(two);
+  other.rt.pass(limits::app_stuck_time * 3 / 4);
+  other.watch.answered(one);
+  other.rt.pass(limits::app_stuck_time / 4);
+  CHECK(other.stuck == 1);
+}
+
+TEST_CASE("whoever waits on is looked at again, also after others were answered") {
+  Watched app;
+  Wanting one, two;
+  app.watch.asked(one);
+  app.watch.asked(two);
   app.rt.pass(limits::app_stuck_time);
   CHECK(app.stuck == 1);
+  app.watch.answered(two);  // accepted before the one that was asked first
+  app.rt.pass(limits::app_stuck_time);
+  CHECK(app.stuck == 2);
+  app.watch.answered(one);
+  app.rt.pass(10 * limits::app_stuck_time);
+  CHECK(app.stuck == 2);
+  CHECK(app.rt.timers.size() == 0);
 }
 
 TEST_CASE("an answered or ended request is no longer waited for") {

@@ -14,6 +14,7 @@ class Way:
     client: str = "ours"
     mux: bool = False
     tls: bool = False  # between agent and broker
+    flags: tuple = ()  # of our agent
     visitors_tls: bool = False
 
 
@@ -27,6 +28,9 @@ STOCK_SERVER = Way("StockServer", server="stock")
 STOCK = Way("Stock", server="stock", client="stock")
 
 OURS = (MUX, CLASSIC)
+# Both modes, with all that the agent may do to the bytes on their way.
+EVERY = (MUX, CLASSIC, *(dataclasses.replace(way, name=way.name + name, flags=flags) for way in OURS
+                         for name, flags in (("LocalHost", ("--local-host", "app.local")), ("Print", ("--print-requests",)))))
 ALL = (MUX, MUX_PLAIN, MUX_HTTPS, CLASSIC, CLASSIC_HTTPS, STOCK_CLIENT, STOCK_SERVER, STOCK)
 
 
@@ -34,6 +38,7 @@ class Tunnelled(harness.E2E):
     """A server and the tunnels of a class's local apps. A case sets `way` (see over) and, in apps(), what to expose."""
 
     way = MUX
+    broker_flags = ()
 
     @classmethod
     def apps(cls):
@@ -48,7 +53,7 @@ class Tunnelled(harness.E2E):
             cls.server = cls.start(harness.StockServer())
         else:
             authority = harness.Authority(cls.folder / "ca") if way.tls or way.visitors_tls else None
-            cls.server = cls.start(harness.Broker(authority=authority))
+            cls.server = cls.start(harness.Broker(*cls.broker_flags, authority=authority))
         cls.tunnels, cls.clients = {}, {}
         for name, app in cls.apps().items():
             cls.addClassCleanup(app.stop)
@@ -62,7 +67,7 @@ class Tunnelled(harness.E2E):
             return harness.StockClient(port, cls.server.host(way.tls), subdomain, ca=cls.server.ca)
         if subdomain:
             flags = (*flags, "--subdomain", subdomain)
-        return harness.Agent(port, cls.server.host(way.tls), *flags, mux="require" if way.mux else False,
+        return harness.Agent(port, cls.server.host(way.tls), *way.flags, *flags, mux="require" if way.mux else False,
                              ca=cls.server.ca if way.tls else None)
 
     def visitor(self, app=None, tunnel=None, **options):
