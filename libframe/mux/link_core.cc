@@ -127,6 +127,7 @@ void Link::Core::handle(const MuxEvent& event) {
     case Kind::answered: return on_answered(*stream, static_cast<int>(event.value), event.cause);
     case Kind::data:
       uncredited_ += event.bytes.size();
+      if (uncredited_ >= limits::tunnel_buffered) settle_pressure();
       if (stream != control_.get()) note_heard(event.id);
       return stream->on_data(event.bytes);
     case Kind::ended: return stream->on_end();
@@ -304,7 +305,8 @@ void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
 void Link::Core::return_credit(const LinkStream& stream) {
   const std::uint32_t grant = stream.growth_.grant(keepalive_.rtt(), company());
   const auto withheld = static_cast<std::int32_t>(stream.growth_.window() - grant);
-  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(grant));
+  const std::uint32_t open = pressed_ ? std::min(grant, limits::stream_window_pressed) : grant;
+  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(open));
   std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_) - withheld;
   if (n < at_once) return;
   for (std::size_t i = next_event_; i < glue_.events().size(); ++i) {
@@ -319,12 +321,26 @@ void Link::Core::note_heard(std::int32_t id) {
   if (before != 0 && before != id) company_at_ = runtime_.now();
 }
 
+// Streams whose holders stand still hold a window each. So that a thousand of them do not hold a thousand whole ones,
+// windows are small from a certain sum on: credit is withheld, and nobody is cut.
+void Link::Core::settle_pressure() {
+  const std::size_t mark = pressed_ ? limits::tunnel_buffered_low : limits::tunnel_buffered;
+  const bool press = uncredited_ >= mark;
+  const bool too_soon = pressed_ && runtime_.now() - pressed_since_ < limits::pressed_time;
+  if (press == pressed_ || too_soon || ended()) return;
+  pressed_ = press;
+  pressed_since_ = runtime_.now();
+  glue_.set_initial_window(press ? std::min(limits::stream_window_pressed, options_.stream_window)
+                                 : options_.stream_window);
+}
+
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
+  if (pressed_) settle_pressure();
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
   return_credit(stream);
   // Half of what is left for each: who comes later finds something, too.
-  const std::size_t budget = uncredited_ < limits::tunnel_buffered ? (limits::windows_grown - grown_) / 2 : 0;
+  const std::size_t budget = pressed_ ? 0 : (limits::windows_grown - grown_) / 2;
   const std::uint32_t more = stream.growth_.on_credit(
       n, runtime_.now(),
       {keepalive_.rtt(), stream.uncredited_, budget, known_window_, options_.stream_window_most, company()});
@@ -345,6 +361,7 @@ void Link::Core::on_tick() {
     case Keepalive::Act::dead: fail({ErrorKind::timeout, "the peer is silent"}, H2Code::no_error); return;
   }
   glue_.trim();
+  if (pressed_) settle_pressure();
   runtime_.timers.arm(tick_, keepalive_.deadline());
   wake();
 }

@@ -80,6 +80,7 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void on_going(H2Code code);
   void on_stream_fault();
   void return_credit(const LinkStream& stream);
+  void settle_pressure();
   void note_heard(std::int32_t id);
   // Whether more than one stream was heard just now.
   bool company() const { return runtime_.now() - company_at_ < limits::company_time; }
@@ -143,6 +144,8 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   std::uint64_t opened_ = 0;            // streams, ever
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
+  bool pressed_ = false;                // too many of them: streams have small windows...
+  TimePoint pressed_since_{};           // ... since then
   std::uint32_t known_window_ = 0;      // the largest that a stream's window grew to
   std::int32_t heard_last_ = 0;         // whose bytes came last; 0: nobody's
   TimePoint company_at_{};              // when it was another stream's turn

@@ -399,6 +399,12 @@ void Nghttp2Glue::set_stream_window(std::int32_t id, std::uint32_t window) {
   check(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::int32_t>(window)));
 }
 
+void Nghttp2Glue::set_initial_window(std::uint32_t window) {
+  assert(!inside_);
+  const nghttp2_settings_entry entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window};
+  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &entry, 1));
+}
+
 std::int32_t Nghttp2Glue::connection_window() const { return nghttp2_session_get_remote_window_size(session_); }
 
 std::int32_t Nghttp2Glue::stream_window(std::int32_t id) const {

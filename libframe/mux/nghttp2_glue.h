@@ -136,6 +136,8 @@ class Nghttp2Glue {
   // A WINDOW_UPDATE for a stream, or (id 0) for the connection.
   void return_credit(std::int32_t id, std::int32_t n);
   void set_stream_window(std::int32_t id, std::uint32_t window);
+  // Of all streams, new ones and those that run (RFC 9113 6.9.2): each has as much more or less from the peer's ACK on.
+  void set_initial_window(std::uint32_t window);
   // What may still be sent on the whole connection; negative values are possible.
   std::int32_t connection_window() const;
   // ... on one stream.

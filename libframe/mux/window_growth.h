@@ -1,8 +1,8 @@
 // WindowGrowth: when a stream's receive window is too small for its path. Credit goes back in halves of a window, so a
 // sender that it holds back drains it within two round trips, if it comes to the worst; with that, half a one for its
-// bytes to pass and what two hosts need for their own part, it doubles. One that drains more slowly is large enough, for
-// the path, the sender or the holder is the slow part. Whole windows are timed, because the bytes of one come in bursts:
-// the halves of a window may come together and then a whole round trip apart. Pure: time is an argument.
+// bytes to pass and what two hosts need for their own part, it doubles. One that drains more slowly is large enough,
+// for the path, the sender or the holder is the slow part. Whole windows are timed, because the bytes of one come in
+// bursts: the halves of a window may come together and then a whole round trip apart. Pure: time is an argument.
 #pragma once
 
 #include <cstddef>

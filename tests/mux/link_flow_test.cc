@@ -375,3 +375,56 @@ TEST_CASE("a stream's credit that is still out when it ends is forgotten with it
   }
   check_connection_windows(pair, {}, {});
 }
+
+TEST_CASE("a thousand readers who stand still make a link hold its share and no more, and none of them is cut") {
+  LinkPair pair;
+  pair.pump();
+  std::vector<std::unique_ptr<HeardStream>> readers;
+  std::size_t sent = 0;
+  const std::string bulk(limits::stream_window, 'x');
+  pair.agent.on_stream = [&](HeardStream& stream) {
+    stream.pipe->write(to_bytes(bulk));
+    sent += bulk.size();
+  };
+  std::size_t most = 0;
+  for (std::uint32_t i = 0; i < limits::link_streams; ++i) {
+    readers.push_back(pair.broker.open());
+    readers.back()->credits = false;
+    readers.back()->keeps = false;
+    if (i % 10 == 9) pair.pump();
+    most = std::max(most, pair.broker.link->stats().bytes_held);
+  }
+  pair.pump();
+  most = std::max(most, pair.broker.link->stats().bytes_held);
+  CHECK(most >= limits::tunnel_buffered);
+  CHECK(most <= limits::tunnel_buffered_most);
+  CHECK(sent == limits::link_streams * limits::stream_window);
+  CHECK_FALSE(pair.broker.closed);
+
+  // They read on: everything comes, and new streams have whole windows again.
+  pair.rt.pass(limits::pressed_time);
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const auto& reader : readers) {
+      const std::size_t got = std::exchange(reader->uncredited, 0);
+      if (got != 0) reader->pipe->credit(got);
+      moved |= got != 0;
+    }
+    pair.pump();
+    pair.rt.pass(100ms);
+  }
+  std::size_t received = 0;
+  for (const auto& reader : readers) received += reader->received;
+  CHECK(received == sent);
+  CHECK(pair.broker.link->stats().bytes_held == 0);
+  readers.clear();
+  pair.pump();
+  for (Duration passed{}; passed < 2 * limits::ping_every; passed += 1s) {
+    pair.rt.pass(1s);
+    pair.pump();
+  }
+  const auto later = pair.broker.open();
+  later->credits = false;
+  pair.pump();
+  CHECK(later->received == limits::stream_window);
+}

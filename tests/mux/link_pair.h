@@ -31,8 +31,10 @@ struct HeardStream final : Duplex::Handler {
 
   void on_data(Bytes bytes) override {
     if (ended || closed) FAIL("data behind the end");
-    text += to_text(bytes);
-    if (credits) pipe->credit(bytes.size());
+    received += bytes.size();
+    if (keeps) text += to_text(bytes);
+    if (credits) return pipe->credit(bytes.size());
+    uncredited += bytes.size();
   }
   void on_end() override {
     if (ended || closed) FAIL("a second end");
@@ -49,7 +51,10 @@ struct HeardStream final : Duplex::Handler {
 
   std::unique_ptr<LinkStream> pipe;
   bool credits = true;  // each byte at once
+  bool keeps = true;    // ... in `text`
   std::string text;
+  std::size_t received = 0;
+  std::size_t uncredited = 0;
   bool ended = false;
   std::size_t sent = 0;
   std::optional<Error> closed;
