@@ -51,6 +51,9 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     loop_.runtime().timers.disarm(deadline_);
     loop_.runtime().timers.disarm(next_);
     while (!connecting_.empty()) drop(connecting_.back());
+    // One that still waits for a thread of the pool is taken back: look-ups that nobody wants do not pile up behind a
+    // resolver that hangs. One that has begun goes on to its end.
+    if (lookup_ != nullptr) uv_cancel(reinterpret_cast<uv_req_t*>(&std::exchange(lookup_, nullptr)->request));
   }
 
  private:
@@ -66,10 +69,11 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
   struct Lookup {
     uv_getaddrinfo_t request;
     std::shared_ptr<Attempt> attempt;
+    Loop::PoolWork under_way;
   };
 
   void resolve() {
-    auto* lookup = new Lookup{{}, shared_from_this()};
+    auto* lookup = new Lookup{{}, shared_from_this(), Loop::PoolWork(loop_)};
     lookup->request.data = lookup;
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
@@ -79,11 +83,15 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
         [](uv_getaddrinfo_t* request, int status, addrinfo* found) {
           const std::unique_ptr<Lookup> done(static_cast<Lookup*>(request->data));
           const Loop::Callback callback(done->attempt->loop_);
+          done->attempt->lookup_ = nullptr;
           done->attempt->on_resolved(status, found);
           uv_freeaddrinfo(found);
         },
         address_.host.c_str(), nullptr, &hints);
-    if (failed == 0) return;
+    if (failed == 0) {
+      lookup_ = lookup;
+      return;
+    }
     delete lookup;
     lookup_failed_ = failed;
     loop_.defer(*this);
@@ -196,8 +204,9 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
   std::vector<sockaddr_storage> addresses_;
   std::size_t tried_ = 0;  // of addresses_
   std::vector<Connecting*> connecting_;
-  int lookup_failed_ = 0;  // libuv's
-  int last_error_ = 0;     // libuv's
+  Lookup* lookup_ = nullptr;  // under way; dies in its callback
+  int lookup_failed_ = 0;     // libuv's
+  int last_error_ = 0;        // libuv's
   MemberTimer<Attempt, &Attempt::on_deadline> deadline_{*this};
   MemberTimer<Attempt, &Attempt::next> next_{*this};
 };

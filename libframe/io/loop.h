@@ -66,6 +66,21 @@ class Loop {
   // Calls `on_signal` for each `signum` from now on, until the loop is destroyed.
   void watch_signal(int signum, std::function<void()> on_signal);
 
+  // Counts work on libuv's thread pool, the look-up of a name, while it lives. Such work cannot be taken back once it
+  // has begun: the destructor waits for its end, and so does exit(3). A program that is to end asks has_pool_work()
+  // before, and ends by _exit(2) then.
+  class PoolWork {
+   public:
+    explicit PoolWork(Loop& loop) : loop_(loop) { ++loop_.pool_work_; }
+    ~PoolWork() { --loop_.pool_work_; }
+    PoolWork(const PoolWork&) = delete;
+    PoolWork& operator=(const PoolWork&) = delete;
+
+   private:
+    Loop& loop_;
+  };
+  bool has_pool_work() const { return pool_work_ != 0; }
+
   Runtime& runtime() { return runtime_; }
   PartingSockets& parting_sockets() { return parting_sockets_; }
   uv_loop_s* uv();
@@ -112,6 +127,7 @@ class Loop {
   Deferred* first_deferred_ = nullptr;
   Deferred* last_deferred_ = nullptr;
   std::size_t deferred_ = 0;     // how many wait
+  std::size_t pool_work_ = 0;    // that has not ended
   TimePoint armed_for_ = never;  // what the uv timer is set to
   bool stopped_ = false;
   bool in_callback_ = false;

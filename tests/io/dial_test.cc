@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
+#include <future>
 #include <optional>
 #include <vector>
 
@@ -66,6 +68,30 @@ class ClosedPort {
  private:
   int fd_;
   std::vector<int> clients_;
+};
+
+// Every thread of libuv's pool is busy while it lives, as with look-ups that a resolver does not answer.
+class BusyPool {
+ public:
+  BusyPool() {
+    REQUIRE(uv_loop_init(&loop_) == 0);
+    for (uv_work_t& work : work_) {
+      work.data = this;
+      uv_queue_work(
+          &loop_, &work, [](uv_work_t* each) { static_cast<BusyPool*>(each->data)->open_.wait_for(30s); }, nullptr);
+    }
+  }
+  ~BusyPool() {
+    gate_.set_value();
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    uv_loop_close(&loop_);
+  }
+
+ private:
+  std::promise<void> gate_;
+  const std::shared_future<void> open_{gate_.get_future()};
+  uv_loop_t loop_{};
+  std::vector<uv_work_t> work_ = std::vector<uv_work_t>(1024);  // libuv has no more threads than that
 };
 
 }  // namespace
@@ -160,6 +186,31 @@ TEST_CASE("a dial may be destroyed from inside its call") {
     world.run_until([&] { return done; });
     world.run_turns();
   }
+}
+
+TEST_CASE("a look-up is work of the pool until it has ended") {
+  IoWorld world;
+  const auto listener = test::listen(world.loop, [](std::unique_ptr<TcpSocket>) {});
+  CHECK_FALSE(world.loop.has_pool_work());
+  bool done = false;
+  const Dial dial(world.loop, {"localhost", listener->port()}, 5s, [&](auto) { done = true; });
+  CHECK(world.loop.has_pool_work());
+  world.run_until([&] { return done; });
+  CHECK_FALSE(world.loop.has_pool_work());
+}
+
+TEST_CASE("a look-up that nobody wants any more is taken back while it waits for a thread") {
+  IoWorld world;
+  const BusyPool busy;
+  {
+    const Dial destroyed(world.loop, {"some.name.example", 80}, 5s, [](auto) { FAIL("called"); });
+    CHECK(world.loop.has_pool_work());
+  }
+  world.run_until([&] { return !world.loop.has_pool_work(); });
+  const Dialled late(world, {"some.name.example", 80}, 10ms);
+  CHECK(late.error.kind == ErrorKind::timeout);
+  CHECK(late.error.detail == "some.name.example:80: the name was not resolved in time");
+  world.run_until([&] { return !world.loop.has_pool_work(); });
 }
 
 }  // namespace tenfold
