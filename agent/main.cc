@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/agent.h"
@@ -14,6 +15,7 @@
 #include "agent/terminal.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
+#include "io/standard_streams.h"
 
 namespace tenfold {
 namespace {
@@ -21,8 +23,13 @@ namespace {
 int to_int(ExitCode code) { return static_cast<int>(code); }
 
 int fail(const Error& error) {
-  Terminal().err("agent: " + error.detail);
+  std::fprintf(stderr, "agent: %s\n", error.detail.c_str());
   return to_int(ExitCode::usage);
+}
+
+[[noreturn]] void end_at_once(Terminal& terminal, ExitCode code) {
+  terminal.flush();
+  std::_Exit(to_int(code));
 }
 
 // Ends the loop when the agent is done.
@@ -51,16 +58,18 @@ Result<std::shared_ptr<TlsContext>> local_tls(const Options& options) {
 }
 
 int run(const Options& options) {
-  const std::unique_ptr<Log> log = make_log_sink(options.json ? LogFormat::json : LogFormat::text, options.log_level);
   Result<std::shared_ptr<TlsContext>> to_broker = broker_tls(options);
   if (!to_broker) return fail({ErrorKind::usage, "--ca: " + to_broker.error().detail});
   Result<std::shared_ptr<TlsContext>> to_local = local_tls(options);
   if (!to_local) return fail(to_local.error());
 
+  Terminal terminal(options.json);
+  const std::unique_ptr<Log> log =
+      make_log_sink(terminal.err_lines(), options.json ? LogFormat::json : LogFormat::text, options.log_level);
   Loop loop(*log);
   Runtime& runtime = loop.runtime();
   SocketNetwork network(loop);
-  Terminal terminal;
+  ::tzset();  // now, so that no request's line is the one that reads the time zone's file
   Status status(terminal, {.json = options.json, .colour = wants_colour()}, to_string(options.target),
                 [] { return std::time(nullptr); });
   LocalTarget local(runtime, network, status, options.target, *to_local);
@@ -70,17 +79,19 @@ int run(const Options& options) {
   Finish finish(loop);
   Agent agent(options, forwarding, network, options.broker.tls ? *to_broker : nullptr, random, finish);
 
-  bool asked_before = false;
-  const auto on_signal = [&agent, &asked_before] {
-    if (asked_before) std::_Exit(to_int(ExitCode::stopped));
-    asked_before = true;
+  bool asked = false;
+  const auto on_stop = [&] {
+    if (std::exchange(asked, true)) end_at_once(terminal, ExitCode::stopped);
     agent.stop();
   };
-  loop.watch_signal(SIGINT, on_signal);
-  loop.watch_signal(SIGTERM, on_signal);
+  loop.watch_signal(SIGINT, on_stop);
+  loop.watch_signal(SIGTERM, on_stop);
 
   agent.start();
   loop.run();
+  // A look-up that the resolver does not answer would hold up the loop's end, and the process's as well.
+  if (loop.has_pool_work()) end_at_once(terminal, finish.code());
+  terminal.flush();  // while a second signal still finds the loop's handler, and not the end of the process
   return to_int(finish.code());
 }
 
@@ -89,6 +100,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace tenfold;
+  open_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our output may go away; the agent stays
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const Result<CommandLine> line = parse_command_line(arguments, [](const char* name) { return std::getenv(name); });

@@ -48,11 +48,11 @@ void Status::ready(const Ready& ready) {
   if (style_.json) {
     Json event{{"event", "ready"}, {"url", url}, {"name", text(ready.name)}, {"mode", to_string(ready.mode)}};
     if (!ready.cached_url.empty()) event["cached_url"] = text(ready.cached_url);
-    return output_.out(line_of(event));
+    return output_.out_kept(line_of(event));
   }
   if (before == url) return say(Tone::good, "connected again: " + url);
-  output_.out("your url is: " + url);
-  if (!ready.cached_url.empty()) output_.out("your cachedUrl is: " + text(ready.cached_url));
+  output_.out_kept("your url is: " + url);
+  if (!ready.cached_url.empty()) output_.out_kept("your cachedUrl is: " + text(ready.cached_url));
   if (!before.empty()) return say(Tone::bad, "the url changed: " + before + " is no longer yours");
   const std::string by = ready.mode == Mode::mux ? "one link"
                          : ready.sockets == 1    ? "one classic socket"
@@ -111,7 +111,7 @@ void Status::drain() {
 
 void Status::refused(std::string_view code, std::string_view message) {
   if (style_.json) {
-    return output_.out(line_of(Json{{"event", "refused"}, {"code", text(code)}, {"message", text(message)}}));
+    return output_.out_kept(line_of(Json{{"event", "refused"}, {"code", text(code)}, {"message", text(message)}}));
   }
   say(Tone::bad, "refused: " + text(message) + (code.empty() ? "" : " (" + text(code) + ')'));
 }
@@ -122,7 +122,7 @@ void Status::stopping() {
 }
 
 void Status::stopped() {
-  if (style_.json) output_.out(line_of(Json{{"event", "stopped"}}));
+  if (style_.json) output_.out_kept(line_of(Json{{"event", "stopped"}}));
 }
 
 }  // namespace tenfold

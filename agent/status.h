@@ -20,6 +20,8 @@ class StatusOutput {
  public:
   virtual void out(std::string_view line) = 0;  // stdout
   virtual void err(std::string_view line) = 0;  // stderr
+  // stdout, for the few lines that are kept where a slow reader makes others be dropped.
+  virtual void out_kept(std::string_view line) { out(line); }
 
  protected:
   ~StatusOutput() = default;

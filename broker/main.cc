@@ -1,13 +1,18 @@
 // The broker's main: options, loop, signals, exit code.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "broker/broker.h"
 #include "broker/options.h"
+#include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
+#include "io/standard_streams.h"
 
 namespace {
 
@@ -17,28 +22,40 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 int run(const broker::Options& options) {
-  const std::unique_ptr<Log> log = make_log_sink(options.log_format, options.log_level);
+  LineOutput lines(STDERR_FILENO, dropped_log_line(options.log_format, STDERR_FILENO));
+  const std::unique_ptr<Log> log = make_log_sink(lines, options.log_format, options.log_level);
   Loop loop(*log);
+  std::unique_ptr<broker::Broker> running;
+
+  // Before the start, whose log lines may be what somebody waits for to send one.
+  bool asked = false;
+  const auto on_stop = [&] {
+    if (asked) {
+      lines.flush();
+      std::_Exit(0);
+    }
+    asked = true;
+    running->drain();
+  };
+  loop.watch_signal(SIGTERM, on_stop);
+  loop.watch_signal(SIGINT, on_stop);
+
   Result<std::unique_ptr<broker::Broker>> started = broker::Broker::start(loop, options, [&] { loop.stop(); });
   if (!started) {
+    lines.flush();
     std::fprintf(stderr, "broker: %s\n", printable(started.error().detail).c_str());
     return exit_usage;
   }
-  bool asked = false;
-  const auto on_signal = [&] {
-    if (asked) std::_Exit(0);
-    asked = true;
-    (*started)->drain();
-  };
-  loop.watch_signal(SIGTERM, on_signal);
-  loop.watch_signal(SIGINT, on_signal);
+  running = *std::move(started);
   loop.run();
+  lines.flush();  // while a second signal still finds the loop's handler, and not the end of the process
   return asked ? 0 : exit_failed;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_closed_streams();
   Result<broker::ParsedOptions> parsed = broker::parse_options(argc, argv);
   if (!parsed) {
     std::fprintf(stderr, "broker: %s\n", parsed.error().detail.c_str());

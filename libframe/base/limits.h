@@ -122,4 +122,10 @@ inline constexpr Duration creates_window = 60s;
 inline constexpr std::size_t connections_per_ip = 256;
 inline constexpr std::size_t config_bytes = 1 * MiB;  // of a token or configuration file
 
+// ---- Lines on stderr and stdout ------------------------------------------------------
+inline constexpr std::size_t output_queued = 128 * KiB;   // for a reader that is slow; beyond: dropped and counted
+inline constexpr std::size_t output_reserved = 32 * KiB;  // ... and for the few that others must not crowd out: the URL
+inline constexpr Duration output_stalled = 1s;  // a reader that takes nothing for so long is not waited for at the end
+inline constexpr Duration output_flush_time = 5s;  // ... nor is a slow one for longer than this
+
 }  // namespace tenfold::limits

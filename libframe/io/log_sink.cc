@@ -1,8 +1,9 @@
 #include "io/log_sink.h"
 
-#include <spdlog/logger.h>
+#include <spdlog/details/log_msg.h>
+#include <spdlog/details/os.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <string>
@@ -77,45 +78,91 @@ void append_json(std::string& line, const LogField& field) {
   }
 }
 
+// As spdlog's own sink for terminals has them.
+std::string_view colour_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::trace: return "\x1b[37m";
+    case LogLevel::debug: return "\x1b[36m";
+    case LogLevel::info: return "\x1b[32m";
+    case LogLevel::warn: return "\x1b[33m\x1b[1m";
+    case LogLevel::error: return "\x1b[31m\x1b[1m";
+    case LogLevel::off: break;
+  }
+  return {};
+}
+constexpr std::string_view colour_ends = "\x1b[m";
+
+bool has_colours(int fd) { return ::isatty(fd) == 1 && spdlog::details::os::is_color_terminal(); }
+
+// Makes lines, each without its end. For one thread.
+class LineFormat {
+ public:
+  LineFormat(LogFormat format, int fd)
+      : format_(format),
+        coloured_(format == LogFormat::text && std::getenv("NO_COLOR") == nullptr && has_colours(fd)),
+        pattern_(spdlog::pattern_time_type::utc, "") {
+    pattern_.add_flag<LevelName>('*').set_pattern(format == LogFormat::text
+                                                      ? "%Y-%m-%dT%H:%M:%S.%eZ %^%*%$ %v"
+                                                      : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%*",%v})");
+  }
+
+  // Valid until the next call.
+  std::string_view line(LogLevel level, std::string_view event, LogFields fields) {
+    if (format_ == LogFormat::text) {
+      body_ = printable(event);
+      for (const LogField& field : fields) append_text(body_, field);
+    } else {
+      body_ = "\"event\":";
+      append_quoted(body_, printable(event));
+      for (const LogField& field : fields) append_json(body_, field);
+    }
+    const spdlog::details::log_msg message({}, spdlog_level(level), body_);
+    made_.clear();
+    pattern_.format(message, made_);
+    const std::string_view plain(made_.data(), made_.size());
+    if (!coloured_) return plain;
+    body_ = plain.substr(0, message.color_range_start);
+    body_ += colour_of(level);
+    body_ += plain.substr(message.color_range_start, message.color_range_end - message.color_range_start);
+    body_ += colour_ends;
+    body_ += plain.substr(message.color_range_end);
+    return body_;
+  }
+
+ private:
+  const LogFormat format_;
+  const bool coloured_;
+  spdlog::pattern_formatter pattern_;
+  std::string body_;  // room for the event and its fields, kept for the next line
+  spdlog::memory_buf_t made_;
+};
+
 class LogSink final : public Log {
  public:
-  LogSink(LogFormat format, LogLevel level)
-      : format_(format), logger_("tenfold", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
-    const bool colour = format == LogFormat::text && std::getenv("NO_COLOR") == nullptr;
-    auto& sink = static_cast<spdlog::sinks::stderr_color_sink_mt&>(*logger_.sinks().front());
-    sink.set_color_mode(colour ? spdlog::color_mode::automatic : spdlog::color_mode::never);
-    auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-    formatter->add_flag<LevelName>('*').set_pattern(format == LogFormat::text
-                                                        ? "%Y-%m-%dT%H:%M:%S.%eZ %^%*%$ %v"
-                                                        : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%*",%v})");
-    logger_.set_formatter(std::move(formatter));
-    // Which lines are wanted is decided before they are made, by Log.
-    logger_.set_level(spdlog::level::trace);
+  LogSink(LineOutput& output, LogFormat format, LogLevel level) : output_(output), format_(format, output.fd()) {
     set_level(level);
   }
 
  private:
   void write(LogLevel level, std::string_view event, LogFields fields) override {
-    std::string line;
-    if (format_ == LogFormat::text) {
-      line = printable(event);
-      for (const LogField& field : fields) append_text(line, field);
-    } else {
-      line = "\"event\":";
-      append_quoted(line, printable(event));
-      for (const LogField& field : fields) append_json(line, field);
-    }
-    logger_.log(spdlog_level(level), line);
+    output_.write(format_.line(level, event, fields));
   }
 
-  LogFormat format_;
-  spdlog::logger logger_;
+  LineOutput& output_;
+  LineFormat format_;
 };
 
 }  // namespace
 
-std::unique_ptr<Log> make_log_sink(LogFormat format, LogLevel level) {
-  return std::make_unique<LogSink>(format, level);
+std::unique_ptr<Log> make_log_sink(LineOutput& output, LogFormat format, LogLevel level) {
+  return std::make_unique<LogSink>(output, format, level);
+}
+
+LineOutput::DroppedLine dropped_log_line(LogFormat format, int fd) {
+  const auto lines = std::make_shared<LineFormat>(format, fd);  // a std::function is copied
+  return [lines](std::uint64_t count) {
+    return std::string(lines->line(LogLevel::warn, "log-dropped", {{"n", count}}));
+  };
 }
 
 Result<LogLevel> parse_log_level(std::string_view text) {

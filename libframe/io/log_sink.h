@@ -1,19 +1,23 @@
-// LogSink: where log lines go: stderr, by spdlog, as text or as one JSON object a line.
-// Every value goes through printable(). Only this folder includes spdlog.
+// LogSink: what a log line looks like: text, or one JSON object a line, made by spdlog. It goes to a LineOutput, so
+// that no reader of the log holds anything up. Every value goes through printable(). Only this folder includes spdlog.
 #pragma once
 
 #include <memory>
 
 #include "base/log.h"
 #include "base/result.h"
+#include "io/line_output.h"
 
 namespace tenfold {
 
 enum class LogFormat { text, json };
 
-// Text: `TIME level event key=value key="with space"`, the level coloured when stderr is a terminal
+// Text: `TIME level event key=value key="with space"`, the level coloured when `output` is a terminal
 // and NO_COLOR is not set. JSON: {"time":…,"level":…,"event":…,"key":…}.
-std::unique_ptr<Log> make_log_sink(LogFormat format, LogLevel level);
+std::unique_ptr<Log> make_log_sink(LineOutput& output, LogFormat format, LogLevel level);
+
+// What a LineOutput to `fd` says of lines that it dropped: the event `log-dropped` with their number, `n`.
+LineOutput::DroppedLine dropped_log_line(LogFormat format, int fd);
 
 Result<LogLevel> parse_log_level(std::string_view text);
 Result<LogFormat> parse_log_format(std::string_view text);

@@ -54,6 +54,35 @@ TEST_CASE_FIXTURE(StatusFixture, "the local app's state is told when it changes"
   CHECK(output.has_error("http://localhost:8080 answers again"));
 }
 
+TEST_CASE("the URL and the last words are kept when a slow reader makes other lines be dropped") {
+  class KeptOutput final : public StatusOutput {
+   public:
+    void out(std::string_view) override { ++others; }
+    void err(std::string_view) override { ++others; }
+    void out_kept(std::string_view line) override { kept.emplace_back(line); }
+    std::vector<std::string> kept;
+    int others = 0;
+  };
+  const auto run = [](bool json) {
+    KeptOutput output;
+    Status status(output, {.json = json, .colour = false}, "http://localhost:8080", [] { return std::time_t{0}; });
+    status.ready({.url = "http://a.example", .name = "a", .cached_url = "http://b.example"});
+    status.request("GET", "/", "127.0.0.1");
+    status.notice("from afar");
+    status.reconnecting(1s, {ErrorKind::refused, "127.0.0.1:7080"});
+    status.refused("name-taken", "The name a is in use.");
+    status.stopped();
+    CHECK(output.others >= 3);
+    return output.kept;
+  };
+  CHECK(run(false) == std::vector<std::string>{"your url is: http://a.example", "your cachedUrl is: http://b.example"});
+  const std::vector<std::string> events = run(true);
+  REQUIRE(events.size() == 3);
+  CHECK(events[0].starts_with(R"({"event":"ready",)"));
+  CHECK(events[1].starts_with(R"({"event":"refused",)"));
+  CHECK(events[2] == R"({"event":"stopped"})");
+}
+
 TEST_CASE_FIXTURE(StatusFixture, "requests look as lt prints them") {
   setenv("TZ", "UTC", 1);
   tzset();

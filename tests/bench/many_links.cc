@@ -5,6 +5,8 @@
 //   bench_many_links BROKER_IP PORT CA_FILE LINKS NAMES BODY
 //
 // The tunnels are called tLINK-NAME, from t0000-00 on. Prints "ready" when all of them stand; runs until it is stopped.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -20,6 +22,7 @@
 #include "base/limits.h"
 #include "http1/head_reader.h"
 #include "http1/head_writer.h"
+#include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
 #include "mux/link_stream.h"
@@ -189,7 +192,8 @@ int run(char** arguments) {
   head.end();
   plan.answer.append(body, 'x');
 
-  const std::unique_ptr<Log> log = make_log_sink(LogFormat::text, LogLevel::warn);
+  LineOutput lines(STDERR_FILENO, dropped_log_line(LogFormat::text, STDERR_FILENO));
+  const std::unique_ptr<Log> log = make_log_sink(lines, LogFormat::text, LogLevel::warn);
   Loop loop(*log);
   const Fleet fleet(plan, loop);
   loop.run();

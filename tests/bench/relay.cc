@@ -5,6 +5,8 @@
 //   bench_relay TARGET_IP PORT DELAY_MS RATE_BYTES
 //
 // Prints "port N", listens on 127.0.0.1:N; runs until it is stopped.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -15,6 +17,7 @@
 
 #include "base/byte_queue.h"
 #include "io/dial.h"
+#include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
 #include "io/tcp_listener.h"
@@ -151,7 +154,8 @@ int run(char** arguments) {
   path.delay = std::chrono::microseconds(static_cast<long>(std::atof(arguments[3]) * 1000));
   path.rate = std::atof(arguments[4]);
 
-  const std::unique_ptr<Log> log = make_log_sink(LogFormat::text, LogLevel::warn);
+  LineOutput lines(STDERR_FILENO, dropped_log_line(LogFormat::text, STDERR_FILENO));
+  const std::unique_ptr<Log> log = make_log_sink(lines, LogFormat::text, LogLevel::warn);
   Loop loop(*log);
   Connections connections;
   const auto listener = TcpListener::open(loop, {"127.0.0.1", 0}, [&](std::unique_ptr<TcpSocket> socket) {

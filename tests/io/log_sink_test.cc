@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -60,11 +61,13 @@ std::string without_time(std::string line, std::size_t at = 0) {
 
 TEST_CASE("a text line is the time, the level, the event and its fields") {
   CapturedStderr captured;
-  const auto log = make_log_sink(LogFormat::text, LogLevel::info);
+  LineOutput output(2, dropped_log_line(LogFormat::text, 2));
+  const auto log = make_log_sink(output, LogFormat::text, LogLevel::info);
   log->debug("below the level");
   log->warn("reject",
             {{"reason", "bare-lf"}, {"bytes", 17}, {"detail", "a b"}, {"quote", "say \"hi\""}, {"empty", ""}});
   log->error("evil", {{"text", "\x1b[2J\nfake line"}});
+  REQUIRE(output.flush());
   std::istringstream lines(captured.take());
   std::string line;
   REQUIRE(std::getline(lines, line));
@@ -77,9 +80,11 @@ TEST_CASE("a text line is the time, the level, the event and its fields") {
 
 TEST_CASE("a JSON line is one object, whatever is in it") {
   CapturedStderr captured;
-  const auto log = make_log_sink(LogFormat::json, LogLevel::trace);
+  LineOutput output(2, dropped_log_line(LogFormat::json, 2));
+  const auto log = make_log_sink(output, LogFormat::json, LogLevel::trace);
   log->info("request", {{"path", "/a\"b\\c\x01"}, {"status", 200}, {"name", "gr\xc3\xbc\xc3\x9f"}, {"raw", "\xff"}});
   log->trace("second");
+  REQUIRE(output.flush());
   std::istringstream lines(captured.take());
   std::string line;
   REQUIRE(std::getline(lines, line));
@@ -94,6 +99,32 @@ TEST_CASE("a JSON line is one object, whatever is in it") {
   REQUIRE(std::getline(lines, line));
   CHECK(nlohmann::json::parse(line)["level"] == "trace");
   CHECK_FALSE(std::getline(lines, line));
+}
+
+TEST_CASE("dropped lines are an event of the log, in either format") {
+  CHECK(without_time(dropped_log_line(LogFormat::text, 2)(7)) == " warn log-dropped n=7");
+  const auto event = nlohmann::json::parse(dropped_log_line(LogFormat::json, 2)(12));
+  CHECK(without_time(event["time"]).empty());
+  CHECK(event["level"] == "warn");
+  CHECK(event["event"] == "log-dropped");
+  CHECK(event["n"] == 12);
+}
+
+TEST_CASE("the level has its colour on a terminal, and nowhere else") {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  REQUIRE(::grantpt(master) == 0);
+  REQUIRE(::unlockpt(master) == 0);
+  const int terminal = ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  REQUIRE(terminal >= 0);
+  ::setenv("TERM", "xterm", 1);
+  const auto line = dropped_log_line(LogFormat::text, terminal)(1);
+  CHECK(without_time(line) == " \x1b[33m\x1b[1mwarn\x1b[m log-dropped n=1");
+  ::setenv("NO_COLOR", "1", 1);
+  CHECK(without_time(dropped_log_line(LogFormat::text, terminal)(1)) == " warn log-dropped n=1");
+  ::unsetenv("NO_COLOR");
+  CHECK(dropped_log_line(LogFormat::json, terminal)(1).find('\x1b') == std::string::npos);
+  ::close(terminal);
+  ::close(master);
 }
 
 TEST_CASE("levels and formats are known by their names, and nothing else is") {

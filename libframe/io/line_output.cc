@@ -1,0 +1,231 @@
+#include "io/line_output.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tenfold {
+namespace {
+
+constexpr std::size_t kept_capacity = 16 * limits::KiB;  // of a batch, for the next one
+
+// The writer looks for more so long after a batch before it has to be woken: waking a thread costs the caller more than
+// its line does, and lines come in rows.
+constexpr Duration linger = 1ms;
+
+std::uint64_t lines_of(std::string_view text) {
+  return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+// Whole lines from the front, as many as one write(2) to a pipe keeps together; at least one.
+std::string_view front_lines(std::string_view text) {
+  if (text.size() <= PIPE_BUF) return text;
+  std::size_t end = text.rfind('\n', PIPE_BUF - 1);
+  if (end == std::string_view::npos) end = text.find('\n');
+  return text.substr(0, end + 1);
+}
+
+}  // namespace
+
+class LineOutput::Writer {
+ public:
+  Writer(int fd, DroppedLine dropped_line) : fd_(fd), dropped_line_(std::move(dropped_line)) {}
+
+  // ---- The owner's thread ----
+
+  void add(std::string_view line, Room room) {
+    const std::size_t most = limits::output_queued + (room == Room::reserved ? limits::output_reserved : 0);
+    bool wake = false;
+    {
+      const std::lock_guard lock(mutex_);
+      // Once lines are dropped, so are those behind them until the writer has come to the place where these are
+      // missing: it reports them there, once.
+      const bool dropping = dropped_ != 0 && room == Room::common;
+      if (dropping || queued_ + line.size() + 1 > most) {
+        ++dropped_;
+      } else {
+        pending_ += line;
+        pending_ += '\n';
+        queued_ += line.size() + 1;
+      }
+      wake = waits_ || (lingers_ && pending_.size() > kept_capacity);
+      if (wake) waits_ = lingers_ = false;
+    }
+    if (wake) news_.notify_one();
+  }
+
+  bool flush() {
+    const auto last = std::chrono::steady_clock::now() + limits::output_flush_time;
+    news_.notify_one();
+    std::unique_lock lock(mutex_);
+    // A reader that was given up before and took nothing since is not waited for a second time.
+    for (bool taken = !gave_up_ || written_ != written_then_; taken && !done();) {
+      written_then_ = written_;
+      const auto until = std::min(last, std::chrono::steady_clock::now() + limits::output_stalled);
+      done_.wait_until(lock, until, [this] { return done(); });
+      taken = written_ != written_then_ && std::chrono::steady_clock::now() < last;
+    }
+    gave_up_ = !done();
+    written_then_ = written_;
+    return !gave_up_;
+  }
+
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    news_.notify_one();
+  }
+
+  // ---- The writer's thread ----
+
+  void run() {
+    std::string batch;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      while (nothing_new() && !ended_) {
+        waits_ = true;
+        news_.wait(lock);
+      }
+      waits_ = false;
+      if (nothing_new()) return;
+      batch.swap(pending_);
+      const std::uint64_t dropped = std::exchange(dropped_, 0);
+      writes_ = true;
+      lock.unlock();
+      put_batch(batch, dropped);
+      batch.clear();
+      if (batch.capacity() > kept_capacity) batch = std::string();
+      lock.lock();
+      writes_ = false;
+      if (done()) done_.notify_all();
+      lingers_ = nothing_new() && !ended_;
+      if (lingers_) news_.wait_for(lock, linger);
+      lingers_ = false;
+    }
+  }
+
+ private:
+  bool nothing_new() const { return pending_.empty() && dropped_ == 0; }
+  bool done() const { return nothing_new() && !writes_; }
+
+  // `dropped` lines found no room behind those of the batch.
+  void put_batch(std::string_view batch, std::uint64_t dropped) {
+    while (!batch.empty()) {
+      const std::string_view lines = front_lines(batch);
+      // Lines that were lost before these are reported before these. Where that fails, so would the lines.
+      const std::size_t gone = report() ? put(lines) : 0;
+      lost_ += lines_of(lines.substr(gone));
+      batch.remove_prefix(lines.size());
+      const std::lock_guard lock(mutex_);
+      queued_ -= lines.size();
+    }
+    lost_ += dropped;
+    report();
+  }
+
+  // Returns whether no line is lost without a report.
+  bool report() {
+    if (lost_ == 0) return true;
+    const std::string line = dropped_line_(lost_) + '\n';
+    if (put(line) != line.size()) return false;
+    lost_ = 0;
+    return true;
+  }
+
+  // Returns how many bytes of `lines` went; fewer than all when the descriptor fails: no reader, no space, not open.
+  std::size_t put(std::string_view lines) {
+    // What a failure cut short gets its line end, so that the next line stands by itself.
+    if (torn_ && write_some("\n") == 0) return 0;
+    torn_ = false;
+    std::size_t gone = 0;
+    while (gone < lines.size()) {
+      const std::size_t n = write_some(lines.substr(gone));
+      if (n == 0) break;
+      gone += n;
+    }
+    torn_ = gone != 0 && lines[gone - 1] != '\n';
+    return gone;
+  }
+
+  // One write(2), for as long as it takes; 0 when it failed.
+  std::size_t write_some(std::string_view bytes) {
+    for (;;) {
+      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      if (n > 0) {
+        const std::lock_guard lock(mutex_);
+        written_ += static_cast<std::uint64_t>(n);
+        return static_cast<std::size_t>(n);
+      }
+      if (n == 0) return 0;
+      if (errno == EAGAIN) {
+        // Another process made the open file non-blocking.
+        pollfd room{fd_, POLLOUT, 0};
+        ::poll(&room, 1, -1);
+      } else if (errno != EINTR) {
+        return 0;
+      }
+    }
+  }
+
+  const int fd_;
+  const DroppedLine dropped_line_;
+
+  // The writer thread's own.
+  std::uint64_t lost_ = 0;  // lines that are gone and not reported yet
+  bool torn_ = false;       // the last byte written was not a line's end
+
+  std::mutex mutex_;  // never held across a system call that waits
+  std::condition_variable news_;
+  std::condition_variable done_;
+
+  // Under mutex_.
+  std::string pending_;
+  std::size_t queued_ = 0;          // bytes of pending_ and of the batch that is being written
+  std::uint64_t dropped_ = 0;       // lines that found no room since the last batch
+  std::uint64_t written_ = 0;       // bytes, ever
+  bool waits_ = false;              // the writer, for news_
+  bool lingers_ = false;            // ... for a moment, and looks for more by itself
+  bool writes_ = false;             // the writer has a batch
+  bool ended_ = false;              // nothing more comes
+  bool gave_up_ = false;            // the last flush() did...
+  std::uint64_t written_then_ = 0;  // ... when so many bytes were written
+};
+
+LineOutput::LineOutput(int fd, DroppedLine dropped_line)
+    : fd_(fd), writer_(std::make_shared<Writer>(fd, std::move(dropped_line))) {
+  // Signals belong to the loop's thread. And what a write itself raises, SIGPIPE, SIGXFSZ, SIGTTOU, is its error here
+  // and does not end or stop the process.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([writer = writer_] { writer->run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+LineOutput::~LineOutput() {
+  const bool flushed = flush();
+  writer_->end();
+  if (flushed) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+}
+
+void LineOutput::write(std::string_view line, Room room) { writer_->add(line, room); }
+
+bool LineOutput::flush() { return writer_->flush(); }
+
+}  // namespace tenfold
