@@ -32,6 +32,12 @@ int fail(const Error& error) {
   std::_Exit(to_int(code));
 }
 
+// nohup(1) starts a program so.
+bool is_ignored(int signum) {
+  struct sigaction now {};
+  return sigaction(signum, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 // Ends the loop when the agent is done.
 class Finish final : public Agent::Owner {
  public:
@@ -86,6 +92,18 @@ int run(const Options& options) {
   };
   loop.watch_signal(SIGINT, on_stop);
   loop.watch_signal(SIGTERM, on_stop);
+  // The terminal is closed. Shell and kernel both say so, and a service manager says it behind SIGTERM, so that it
+  // never is the second signal that ends at once.
+  if (!is_ignored(SIGHUP)) {
+    loop.watch_signal(SIGHUP, [&] {
+      if (!std::exchange(asked, true)) agent.stop();
+    });
+  }
+  for (const auto& [signum, name] : {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGUSR2, "SIGUSR2"}}) {
+    loop.watch_signal(signum, [&log, name = name] {
+      log->info("signal", {{"name", name}, {"detail", "it means nothing here"}});
+    });
+  }
 
   agent.start();
   loop.run();

@@ -40,7 +40,8 @@ Environment:
   TENFOLD_TOKEN      --token, where the flag is not given; other users cannot read it in the list of processes
 
 Exit codes:
-  0  asked to stop (SIGINT, SIGTERM): what runs is finished first, a second signal exits at once
+  0  asked to stop (SIGINT, SIGTERM; SIGHUP: the terminal was closed): what runs is finished first, a second SIGINT or
+     SIGTERM exits at once
   2  a wrong flag or value, or a file that cannot be read
   3  refused for good: the name, the token, or --mux=require against a classic server
 A local app that is down and a broker that is away are no reason to exit: the agent says so and comes back.

@@ -39,6 +39,14 @@ int run(const broker::Options& options) {
   };
   loop.watch_signal(SIGTERM, on_stop);
   loop.watch_signal(SIGINT, on_stop);
+  loop.watch_signal(SIGHUP, [&] {
+    log->info("sighup", {{"detail", "nothing is read again: there is no reload yet, only a restart"}});
+  });
+  for (const auto& [signum, name] : {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGUSR2, "SIGUSR2"}}) {
+    loop.watch_signal(signum, [&log, name = name] {
+      log->info("signal", {{"name", name}, {"detail", "it means nothing here"}});
+    });
+  }
 
   Result<std::unique_ptr<broker::Broker>> started = broker::Broker::start(loop, options, [&] { loop.stop(); });
   if (!started) {

@@ -277,6 +277,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       "http://127.0.0.1:7080\n\n"
       "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
       "at once.\n"
+      "SIGHUP, SIGUSR1, SIGUSR2: logged, and nothing else; there is no reload yet.\n"
       "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.");
 
   try {
