@@ -5,6 +5,7 @@ output kept, waited for by what they say, stopped by their own id. Where they co
     TENFOLD_WORK  a folder for whatever a test writes
 """
 import contextlib
+import fcntl
 import ipaddress
 import json
 import os
@@ -12,9 +13,11 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import unittest
@@ -59,6 +62,8 @@ class Process:
         self.name = name
         self.out, self.err = bytearray(), bytearray()
         self._news = threading.Condition()
+        self._wanted = threading.Event()
+        self._wanted.set()
         self.popen = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, cwd=cwd)
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True)
@@ -76,8 +81,21 @@ class Process:
             with self._news:
                 into += chunk
                 self._news.notify_all()
+            self._wanted.wait()
         with self._news:
             self._news.notify_all()
+
+    def stall(self):
+        """From now on nobody reads what it says, but for what comes next."""
+        self._wanted.clear()
+
+    def read_on(self):
+        self._wanted.set()
+
+    @staticmethod
+    def unread(pipe):
+        """Bytes that wait in one of its pipes, popen.stdout or popen.stderr."""
+        return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0]
 
     def lines(self):
         """Every whole line so far, of both outputs."""
@@ -138,6 +156,7 @@ class Process:
         """Asks it to end and waits; by force when it does not."""
         if self in Process.running:
             Process.running.remove(self)
+        self.read_on()
         if self.popen.poll() is None:
             self.popen.send_signal(signum)
             try:
