@@ -101,6 +101,7 @@ class Visitor:
     def __init__(self, port, host, ca=None, timeout=30.0):
         self.host = host
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+        self.address = "%s:%d" % self.sock.getsockname()  # as the broker's log has it
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if ca:
             context = ssl.create_default_context(cafile=str(ca))
