@@ -23,17 +23,22 @@ void IdlePipes::put(std::unique_ptr<Duplex> pipe, bool used, Duration keep) {
 }
 
 IdlePipes::Taken IdlePipes::take(Wanted wanted) {
+  std::size_t place = count_;
   for (std::size_t i = count_; i-- > 0;) {
-    Seat& seat = *seats_[i];
-    if (seat.used && (wanted == Wanted::fresh || seat.until <= runtime_.now())) continue;
-    Taken taken{std::move(seat.pipe), seat.used};
-    std::rotate(seats_.begin() + static_cast<std::ptrdiff_t>(i), seats_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                seats_.begin() + static_cast<std::ptrdiff_t>(count_));
-    --count_;
-    taken.pipe->set_handler(nullptr);
-    return taken;
+    const Seat& seat = *seats_[i];
+    if (seat.used && wanted == Wanted::any && seat.until > runtime_.now()) {
+      place = i;
+      break;
+    }
+    if (!seat.used && place == count_) place = i;
   }
-  return {};
+  if (place == count_) return {};
+  Taken taken{std::move(seats_[place]->pipe), seats_[place]->used};
+  const auto seat = seats_.begin() + static_cast<std::ptrdiff_t>(place);
+  std::rotate(seat, seat + 1, seats_.begin() + static_cast<std::ptrdiff_t>(count_));
+  --count_;
+  taken.pipe->set_handler(nullptr);
+  return taken;
 }
 
 void IdlePipes::clear() {

@@ -35,7 +35,7 @@ class IdlePipes {
     bool used = false;             // has served a request
   };
   enum class Wanted { any, fresh };
-  // The one that came last; `fresh`: of those that never served.
+  // `any`: the last used one, behind which the app's connection stands, or else one that never served, as for `fresh`.
   Taken take(Wanted wanted);
 
   std::size_t size() const { return count_; }

@@ -196,3 +196,31 @@ TEST_CASE("a pool whose name went to another hands on whoever waits, and is over
   asks.upstream.drop(ErrorKind::cancelled);
   runs.upstream.drop(ErrorKind::cancelled);
 }
+
+TEST_CASE("a socket that has served goes before one that never did, so that few connections to the app stand") {
+  Pool pool(3);
+  pool.socket();
+  Wanting one;
+  pool.tunnel->open(one);
+  Upstream::give_back(std::move(one.upstream));
+  pool.socket();
+  Wanting two;
+  pool.tunnel->open(two);
+  REQUIRE(two.upstream);
+  CHECK(two.upstream.reused());
+}
+
+TEST_CASE("a used socket that the app keeps no longer is discarded, and replaced by the client") {
+  Pool pool(1);
+  Ear& first = pool.socket();
+  Wanting one;
+  pool.tunnel->open(one);
+  Upstream::give_back(std::move(one.upstream), 4s);
+  pool.rt.pass(3s);
+  pool.turn();
+  CHECK_FALSE(first.closed);
+  pool.rt.pass(1s);
+  pool.turn();
+  CHECK(first.closed);
+  CHECK(pool.tunnel->connected() == 0);
+}
