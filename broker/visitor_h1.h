@@ -5,6 +5,8 @@
 // Whom it waits for while a request runs (the app's side is the exchange's): a visitor who owes a part of his body; one
 // who takes nothing of his answer; one who has sent FIN and may have left. Nobody who is held back by the other side.
 //
+// visitor_h1.cc has the way in, visitor_h1_answer.cc the way out and the end.
+//
 // Owned by the front door; on the loop's thread. Sees a Duplex, not a socket.
 #pragma once
 
