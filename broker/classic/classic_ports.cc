@@ -13,11 +13,8 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
   auto tunnel = std::make_shared<ClassicTunnel>(loop_.runtime(), claim.name, options_.max_conn, owner);
   // The listener goes before the tunnel does, in on_classic_over() or drain().
   ClassicTunnel* seat_tunnel = tunnel.get();
-  auto listener = listen([seat_tunnel](std::unique_ptr<TcpSocket> socket) {
-    // It may wait for a visitor for hours: a client that vanished without a word must not keep its place.
-    socket->set_keepalive(limits::tcp_keepalive);
-    seat_tunnel->add_socket(std::move(socket));
-  });
+  auto listener =
+      listen([seat_tunnel](std::unique_ptr<TcpSocket> socket) { seat_tunnel->add_socket(std::move(socket)); });
   if (!listener) return listener.error();
   const std::uint16_t port = (*listener)->port();
   registry_.attach(claim, tunnel);

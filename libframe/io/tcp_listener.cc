@@ -8,8 +8,10 @@
 #include <uv.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
+#include "base/limits.h"
 #include "io/tcp_core.h"
 
 namespace tenfold {
@@ -19,6 +21,8 @@ constexpr int backlog = 4096;        // the kernel caps it at net.core.somaxconn
 constexpr int accepts_a_turn = 64;   // then the others' events
 constexpr Duration warn_every = 1s;  // about a want of descriptors
 constexpr Duration rest = 100ms;     // after a failure that is not one connection's own
+constexpr int probe_every = 10;      // seconds, once a connection was quiet for limits::tcp_keepalive
+constexpr int probes = 6;            // without an answer: then it is dead
 
 // The listening socket, or -1 with errno set.
 int listen_on(const sockaddr_storage& at, bool both_families) {
@@ -27,8 +31,14 @@ int listen_on(const sockaddr_storage& at, bool both_families) {
   const int on = 1;
   const int v6_only = both_families ? 0 : 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // What is accepted inherits it: one call a listener, none a connection.
+  // What is accepted inherits these: some calls a listener, none a connection. A visitor may be silent for an hour, and
+  // one whose host is gone must not be waited for so long.
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const int idle = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::tcp_keepalive).count());
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe_every, sizeof probe_every);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
   if (at.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), size_of(at)) == 0 && ::listen(fd, backlog) == 0) return fd;
   const int why = errno;

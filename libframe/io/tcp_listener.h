@@ -3,6 +3,8 @@
 //   auto listener = TcpListener::open(loop, {"127.0.0.1", 7080}, [&](std::unique_ptr<TcpSocket> socket) { … });
 //   if (!listener) return listener.error();
 //
+// Accepted sockets have TCP_NODELAY, and keepalive after limits::tcp_keepalive of quiet.
+//
 // When the process has no file descriptor left, who comes is told so by an immediate close, through a descriptor
 // kept in reserve, so that the backlog does not wake the loop for ever; the log says it once a second.
 #pragma once
