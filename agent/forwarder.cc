@@ -31,6 +31,16 @@ ErrorKind cause_on_the_wire(ErrorKind kind) {
   }
 }
 
+// By the first bytes of what the app says after the visitor. An interim answer has another one behind it, which is not
+// looked for.
+Splice::Turn turn_of(Bytes beginning) {
+  const std::string_view text = to_text(beginning);
+  constexpr std::string_view version = "HTTP/1.";
+  if (text.size() < 12 || !text.starts_with(version) || text[8] != ' ') return Splice::Turn::other;
+  if (text.substr(9, 3) == "101") return Splice::Turn::raw;
+  return text[9] == '1' ? Splice::Turn::other : Splice::Turn::answer;
+}
+
 }  // namespace
 
 Forwarder::Forwarder(Forwarding& forwarding, std::unique_ptr<LinkStream> stream, Owner& owner)
@@ -84,7 +94,7 @@ void Forwarder::on_open(Result<std::unique_ptr<Duplex>> local) {
   state_ = State::joined;
   if (stream_ != nullptr) stream_->accept();
   splice_ = std::make_unique<Splice>(forwarding_.runtime, std::move(visitor_), *std::move(local), *this);
-  if (stream_ != nullptr) splice_->refuse_unbegun();
+  if (stream_ != nullptr) splice_->refuse_unbegun(turn_of);
   splice_->start(early_);
   early_ = {};
 }

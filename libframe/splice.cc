@@ -46,7 +46,11 @@ void Splice::end() {
 
 bool Splice::unbegun() const {
   const Side& app = sides_[1];
-  return refuses_unbegun_ && app.carried != 0 && app.pipe->queued() >= app.unanswered;
+  return turn_ == Turn::answer && app.pipe->queued() >= app.unanswered;
+}
+
+void Splice::note_turn(Bytes beginning) {
+  if (turn_of_ != nullptr && turn_ != Turn::raw) turn_ = turn_of_(beginning);
 }
 
 // `remaining` sends what it has; what still comes from it has nowhere to go.
@@ -73,6 +77,7 @@ void Splice::finish(const Error& why) {
 void Splice::Side::on_data(Bytes bytes) {
   if (splice->state_ == State::done) return;
   if (splice->state_ == State::parting) return pipe->credit(bytes.size());
+  if (this == &splice->right() && unanswered != 0) splice->note_turn(bytes);
   carried += bytes.size();
   unanswered = 0;
   if (this == &splice->left() && other->ended && splice->unbegun()) {

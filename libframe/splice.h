@@ -44,10 +44,16 @@ class Splice {
   Splice(const Splice&) = delete;
   Splice& operator=(const Splice&) = delete;
 
-  // Before start(): the left pipe carries requests. When the right pipe, which has answered some, ended before a byte
-  // of what the left sends next has left for it, the left one is reset with `unbegun`: nothing was begun (RFC
-  // 9113 8.7).
-  void refuse_unbegun() { refuses_unbegun_ = true; }
+  // What bytes of the right, which follow some of the left, are the beginning of.
+  enum class Turn : std::uint8_t {
+    other,   // something unknown
+    answer,  // an answer: what the left sends behind it may be the next request
+    raw,     // an answer that ends the row of requests: all that follows is bytes
+  };
+  // Before start(): the left pipe carries requests, as `turn_of` knows the answers. When the right pipe ended after an
+  // answer and before a byte of what the left sends next has left for it, the left one is reset with `unbegun`: nothing
+  // was begun (RFC 9113 8.7).
+  void refuse_unbegun(Turn (*turn_of)(Bytes beginning)) { turn_of_ = turn_of; }
 
   // Once. Early bytes were delivered by that pipe to a former handler and not credited
   // yet; they go first. `left_ended` and `right_ended`: that pipe's on_end() was heard already.
@@ -86,6 +92,7 @@ class Splice {
   Side& right() { return sides_[1]; }
   // Nothing of what the left sends now can have reached the app: its pipe had ended before.
   bool unbegun() const;
+  void note_turn(Bytes beginning);
   void part(Side& remaining, const Error& why);
   void settle_parting();
   void on_no_progress() { finish(why_); }
@@ -95,7 +102,8 @@ class Splice {
   std::array<Side, 2> sides_;
   Owner& owner_;
   State state_ = State::joined;
-  bool refuses_unbegun_ = false;
+  Turn (*turn_of_)(Bytes) = nullptr;                                 // null: nothing is refused
+  Turn turn_ = Turn::other;                                          // of what the right said last
   Side* remaining_ = nullptr;                                        // while parting
   Error why_;                                                        // ... of the cut
   MemberTimer<Splice, &Splice::on_no_progress> no_progress_{*this};  // ... from the last byte that left

@@ -15,8 +15,8 @@ struct Exchange {
   Http visitor;
   Http* app = nullptr;
 
-  Exchange(ServerTarget& at, std::string_view method = "GET")
-      : target(at), tunnel(at.create()), pool(at, tunnel, 1), visitor(at.visit()) {
+  Exchange(ServerTarget& at, std::string_view method = "GET", unsigned sockets = 1)
+      : target(at), tunnel(at.create()), pool(at, tunnel, sockets), visitor(at.visit()) {
     visitor.send(request(method, "/", target.host_of(tunnel.id)));
     app = &pool.take().socket;
   }
@@ -144,7 +144,8 @@ void heads(ServerSuite& suite) {
   suite.add({"classic/answer/head", Level::must, "HEAD's answer keeps its Content-Length and has no body",
              "CLASSIC pool-http"},
             [](ServerTarget& target) {
-              Exchange exchange(target, "HEAD");
+              // A careless application may send the body that it announced: the server need not keep that socket.
+              Exchange exchange(target, "HEAD", 2);
               exchange.app->send("HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n");
               const Message got = exchange.visitor.read_answer("HEAD");
               REQUIRE(got.field("Content-Length") == "12345");

@@ -65,6 +65,11 @@ struct World final : Splice::Owner {
   std::optional<Error> done;
 };
 
+Splice::Turn turn_of(Bytes beginning) {
+  if (to_text(beginning).starts_with("200")) return Splice::Turn::answer;
+  return to_text(beginning).starts_with("101") ? Splice::Turn::raw : Splice::Turn::other;
+}
+
 }  // namespace
 
 TEST_CASE("a splice carries bytes both ways") {
@@ -295,7 +300,7 @@ TEST_CASE("the remaining side's own end or cut ends the wait for it") {
 
 TEST_CASE("a request that meets an app's end before a byte of it left is refused: nothing was begun") {
   World world;
-  world.splice->refuse_unbegun();
+  world.splice->refuse_unbegun(turn_of);
   world.splice->start();
   world.left.pipe->write(to_bytes("GET /1"));
   world.pump();
@@ -329,8 +334,12 @@ TEST_CASE("a request of which a byte left is not refused, and nothing is where n
   SUBCASE("a byte left") { asked = true; }
   SUBCASE("not asked for") { asked = false; }
   World world;
-  if (asked) world.splice->refuse_unbegun();
+  if (asked) world.splice->refuse_unbegun(turn_of);
   world.splice->start();
+  world.left.pipe->write(to_bytes("GET /1"));
+  world.pump();
+  world.right.pipe->write(to_bytes("200 OK"));
+  world.pump();
   world.left.pipe->write(to_bytes("POST /2"));
   if (asked) world.pump();
   world.right.pipe->end();
@@ -338,7 +347,33 @@ TEST_CASE("a request of which a byte left is not refused, and nothing is where n
   world.left.pipe->write(to_bytes("more"));
   world.pump();
   CHECK_FALSE(world.done);
-  CHECK(world.right.received == "POST /2more");
+  CHECK(world.right.received == "GET /1POST /2more");
+}
+
+TEST_CASE(
+    "where the right's last words are no answer, or ended the row of requests, its end is an end like any other") {
+  for (const std::string_view says : {"hello", "101 Switching", "102 Processing"}) {
+    CAPTURE(says);
+    World world;
+    world.splice->refuse_unbegun(turn_of);
+    world.splice->start();
+    world.left.pipe->write(to_bytes("GET /1"));
+    world.pump();
+    world.right.pipe->write(to_bytes(says));
+    world.pump();
+    if (says.starts_with("101")) {
+      world.left.pipe->write(to_bytes("frame"));
+      world.pump();
+      world.right.pipe->write(to_bytes("200 is a word like any other now"));
+      world.pump();
+    }
+    world.right.pipe->end();
+    world.pump();
+    world.left.pipe->write(to_bytes("still"));
+    world.pump();
+    CHECK_FALSE(world.done);
+    CHECK(world.right.received.ends_with("still"));
+  }
 }
 
 TEST_CASE("end() ends both ways behind what is queued") {
