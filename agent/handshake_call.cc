@@ -9,12 +9,8 @@ namespace tenfold {
 using handshake::Next;
 
 HandshakeCall::HandshakeCall(Runtime& runtime, Network& network, const DialTo& to, const HandshakeRequest& request,
-                             bool require, Owner& owner)
-    : runtime_(runtime),
-      owner_(owner),
-      request_(write_handshake(request)),
-      upgrade_(request.upgrade),
-      require_(require) {
+                             Owner& owner)
+    : runtime_(runtime), owner_(owner), request_(write_handshake(request)), question_(request.question) {
   runtime_.timers.arm_in(deadline_, to.deadline);
   dialing_ = network.dial(to, [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
 }
@@ -30,12 +26,13 @@ void HandshakeCall::on_dialed(Result<Dialed> dialed) {
   pipe_ = std::move(dialed->pipe);
   pipe_->set_handler(this);
   pipe_->write(to_bytes(request_));
-  if (upgrade_) runtime_.timers.arm_in(silence_, limits::upgrade_answer_time);
+  asked_at_ = runtime_.now();
+  runtime_.timers.arm_in(silence_, limits::second_question_after);
 }
 
 void HandshakeCall::on_data(Bytes bytes) {
   if (done_) return;
-  runtime_.timers.disarm(silence_);
+  answering_ = true;
   const std::size_t taken = reader_.feed(bytes);
   pipe_->credit(taken);
   look(bytes.subspan(taken));
@@ -63,12 +60,8 @@ void HandshakeCall::on_deadline() {
   finish();
 }
 
-// docs/CLASSIC.md, "upgrade-own-domain": a stock server may leave an Upgrade open without an answer. So may one that
-// hangs: nothing but a link means to wait for it.
 void HandshakeCall::on_silence() {
-  outcome_.why = {ErrorKind::timeout, "it leaves the upgrade unanswered"};
-  outcome_.next = require_ ? Next::broken : Next::ask_classic;
-  finish();
+  if (!answering_) owner_.on_handshake_silent(*this);
 }
 
 void HandshakeCall::look(Bytes early) {
@@ -78,13 +71,12 @@ void HandshakeCall::look(Bytes early) {
   }
   if (!reader_.done()) return;
   outcome_.answer = reader_.take();
-  outcome_.next =
-      upgrade_ ? handshake::read_answer(outcome_.answer.answer, require_) : read_classic_answer(outcome_.answer);
+  outcome_.next = read_answer(question_, outcome_.answer);
   if (outcome_.next == Next::link) {
     outcome_.early.assign(early.begin(), early.end());
     pipe_->set_handler(nullptr);
     outcome_.pipe = std::move(pipe_);
-  } else if (outcome_.next == Next::broken) {
+  } else if (outcome_.next == Next::broken || outcome_.next == Next::ask_offer) {
     const int status = outcome_.answer.answer.status;
     std::string what = status == 0 ? "closed without an answer" : "answered " + std::to_string(status);
     if (!outcome_.answer.json.message.empty()) what += ": " + printable(outcome_.answer.json.message, 200);

@@ -1,7 +1,9 @@
-// HandshakeCall: one handshake with the broker, from the dial to what its answer means.
+// HandshakeCall: one request of a handshake on one connection, from the dial to what its answer means. What an agent
+// asks in all is HandshakeRound's.
 //
-//   call_ = std::make_unique<HandshakeCall>(runtime, network, to, request, require, owner);
-//   on_handshake_done(*call_, outcome) -> bury it
+//   call_ = std::make_unique<HandshakeCall>(runtime, network, to, request, owner);
+//   on_handshake_silent(*call_)          // not a byte for a while; the call goes on
+//   on_handshake_done(*call_, outcome)   // the last event: bury it
 #pragma once
 
 #include <memory>
@@ -17,7 +19,7 @@ namespace tenfold {
 
 struct HandshakeOutcome {
   handshake::Next next = handshake::Next::broken;
-  Error why;                        // broken: of what; ask_classic: of silence
+  Error why;                        // broken, ask_offer: of what
   HandshakeAnswer answer;           // where there was one
   std::unique_ptr<Duplex> pipe;     // link: what it goes over
   std::vector<std::uint8_t> early;  // link: behind the 101, not credited
@@ -28,17 +30,19 @@ class HandshakeCall final : private Duplex::Handler {
  public:
   class Owner {
    public:
-    // The last event.
+    // The request is out for limits::second_question_after, and not a byte has come. At most once.
+    virtual void on_handshake_silent(HandshakeCall& call) = 0;
     virtual void on_handshake_done(HandshakeCall& call, HandshakeOutcome outcome) = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  // `to.deadline` is for everything, the answer included; an Upgrade without a byte of answer is given up after
-  // limits::upgrade_answer_time. `require`: nothing but a link will do.
-  HandshakeCall(Runtime& runtime, Network& network, const DialTo& to, const HandshakeRequest& request, bool require,
-                Owner& owner);
+  // `to.deadline` is for everything, the answer included.
+  HandshakeCall(Runtime& runtime, Network& network, const DialTo& to, const HandshakeRequest& request, Owner& owner);
+
+  // When the request went out; `never` before that.
+  TimePoint asked_at() const { return asked_at_; }
 
  private:
   void on_dialed(Result<Dialed> dialed);
@@ -55,15 +59,16 @@ class HandshakeCall final : private Duplex::Handler {
   Runtime& runtime_;
   Owner& owner_;
   const std::string request_;  // as bytes
-  const bool upgrade_;         // whether it asks for a link
-  const bool require_;
+  const handshake::Question question_;
   AnswerReader reader_;
   HandshakeOutcome outcome_;
   std::unique_ptr<Dialing> dialing_;
   std::unique_ptr<Duplex> pipe_;
+  TimePoint asked_at_ = never;
+  bool answering_ = false;  // a byte of the answer came
   bool done_ = false;
   MemberTimer<HandshakeCall, &HandshakeCall::on_deadline> deadline_{*this};
-  MemberTimer<HandshakeCall, &HandshakeCall::on_silence> silence_{*this};  // from the Upgrade to the first byte
+  MemberTimer<HandshakeCall, &HandshakeCall::on_silence> silence_{*this};
 };
 
 }  // namespace tenfold

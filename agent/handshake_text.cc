@@ -9,6 +9,10 @@
 #include "http1/head_writer.h"
 
 namespace tenfold {
+
+using handshake::Next;
+using handshake::Question;
+
 namespace {
 
 constexpr std::int64_t retry_after_most = 3600;  // seconds; a broker that says more is asked after an hour all the same
@@ -46,30 +50,30 @@ std::string write_handshake(const HandshakeRequest& request) {
   head.request_line("GET", request.name.empty() ? "/?new" : "/" + request.name);
   head.field("Host", request.host);
   head.field("User-Agent", std::string("tenfold-agent/") + version);
-  if (request.upgrade) {
+  if (request.question == Question::upgrade) {
     head.field("Connection", "Upgrade");
     head.field("Upgrade", handshake::upgrade_token);
   } else {
     head.field("Accept", "application/json");
     head.field("Connection", "close");
   }
+  if (request.question != Question::classic) head.field(handshake::offer_field, handshake::upgrade_token);
   if (!request.token.empty()) head.field("Authorization", "Bearer " + request.token);
   if (!request.resume_token.empty()) head.field(handshake::resume_field, base64url(request.resume_token));
   head.end();
   return out;
 }
 
-handshake::Next read_classic_answer(const HandshakeAnswer& answer) {
-  const int status = answer.answer.status;
+handshake::Next read_answer(Question question, const HandshakeAnswer& answer) {
+  const handshake::Answer& told = answer.answer;
+  if (question != Question::classic) return handshake::read_answer(question, told);
   // 426: no classic pool there. 401, 403, 409: the stock server's refusals have a message and no code.
-  if (status == 426) return handshake::Next::refused;
-  if (!answer.answer.has_code && (status == 401 || status == 403 || status == 409)) return handshake::Next::refused;
+  if (told.status == 426) return Next::refused;
+  if (!told.has_code && (told.status == 401 || told.status == 403 || told.status == 409)) return Next::refused;
   // docs/CLASSIC.md, "client-refused": so a server speaks that wants the stock client to print what it has to say.
-  if (status > 200 && status < 300 && !answer.json.message.empty()) return handshake::Next::refused;
-  const handshake::Next next = handshake::read_answer(answer.answer, false);
-  // There is nothing left to ask for with less.
-  const bool usable = next != handshake::Next::ask_classic && next != handshake::Next::link;
-  return usable ? next : handshake::Next::broken;
+  if (told.status > 200 && told.status < 300 && !answer.json.message.empty()) return Next::refused;
+  // For the rest, what it means is what it means to the second question: neither asks for an Upgrade.
+  return handshake::read_answer(Question::offer, told);
 }
 
 std::size_t AnswerReader::feed(Bytes bytes) {

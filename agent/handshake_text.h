@@ -1,5 +1,5 @@
 // The handshake's request as bytes, and the answer to it from bytes. docs/PROTOCOL.md, "Handshake"; the classic
-// one is the same request without the Upgrade. Pure.
+// one is the same request without Upgrade and offer. Pure.
 //
 //   pipe.write(to_bytes(write_handshake(request)));
 //   taken = reader.feed(bytes);          // what is behind a 101 is the link's
@@ -25,7 +25,7 @@ struct HandshakeRequest {
   std::string name;          // empty: any
   std::string token;         // empty: none
   std::string resume_token;  // as Registered had it; empty: none
-  bool upgrade = true;       // false: the classic handshake
+  handshake::Question question = handshake::Question::upgrade;
 };
 
 std::string write_handshake(const HandshakeRequest& request);
@@ -40,8 +40,8 @@ struct HandshakeAnswer {
   std::string location;  // of a redirect, which is not followed
 };
 
-// What an answer means that is not to an Upgrade. The stock server's refusals have no code.
-handshake::Next read_classic_answer(const HandshakeAnswer& answer);
+// What the answer to `question` means. To a classic one the stock server's refusals count, which have no code.
+handshake::Next read_answer(handshake::Question question, const HandshakeAnswer& answer);
 
 class AnswerReader {
  public:

@@ -21,7 +21,8 @@ Usage: agent expose [FLAGS] TARGET
   TARGET             the local app: PORT, HOST:PORT, http://HOST[:PORT] or https://HOST[:PORT]
 
   --host URL         the broker [http://127.0.0.1:7080]
-  --mux              one TLS connection for all visitors; the classic sockets where the server does not know it
+  --mux              one TLS connection for all visitors. The classic sockets only where the server says that it is a
+                     classic one; never because nothing answers, nor where the broker has had tenfold/1 before
   --mux=require      ... and never the classic sockets
   --subdomain NAME   the name to ask for; otherwise any
   --token TOKEN      what the broker knows you by; travels over https:// and to loopback only
@@ -31,6 +32,8 @@ Usage: agent expose [FLAGS] TARGET
   --print-requests   a line for each request
   --json             one event a line on stdout, each a JSON object
   --allow-remote-ip  let a classic server send the sockets to an address other than its own
+  --state-dir DIR    where it keeps which brokers have spoken tenfold/1 [$XDG_STATE_HOME/tenfold, else
+                     ~/.local/state/tenfold]
   --log-level LEVEL  trace, debug, info, warn, error or off; the log goes to stderr [warn]
   -h, --help         this text
   --version          the version
@@ -38,6 +41,7 @@ Usage: agent expose [FLAGS] TARGET
 Environment:
   TENFOLD_HOST       --host, where the flag is not given
   TENFOLD_TOKEN      --token, where the flag is not given; other users cannot read it in the list of processes
+  TENFOLD_STATE_DIR  --state-dir, where the flag is not given
 
 Exit codes:
   0  asked to stop (SIGINT, SIGTERM; SIGHUP: the terminal was closed): what runs is finished first, a second SIGINT or
@@ -60,7 +64,7 @@ Error usage(std::string_view flag, std::string_view value, std::string_view why)
 
 // The command line as words, before they mean anything: CLI11 takes it apart, and what a value may be is decided below.
 struct Words {
-  std::string target, host, mux, subdomain, token, ca, local_host, log_level;
+  std::string target, host, mux, subdomain, token, ca, local_host, state_dir, log_level;
   bool insecure = false, print_requests = false, json = false, allow_remote_ip = false;
 };
 
@@ -78,6 +82,7 @@ void declare(CLI::App& app, CLI::App& expose, Words& words) {
   expose.add_flag("--print-requests", words.print_requests);
   expose.add_flag("--json", words.json);
   expose.add_flag("--allow-remote-ip", words.allow_remote_ip);
+  expose.add_option("--state-dir", words.state_dir);
   expose.add_option("--log-level", words.log_level);
 }
 
@@ -108,6 +113,18 @@ bool is_name(std::string_view text) {
   return text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
          });
+}
+
+// XDG Base Directory Specification: $XDG_STATE_HOME, which counts only when it is absolute, or ~/.local/state. Without
+// a home there is no such folder.
+std::string usual_state_dir(const Environment& environment) {
+  const auto value = [&](const char* variable) {
+    const char* text = environment(variable);
+    return std::string(text == nullptr ? "" : text);
+  };
+  if (const std::string state = value("XDG_STATE_HOME"); state.starts_with('/')) return state + "/tenfold";
+  const std::string home = value("HOME");
+  return home.empty() ? std::string() : home + "/.local/state/tenfold";
 }
 
 Result<Options> understand(const Words& words, const Environment& environment) {
@@ -161,6 +178,9 @@ Result<Options> understand(const Words& words, const Environment& environment) {
     if (!level) return usage("--log-level", words.log_level, "trace, debug, info, warn, error or off");
     options.log_level = *level;
   }
+
+  options.state_dir = or_environment(words.state_dir, "TENFOLD_STATE_DIR");
+  if (options.state_dir.empty()) options.state_dir = usual_state_dir(environment);
 
   options.ca_file = words.ca;
   options.insecure = words.insecure;

@@ -14,7 +14,7 @@ namespace tenfold {
 
 enum class Mux {
   off,      // the classic pool
-  prefer,   // --mux: one link, and the pool where the server does not know it
+  prefer,   // --mux: one link, and the pool where the server is a classic one
   require,  // --mux=require: one link or nothing
 };
 
@@ -30,6 +30,7 @@ struct Options {
   bool print_requests = false;
   bool json = false;
   bool allow_remote_ip = false;  // a classic server may send the pool to another address than its own
+  std::string state_dir;         // what is kept over restarts; empty: nothing is
   LogLevel log_level = LogLevel::warn;
 };
 

@@ -8,6 +8,7 @@ namespace {
 
 // One row of docs/PROTOCOL.md's table of answers: the first that fits decides.
 struct Row {
+  std::optional<Question> question;
   int least;  // status
   int most;
   std::optional<bool> upgraded;
@@ -17,22 +18,23 @@ struct Row {
 };
 
 constexpr std::array answers = {
-    Row{101, 101, true, {}, {}, Next::link},
-    // A classic server, or a proxy that took the Upgrade away.
-    Row{200, 200, {}, {}, true, Next::pool},
-    // The reference server destroys any Upgrade on its own domain.
-    Row{0, 0, {}, {}, {}, Next::ask_classic},
+    Row{Question::upgrade, 101, 101, true, {}, {}, Next::link},
+    Row{{}, 200, 200, {}, {}, true, Next::classic},
+    Row{{}, 426, 426, {}, true, {}, Next::upgrade_lost},
+    // The reference server destroys any Upgrade on its own domain, and so does who cuts the connection on its way.
+    Row{Question::upgrade, 0, 0, {}, {}, {}, Next::ask_offer},
     // Without our code it was not our broker that spoke.
-    Row{400, 599, {}, false, {}, Next::ask_classic},
-    Row{429, 429, {}, true, {}, Next::retry},
-    Row{400, 499, {}, true, {}, Next::refused},
-    Row{500, 599, {}, true, {}, Next::retry},
+    Row{Question::upgrade, 400, 599, {}, false, {}, Next::ask_offer},
+    Row{{}, 429, 429, {}, true, {}, Next::retry},
+    Row{{}, 400, 499, {}, true, {}, Next::refused},
+    Row{{}, 500, 599, {}, true, {}, Next::retry},
 };
 
-constexpr bool fits(const Row& row, const Answer& answer) {
-  const auto same = [](std::optional<bool> wanted, bool is) { return !wanted || *wanted == is; };
-  return answer.status >= row.least && answer.status <= row.most && same(row.upgraded, answer.upgraded) &&
-         same(row.has_code, answer.has_code) && same(row.has_classic, answer.has_classic);
+constexpr bool fits(const Row& row, Question question, const Answer& answer) {
+  const auto same = [](auto wanted, auto is) { return !wanted || *wanted == is; };
+  return same(row.question, question) && answer.status >= row.least && answer.status <= row.most &&
+         same(row.upgraded, answer.upgraded) && same(row.has_code, answer.has_code) &&
+         same(row.has_classic, answer.has_classic);
 }
 
 struct RefusalRow {
@@ -55,6 +57,9 @@ constexpr std::array refusals = {
     RefusalRow{Refusal::draining, {503, "draining", "This server is going down. Try again in a moment."}},
     RefusalRow{Refusal::classic_off,
                {426, "upgrade-required", "This server speaks tenfold/1 only: ask with Upgrade: tenfold/1."}},
+    RefusalRow{Refusal::upgrade_lost,
+               {426, "upgrade-lost",
+                "This server speaks tenfold/1, but your Upgrade did not reach it: a proxy on the way takes it away."}},
     RefusalRow{Refusal::bad_request, {400, "bad-request", "This request is not one that opens a tunnel."}},
 };
 
@@ -68,11 +73,9 @@ static_assert(in_order(), "a row for each refusal, in the order of the enum");
 
 }  // namespace
 
-Next read_answer(const Answer& answer, bool require) {
+Next read_answer(Question question, const Answer& answer) {
   for (const Row& row : answers) {
-    if (!fits(row, answer)) continue;
-    const bool falls_back = row.next == Next::pool || row.next == Next::ask_classic;
-    return require && falls_back ? Next::refused : row.next;
+    if (fits(row, question, answer)) return row.next;
   }
   return Next::broken;
 }

@@ -11,6 +11,7 @@
 namespace tenfold::handshake {
 
 inline constexpr std::string_view upgrade_token = "tenfold/1";
+inline constexpr std::string_view offer_field = "Tenfold-Offer";
 inline constexpr std::string_view resume_field = "Tenfold-Resume";
 inline constexpr std::string_view alpn = "http/1.1";
 inline constexpr std::string_view control_authority = "control";
@@ -18,6 +19,13 @@ inline constexpr std::string_view peer_field = "tenfold-peer";
 inline constexpr std::string_view cause_field = "tenfold-cause";
 
 // ---- The agent's side: what an answer means.
+
+// What a request asked for.
+enum class Question {
+  upgrade,  // a link: with Upgrade, and the offer of tenfold/1
+  offer,    // the second question: the offer, but no Upgrade
+  classic,  // neither: its user wants the classic pool
+};
 
 struct Answer {
   int status = 0;            // 0: closed without a byte
@@ -27,16 +35,18 @@ struct Answer {
 };
 
 enum class Next {
-  link,         // the connection is a link now
-  pool,         // use the JSON for the classic pool
-  ask_classic,  // ask once more without Upgrade
-  refused,      // for good: name, token
-  retry,        // refused for now: come back after Retry-After, or the backoff
-  broken,       // neither: a fault of the peer; come back after the backoff
+  link,          // the connection is a link now
+  classic,       // a classic server's grant
+  ask_offer,     // says nothing about the server: ask the second question
+  upgrade_lost,  // the server speaks tenfold/1, and the Upgrade did not reach it
+  refused,       // for good: name, token
+  retry,         // refused for now: come back after Retry-After, or the backoff
+  broken,        // none of these: a fault on the way; come back after the backoff
 };
 
-// `require`: --mux=require, so that pool and ask_classic become refused.
-Next read_answer(const Answer& answer, bool require);
+// What the answer to an agent that wants a link means; `question` is upgrade or offer. Only a server that has never
+// heard of the offer answers it with a grant, so nothing but a grant is ever read as a classic server.
+Next read_answer(Question question, const Answer& answer);
 
 // ---- The broker's side: what it refuses with.
 
@@ -50,6 +60,7 @@ enum class Refusal {
   rate,
   draining,
   classic_off,
+  upgrade_lost,
   bad_request
 };
 

@@ -2,83 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include <optional>
-
+#include "agent_rig.h"
 #include "base/limits.h"
-#include "link_broker.h"
 
 namespace tenfold {
 namespace {
 
-struct AgentTest : test::AgentFixture, Agent::Owner {
-  Options options;
-  std::unique_ptr<Agent> agent;
-  std::optional<ExitCode> code;
-  std::vector<std::unique_ptr<test::LinkBroker>> brokers;
-
-  AgentTest() { options.broker = {false, {"broker.example", 7080}}; }
-  virtual ~AgentTest() {
-    agent.reset();
-    runtime.graveyard.clear();
-  }
-
-  void on_agent_done(ExitCode done) override { code = done; }
-  void start() {
-    agent = std::make_unique<Agent>(options, forwarding, network, nullptr, test::middle, *this);
-    agent->start();
-  }
-
-  void stop() {
-    agent->stop();
-    runtime.graveyard.clear();
-  }
-
-  // Answers the handshake that waits with `answer`; what it asked for.
-  std::string answer(const std::string& text, const std::string& ip = "192.0.2.1") {
-    REQUIRE(network.waiting() == 1);
-    CHECK(network.next().address() == "broker.example:7080");
-    test::Peer& peer = network.accept(ip);
-    network.pump();
-    const std::string asked = peer.received;
-    if (text.empty()) {
-      peer.cut();
-    } else {
-      peer.say(text);
-    }
-    network.pump();
-    return asked;
-  }
-  static std::string with_json(const std::string& status, const std::string& json, const std::string& fields = {}) {
-    return "HTTP/1.1 " + status + "\r\n" + fields + "Content-Length: " + std::to_string(json.size()) + "\r\n\r\n" +
-           json;
-  }
-  static std::string grant(const std::string& id, const std::string& more = {}) {
-    return with_json("200 OK", R"({"id":")" + id + R"(","port":4321,"max_conn_count":2,"url":"http://)" + id +
-                                   R"(.example")" + more + "}");
-  }
-  // Answers with a link, and registers `name` on it; what was asked.
-  std::string link(const std::string& name, const std::string& resume_token = "resume") {
-    REQUIRE(network.waiting() == 1);
-    test::Peer& peer = network.accept();
-    network.pump();
-    const std::string asked = peer.received;
-    peer.say(test::upgraded_answer);
-    brokers.push_back(std::make_unique<test::LinkBroker>(network, peer.take_pipe()));
-    brokers.back()->register_tunnel(name, "https://" + name + ".example", resume_token);
-    network.pump();
-    return asked;
-  }
-  test::LinkBroker& broker() { return *brokers.back(); }
-  void wait_for_dial(Duration most = 20s) {
-    for (Duration waited{}; network.waiting() == 0 && waited < most; waited += 10ms) pass(10ms);
-    REQUIRE(network.waiting() >= 1);
-  }
-};
-
-bool asks_upgrade(const std::string& asked) { return asked.find("Upgrade: tenfold/1\r\n") != std::string::npos; }
-bool asks(const std::string& asked, const std::string& path) {
-  return asked.starts_with("GET " + path + " HTTP/1.1\r\n");
-}
+using test::AgentTest;
+using test::asks;
+using test::asks_upgrade;
 
 TEST_CASE_FIXTURE(AgentTest, "without --mux the classic handshake leads to the pool") {
   options.subdomain = "blue-fox";
@@ -144,117 +76,6 @@ TEST_CASE_FIXTURE(AgentTest, "a broker that says nothing is given up after its t
   pass(1s);
   CHECK(output.has_error("timeout"));
   wait_for_dial();
-}
-
-TEST_CASE_FIXTURE(AgentTest, "a classic server's JSON in place of the upgrade is used at once, and told") {
-  options.mux = Mux::prefer;
-  start();
-  answer(grant("blue-fox"));
-  CHECK(network.waiting() == 2);
-  CHECK(output.has_error("no tenfold/1 there"));
-}
-
-TEST_CASE_FIXTURE(
-    AgentTest, "a server that closes without a byte, or refuses without a code, is asked once more without Upgrade") {
-  options.mux = Mux::prefer;
-  start();
-  SUBCASE("closed") { CHECK(asks_upgrade(answer(""))); }
-  SUBCASE("404") { CHECK(asks_upgrade(answer(with_json("404 Not Found", "404")))); }
-  SUBCASE("502 of a proxy") { CHECK(asks_upgrade(answer(with_json("502 Bad Gateway", "<html>")))); }
-  CHECK(output.has_error("no tenfold/1 there"));
-  CHECK_FALSE(asks_upgrade(answer(grant("blue-fox"))));
-  CHECK(network.waiting() == 2);
-  network.accept();
-  CHECK(output.has("your url is: http://blue-fox.example"));
-}
-
-TEST_CASE_FIXTURE(AgentTest, "a server that leaves the upgrade unanswered is asked once more without it, after 5 s") {
-  options.mux = Mux::prefer;
-  start();
-  test::Peer& silent = network.accept();
-  network.pump();
-  CHECK(asks_upgrade(silent.received));
-  pass(4900ms);
-  CHECK(network.waiting() == 0);
-  CHECK_FALSE(silent.closed);
-  pass(200ms);
-  CHECK(silent.closed);
-  CHECK(output.has_error("no tenfold/1 there (it leaves the upgrade unanswered)"));
-  CHECK_FALSE(asks_upgrade(answer(grant("blue-fox"))));
-  network.accept();
-  CHECK(output.has("your url is: http://blue-fox.example"));
-}
-
-TEST_CASE_FIXTURE(AgentTest, "an answer that has begun within 5 s may take longer") {
-  options.mux = Mux::prefer;
-  start();
-  test::Peer& slow = network.accept();
-  slow.say("HTTP/1.1 1");
-  network.pump();
-  pass(6s);
-  CHECK_FALSE(slow.closed);
-  CHECK(network.waiting() == 0);
-  pass(4s);
-  CHECK(slow.closed);
-  CHECK(output.has_error("timeout"));
-}
-
-TEST_CASE_FIXTURE(AgentTest,
-                  "--mux=require against a server that leaves the upgrade unanswered says so and asks again") {
-  options.mux = Mux::require;
-  start();
-  for (int i = 0; i < 3; ++i) {
-    wait_for_dial();
-    test::Peer& silent = network.accept();
-    network.pump();
-    CHECK(asks_upgrade(silent.received));
-    pass(5100ms);
-    CHECK(silent.closed);
-    CHECK(output.has_error("it leaves the upgrade unanswered"));
-  }
-  CHECK_FALSE(code);
-}
-
-TEST_CASE_FIXTURE(AgentTest, "--mux=require against a classic server ends with 3") {
-  options.mux = Mux::require;
-  start();
-  SUBCASE("JSON") { answer(grant("blue-fox")); }
-  SUBCASE("closed") { answer(""); }
-  SUBCASE("404") { answer(with_json("404 Not Found", "404")); }
-  REQUIRE(code);
-  CHECK(*code == ExitCode::refused);
-  CHECK(output.has_error("does not speak tenfold/1"));
-  CHECK(network.waiting() == 0);
-}
-
-TEST_CASE_FIXTURE(AgentTest, "--mux=require survives a broker that is being restarted behind a proxy") {
-  options.mux = Mux::require;
-  start();
-  link("blue-fox");
-  brokers.clear();
-  network.pump();
-  wait_for_dial();
-  answer(with_json("502 Bad Gateway", "<html>"));
-  CHECK_FALSE(code);
-  wait_for_dial();
-  link("blue-fox");
-  CHECK(output.has_error("connected again"));
-}
-
-TEST_CASE_FIXTURE(AgentTest, "a broker that spoke tenfold/1 is asked for it again before the pool is taken") {
-  options.mux = Mux::prefer;
-  start();
-  link("blue-fox");
-  brokers.clear();
-  network.pump();
-  for (int i = 0; i < 2; ++i) {
-    wait_for_dial();
-    CHECK(asks_upgrade(answer("")));
-    CHECK(network.waiting() == 0);
-  }
-  wait_for_dial();
-  CHECK(asks_upgrade(answer("")));
-  CHECK_FALSE(asks_upgrade(answer(grant("blue-fox"))));
 }
 
 TEST_CASE_FIXTURE(AgentTest, "a refusal for good ends with 3 and is shown") {
@@ -419,18 +240,6 @@ TEST_CASE_FIXTURE(AgentTest, "a pool whose port refuses leads back to the handsh
   network.accept();
   CHECK(output.lines.size() == 1);
   CHECK(output.has_error("connected again"));
-}
-
-TEST_CASE_FIXTURE(AgentTest, "after a fallback the next connection asks for a link again") {
-  options.mux = Mux::prefer;
-  start();
-  answer("");
-  answer(grant("blue-fox"));
-  network.refuse();
-  network.refuse();
-  wait_for_dial();
-  const std::string asked = link("blue-fox");
-  CHECK(asks_upgrade(asked));
 }
 
 TEST_CASE_FIXTURE(AgentTest, "a random id in place of the name is shown as the URL that it is") {

@@ -11,6 +11,7 @@ namespace tenfold {
 namespace {
 
 using handshake::Next;
+using handshake::Question;
 
 const std::string classic_json = R"({"id":"blue-fox","port":4321,"max_conn_count":10,"url":"http://blue-fox.example"})";
 
@@ -46,16 +47,24 @@ TEST_CASE("the upgrade's request, byte for byte") {
                                             .name = "blue-fox",
                                             .token = "secret",
                                             .resume_token = std::string("\0\1\2\3\xfd\xfe\xff", 7),
-                                            .upgrade = true});
+                                            .question = Question::upgrade});
   CHECK(text.starts_with("GET /blue-fox HTTP/1.1\r\nHost: broker.example\r\nUser-Agent: tenfold-agent/"));
   CHECK(
-      text.ends_with("\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\nAuthorization: Bearer secret\r\n"
+      text.ends_with("\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\nTenfold-Offer: tenfold/1\r\n"
+                     "Authorization: Bearer secret\r\n"
                      "Tenfold-Resume: AAECA_3-_w\r\n\r\n"));
 }
 
+TEST_CASE("the second question's request is the classic one with the offer") {
+  const std::string text = write_handshake(
+      {.host = "broker.example", .name = "blue-fox", .token = {}, .resume_token = {}, .question = Question::offer});
+  CHECK(text.starts_with("GET /blue-fox HTTP/1.1\r\nHost: broker.example\r\nUser-Agent: tenfold-agent/"));
+  CHECK(text.ends_with("\r\nAccept: application/json\r\nConnection: close\r\nTenfold-Offer: tenfold/1\r\n\r\n"));
+}
+
 TEST_CASE("the classic request asks for no upgrade, and for any name when there is none") {
-  const std::string text =
-      write_handshake({.host = "broker.example", .name = {}, .token = {}, .resume_token = {}, .upgrade = false});
+  const std::string text = write_handshake(
+      {.host = "broker.example", .name = {}, .token = {}, .resume_token = {}, .question = Question::classic});
   CHECK(text.starts_with("GET /?new HTTP/1.1\r\nHost: broker.example\r\n"));
   CHECK(text.find("Upgrade") == std::string::npos);
   CHECK(text.find("Authorization") == std::string::npos);
@@ -80,7 +89,7 @@ TEST_CASE("behind a 101 the bytes are the link's") {
   REQUIRE(reader.done());
   const HandshakeAnswer answer = reader.take();
   CHECK(answer.answer.upgraded);
-  CHECK(handshake::read_answer(answer.answer, false) == Next::link);
+  CHECK(handshake::read_answer(Question::upgrade, answer.answer) == Next::link);
 }
 
 TEST_CASE("a 101 to something else is no link") {
@@ -88,7 +97,7 @@ TEST_CASE("a 101 to something else is no link") {
     CAPTURE(fields);
     const HandshakeAnswer answer = read("HTTP/1.1 101 Switching Protocols\r\n" + std::string(fields) + "\r\n");
     CHECK_FALSE(answer.answer.upgraded);
-    CHECK(handshake::read_answer(answer.answer, false) == Next::broken);
+    CHECK(handshake::read_answer(Question::upgrade, answer.answer) == Next::broken);
   }
 }
 
@@ -105,8 +114,8 @@ TEST_CASE("a classic server's answer, however its body is framed") {
     CHECK(answer.json.grant->port == 4321);
     CHECK(answer.json.grant->sockets == 10);
     CHECK(answer.json.grant->url == "http://blue-fox.example");
-    CHECK(handshake::read_answer(answer.answer, false) == Next::pool);
-    CHECK(handshake::read_answer(answer.answer, true) == Next::refused);
+    CHECK(handshake::read_answer(Question::upgrade, answer.answer) == Next::classic);
+    CHECK(handshake::read_answer(Question::offer, answer.answer) == Next::classic);
   }
 }
 
@@ -117,7 +126,7 @@ TEST_CASE("a refusal has a code, a message, and when to come back") {
   CHECK(answer.json.message == "slow down");
   REQUIRE(answer.retry_after);
   CHECK(*answer.retry_after == 30s);
-  CHECK(handshake::read_answer(answer.answer, false) == Next::retry);
+  CHECK(handshake::read_answer(Question::upgrade, answer.answer) == Next::retry);
 }
 
 TEST_CASE("Retry-After is a number of seconds, and not endless") {
@@ -136,7 +145,7 @@ TEST_CASE("silence is an answer, half an answer is not") {
   AnswerReader silent;
   silent.end_of_input();
   REQUIRE(silent.done());
-  CHECK(handshake::read_answer(silent.take().answer, false) == Next::ask_classic);
+  CHECK(handshake::read_answer(Question::upgrade, silent.take().answer) == Next::ask_offer);
 
   for (const char* text :
        {"HTTP/1.1 20", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
@@ -168,8 +177,8 @@ TEST_CASE("what is no HTTP, or too much of it, fails") {
 }
 
 TEST_CASE("a classic ask has nothing to fall back to, and takes the stock server's refusals") {
-  const auto next = [](const std::string& text) { return read_classic_answer(read(text)); };
-  CHECK(next(answer_with("200 OK", classic_json)) == Next::pool);
+  const auto next = [](const std::string& text) { return read_answer(Question::classic, read(text)); };
+  CHECK(next(answer_with("200 OK", classic_json)) == Next::classic);
   CHECK(next(answer_with("403 Forbidden", R"({"message":"Invalid subdomain."})")) == Next::refused);
   CHECK(next(answer_with("401 Unauthorized", "")) == Next::refused);
   CHECK(next(answer_with("426 Upgrade Required", R"({"message":"no pool","code":"upgrade-required"})")) ==

@@ -76,6 +76,20 @@ TEST_CASE("the environment speaks where no flag does") {
   CHECK(error({"expose", "1"}, {{"TENFOLD_HOST", "nonsense"}}).starts_with("TENFOLD_HOST 'nonsense': "));
 }
 
+TEST_CASE("the state folder is the flag's, the environment's, or where the desktop keeps state") {
+  const Variables home{{"HOME", "/home/me"}};
+  const Variables state{{"HOME", "/home/me"}, {"XDG_STATE_HOME", "/state"}};
+  const Variables ours{{"HOME", "/home/me"}, {"XDG_STATE_HOME", "/state"}, {"TENFOLD_STATE_DIR", "/ours"}};
+  CHECK(options({"expose", "1"}).state_dir.empty());
+  CHECK(options({"expose", "1"}, {{"HOME", ""}}).state_dir.empty());
+  CHECK(options({"expose", "1"}, home).state_dir == "/home/me/.local/state/tenfold");
+  CHECK(options({"expose", "1"}, state).state_dir == "/state/tenfold");
+  CHECK(options({"expose", "1"}, {{"HOME", "/home/me"}, {"XDG_STATE_HOME", "relative"}}).state_dir ==
+        "/home/me/.local/state/tenfold");
+  CHECK(options({"expose", "1"}, ours).state_dir == "/ours");
+  CHECK(options({"expose", "1", "--state-dir", "here"}, ours).state_dir == "here");
+}
+
 TEST_CASE("an error names the flag and the value") {
   CHECK(error({"expose", "80a"}).starts_with("TARGET '80a': "));
   CHECK(error({"expose", "1", "--host", "broker"}).starts_with("--host 'broker': "));
@@ -132,7 +146,7 @@ TEST_CASE("help and the version are asked for anywhere") {
     REQUIRE(line);
     for (const char* word : {"TARGET", "--mux", "--host", "--subdomain", "--token", "--ca", "--insecure",
                              "--local-host", "--print-requests", "--json", "--log-level", "Exit codes", "TENFOLD_HOST",
-                             "TENFOLD_TOKEN", "http://127.0.0.1:7080"}) {
+                             "TENFOLD_TOKEN", "--state-dir", "TENFOLD_STATE_DIR", "http://127.0.0.1:7080"}) {
       CAPTURE(word);
       CHECK(line->print.find(word) != std::string::npos);
     }
