@@ -44,7 +44,7 @@ Result<std::vector<std::string>> read_token_file(const std::string& path) {
 
 Admission::Admission(Runtime& runtime, AdmissionOptions options) : runtime_(runtime), options_(std::move(options)) {}
 
-Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view authorization) {
+Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view authorization, For what) {
   using handshake::Refusal;
   if (!options_.tokens.empty()) {
     constexpr std::string_view scheme = "Bearer ";
@@ -60,7 +60,9 @@ Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view
     if (known == 0) return {Refusal::unauthorized};
     return {Refusal::none, known};
   }
-  return {admit_another(client_ip)};
+  if (what == For::resumed) return {};
+  const Refusal refusal = admit_another(client_ip);
+  return {.refusal = refusal, .token = 0, .charged = refusal == Refusal::none};
 }
 
 handshake::Refusal Admission::admit_another(std::string_view client_ip) {
@@ -76,6 +78,12 @@ handshake::Refusal Admission::admit_another(std::string_view client_ip) {
   if (address.creates >= options_.creates_per_ip) return Refusal::rate;
   ++address.creates;
   return Refusal::none;
+}
+
+void Admission::refund(std::string_view client_ip) {
+  const auto found = addresses_.find(address_group(client_ip));
+  if (found == addresses_.end() || found->second.creates == 0) return;
+  if (--found->second.creates == 0 && found->second.tunnels == 0) addresses_.erase(found);
 }
 
 void Admission::on_tunnel_up(std::string_view client_ip) { ++addresses_[address_group(client_ip)].tunnels; }

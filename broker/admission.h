@@ -32,14 +32,23 @@ class Admission {
   struct Verdict {
     handshake::Refusal refusal = handshake::Refusal::none;
     std::size_t token = 0;  // that it came with, as its number in the list; 0: none
+    bool charged = false;   // the attempt counts
     bool trusted() const { return token != 0; }
+  };
+  // What an attempt is for.
+  enum class For {
+    new_tunnel,
+    resumed,  // a tunnel whose resume token it shows: it is counted already, and has no limit to pass
   };
   // `authorization`: that field's value, or empty. Counts the attempt when it is admitted.
   // Connections from this machine itself have no limits by address.
-  Verdict admit(std::string_view client_ip, std::string_view authorization);
+  Verdict admit(std::string_view client_ip, std::string_view authorization, For what = For::new_tunnel);
 
   // One more tunnel on a link that was admitted: by address alone.
   handshake::Refusal admit_another(std::string_view client_ip);
+
+  // No tunnel came of an attempt that was counted, for a reason that has nothing to do with limits.
+  void refund(std::string_view client_ip);
 
   // A tunnel of that address stands, or is gone.
   void on_tunnel_up(std::string_view client_ip);

@@ -7,6 +7,7 @@
 #include "broker/client_address.h"
 #include "broker/secret.h"
 #include "broker/tunnel_name.h"
+#include "http1/body_framing.h"
 #include "mux/handshake.h"
 
 namespace tenfold::broker {
@@ -38,6 +39,27 @@ Reply refuse(Refusal refusal, std::string_view name = {}) {
 std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
   if (client_ip == unknown_client) return {};
   return address_group(client_ip) + '#' + std::to_string(verdict.token);
+}
+
+bool offers_link(const http1::RequestHead& head) {
+  return http1::has_token(head.fields, handshake::offer_field, handshake::upgrade_token);
+}
+
+bool has_body(const http1::RequestHead& head) {
+  const http1::Framing framing = http1::request_framing(head).framing;
+  return framing.kind != http1::Framing::Kind::none &&
+         !(framing.kind == http1::Framing::Kind::length && framing.length == 0);
+}
+
+bool is_new(std::string_view path, std::string_view query) {
+  return path == "/" && (query == "new" || query.starts_with("new=") || query.starts_with("new&"));
+}
+
+// "/NAME", whatever the name looks like.
+bool is_name_path(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  const std::string_view name = path.substr(1);
+  return !name.empty() && name.find('/') == std::string_view::npos && name != "favicon.ico" && name != "robots.txt";
 }
 
 bool wants_link(const http1::RequestHead& head) {
@@ -72,80 +94,107 @@ std::uint64_t resident_bytes() {
 }  // namespace
 
 OwnSite::Answer OwnSite::answer(const OwnRequest& request) {
+  std::string_view path = request.head.target;
+  const std::size_t question = path.find('?');
+  const std::string_view query = question == std::string_view::npos ? std::string_view{} : path.substr(question + 1);
+  path = path.substr(0, question);
+  Answer answer = answer_path(request, path, query);
+  // A grant is for one client, and a refusal for one moment: no cache on the way may give either to another.
+  auto* reply = std::get_if<Reply>(&answer);
+  if (reply != nullptr && (is_new(path, query) || is_name_path(path))) {
+    std::erase_if(reply->fields, [](const auto& field) { return field.first == "Cache-Control"; });
+    reply->fields.emplace_back("Cache-Control", "no-store");
+  }
+  return answer;
+}
+
+OwnSite::Answer OwnSite::answer_path(const OwnRequest& request, std::string_view path, std::string_view query) {
   const std::string_view method = request.head.method;
   if (method != "GET" && method != "HEAD") {
     Reply reply = json_reply(405, R"({"message":"Only GET is answered here.","code":"bad-method"})");
     reply.fields.emplace_back("Allow", "GET, HEAD");
     return reply;
   }
-  std::string_view path = request.head.target;
-  const std::size_t question = path.find('?');
-  const std::string_view query = question == std::string_view::npos ? std::string_view{} : path.substr(question + 1);
-  path = path.substr(0, question);
-
-  if (path == "/") {
-    // A HEAD makes nothing: RFC 9110 9.2.1, it is safe.
-    const bool new_one = query == "new" || query.starts_with("new=") || query.starts_with("new&");
-    return new_one && method == "GET" ? new_tunnel(request, {}) : landing();
-  }
+  // A HEAD makes nothing: RFC 9110 9.2.1, it is safe.
+  if (path == "/") return is_new(path, query) && method == "GET" ? new_tunnel(request, {}) : landing();
   if (path == "/api/status") return status();
   constexpr std::string_view tunnels = "/api/tunnels/";
   constexpr std::string_view status_end = "/status";
   if (path.starts_with(tunnels) && path.ends_with(status_end) && path.size() > tunnels.size() + status_end.size()) {
     return tunnel_status(path.substr(tunnels.size(), path.size() - tunnels.size() - status_end.size()));
   }
-  const std::string_view name = path.substr(1);
-  if (name.find('/') == std::string_view::npos && name != "favicon.ico" && name != "robots.txt" && method == "GET") {
-    return is_tunnel_name(name) ? new_tunnel(request, name) : refuse(Refusal::bad_name);
-  }
+  if (is_name_path(path) && method == "GET") return new_tunnel(request, path.substr(1));
   return trouble_reply({404, "not-found", "There is no such page on this broker."}, request.head.fields,
                        request.request_id);
 }
 
 OwnSite::Answer OwnSite::new_tunnel(const OwnRequest& request, std::string_view name) {
-  if (draining_) return refuse(Refusal::draining);
   const bool link = wants_link(request.head);
-  if (!link && !options_.classic) return refuse(Refusal::classic_off);
+  // Before anything else: whatever is refused, that tenfold/1 is spoken here is said, and a proxy that takes the
+  // Upgrade away is found out. It asks for nothing that could be charged.
+  if (!link && offers_link(request.head)) return refuse(Refusal::upgrade_lost);
+  if (!name.empty() && !is_tunnel_name(name)) return refuse(Refusal::bad_name);
+  if (draining_) return refuse(Refusal::draining);
+  if (link) return new_link(request, name);
+  if (!options_.classic) return refuse(Refusal::classic_off);
+  return new_classic(request, name);
+}
+
+Admission::Verdict OwnSite::admit(const OwnRequest& request, Admission::For what) {
   const http1::Field* authorization = http1::find(request.head.fields, "Authorization");
-  const Admission::Verdict verdict =
-      admission_.admit(request.client_ip, authorization == nullptr ? std::string_view{} : authorization->value);
-  if (verdict.refusal != Refusal::none) return refuse(verdict.refusal);
+  return admission_.admit(request.client_ip, authorization == nullptr ? std::string_view{} : authorization->value,
+                          what);
+}
 
-  std::string owner = owner_of(request.client_ip, verdict);
-  if (!link) {
-    Result<Claim> claim = registry_.claim(name, {}, owner);
-    // "a taken name silently becomes a random id"
-    if (!claim) claim = registry_.claim({}, {}, owner);
-    return classic_tunnel(request, *claim);
-  }
-
+OwnSite::Answer OwnSite::new_link(const OwnRequest& request, std::string_view name) {
+  // The body would be the link's first bytes. Found out before the name is claimed, for a claim replaces what stands.
+  if (has_body(request.head)) return refuse(Refusal::bad_request);
   const http1::Field* resume = http1::find(request.head.fields, handshake::resume_field);
   std::string token = resume == nullptr ? std::string{} : decode_base64url(resume->value);
   if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
+
+  const bool resumed = registry_.proves(name, token);
+  const Admission::Verdict verdict = admit(request, resumed ? Admission::For::resumed : Admission::For::new_tunnel);
+  if (verdict.refusal != Refusal::none) return refuse(verdict.refusal);
+  std::string owner = owner_of(request.client_ip, verdict);
   Result<Claim> claim = registry_.claim(name, token, owner);
-  if (!claim) return refuse(Refusal::name_taken, name);
+  if (!claim) {
+    if (verdict.charged) admission_.refund(request.client_ip);
+    return refuse(Refusal::name_taken, name);
+  }
   return LinkGrant{*claim,           tunnel_url(claim->name, request.scheme, request.host),
                    std::move(token), std::string(request.client_ip),
                    std::move(owner), verdict.trusted()};
 }
 
-Reply OwnSite::classic_tunnel(const OwnRequest& request, const Claim& claim) {
-  const Result<std::uint16_t> port = classic_.open_classic(claim, request.client_ip);
+Reply OwnSite::new_classic(const OwnRequest& request, std::string_view name) {
+  const Admission::Verdict verdict = admit(request, Admission::For::new_tunnel);
+  if (verdict.refusal != Refusal::none) return refuse(verdict.refusal);
+  const std::string owner = owner_of(request.client_ip, verdict);
+  Result<Claim> claim = registry_.claim(name, {}, owner);
+  // "a taken name silently becomes a random id"
+  if (!claim) claim = registry_.claim({}, {}, owner);
+  const Result<std::uint16_t> port = classic_.open_classic(*claim, request.client_ip);
   if (!port) {
-    registry_.release(claim);
-    runtime_.log.warn("classic-refused", {{"name", claim.name}, {"reason", port.error().detail}});
-    // Not the client's doing, and it may heal: 503, which no stock client takes for a tunnel.
-    Reply reply = json_reply(
-        503, to_json({{"message", "This server has no port left for another classic tunnel."}, {"code", "no-port"}}));
-    reply.fields.emplace_back("Retry-After", retry_after);
-    return reply;
+    if (verdict.charged) admission_.refund(request.client_ip);
+    registry_.give_up(*claim);
+    return no_port(*claim, port.error());
   }
-  json answer{{"id", claim.name},
+  json answer{{"id", claim->name},
               {"port", *port},
               {"max_conn_count", classic_.max_conn()},
-              {"url", tunnel_url(claim.name, request.scheme, request.host)}};
+              {"url", tunnel_url(claim->name, request.scheme, request.host)}};
   if (!options_.classic_address.empty()) answer["ip"] = options_.classic_address;
   return json_reply(200, to_json(answer));
+}
+
+// Not the client's doing, and it may heal: 503, which no stock client takes for a tunnel.
+Reply OwnSite::no_port(const Claim& claim, const Error& why) {
+  runtime_.log.warn("classic-refused", {{"name", claim.name}, {"reason", why.detail}});
+  Reply reply = json_reply(
+      503, to_json({{"message", "This server has no port left for another classic tunnel."}, {"code", "no-port"}}));
+  reply.fields.emplace_back("Retry-After", retry_after);
+  return reply;
 }
 
 std::string OwnSite::tunnel_url(std::string_view name, std::string_view scheme, std::string_view host) const {

@@ -3,7 +3,8 @@
 //
 //   GET /?new               a tunnel with a random name
 //   GET /NAME               a tunnel with that name
-//     ... with Upgrade: tenfold/1   this connection becomes its link
+//     ... with Upgrade: tenfold/1         this connection becomes its link
+//     ... with the offer of it, but no Upgrade   426: something on the way takes the Upgrade away
 //   GET /                   the landing page
 //   GET /api/status         how many tunnels, how much memory
 //   GET /api/tunnels/ID/status
@@ -83,8 +84,12 @@ class OwnSite {
   void drain() { draining_ = true; }
 
  private:
+  Answer answer_path(const OwnRequest& request, std::string_view path, std::string_view query);
   Answer new_tunnel(const OwnRequest& request, std::string_view name);
-  Reply classic_tunnel(const OwnRequest& request, const Claim& claim);
+  Answer new_link(const OwnRequest& request, std::string_view name);
+  Reply new_classic(const OwnRequest& request, std::string_view name);
+  Admission::Verdict admit(const OwnRequest& request, Admission::For what);
+  Reply no_port(const Claim& claim, const Error& why);
   Reply status() const;
   Reply tunnel_status(std::string_view name) const;
   Reply landing() const;

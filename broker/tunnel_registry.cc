@@ -16,24 +16,40 @@ Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proo
   Entry* const known = entries_.find(wanted);
   if (known != nullptr && !may_have(*known, proof, owner)) return Error{ErrorKind::refused, "the name is taken"};
   Entry& entry = known != nullptr ? *known : entries_.insert(std::make_unique<Entry>(*this, wanted));
-  entry.generation = next_generation_++;
-  entry.proof = proof;
-  entry.owner = owner;
+  if (known != nullptr) entry.former = std::move(entry.holder);
+  entry.holder = {next_generation_++, std::string(proof), std::string(owner)};
   // Claimed but never attached, it is given up like one whose agent went away.
   runtime_.timers.arm_in(entry, limits::name_held);
-  return Claim{wanted, entry.generation};
+  return Claim{wanted, entry.holder.generation};
 }
 
 bool TunnelRegistry::may_have(const Entry& entry, std::string_view proof, std::string_view owner) {
-  if (!entry.proof.empty() && same_secret(entry.proof, proof)) return true;
+  if (is_proof(entry, proof)) return true;
   const bool away = entry.tunnel == nullptr || !entry.tunnel->has_agent();
-  return away && !entry.owner.empty() && entry.owner == owner;
+  return away && !entry.holder.owner.empty() && entry.holder.owner == owner;
+}
+
+bool TunnelRegistry::is_proof(const Entry& entry, std::string_view proof) {
+  return !entry.holder.proof.empty() && same_secret(entry.holder.proof, proof);
+}
+
+bool TunnelRegistry::proves(std::string_view name, std::string_view proof) const {
+  const Entry* found = entries_.find(name);
+  return found != nullptr && is_proof(*found, proof);
+}
+
+void TunnelRegistry::give_up(const Claim& claim) {
+  Entry* entry = current(claim);
+  if (entry == nullptr) return;
+  if (!entry->former) return release(claim);
+  entry->holder = *std::exchange(entry->former, std::nullopt);
 }
 
 void TunnelRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   runtime_.timers.disarm(*entry);
+  entry->former.reset();
   const std::shared_ptr<Tunnel> former = entry->tunnel;
   set_tunnel(*entry, tunnel);
   if (former != nullptr) former->hand_over(std::move(tunnel));
@@ -42,6 +58,7 @@ void TunnelRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) 
 void TunnelRegistry::hold(const Claim& claim) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
+  entry->former.reset();
   set_tunnel(*entry, nullptr);
   runtime_.timers.arm_in(*entry, limits::name_held);
 }
@@ -61,7 +78,7 @@ TunnelRegistry::Found TunnelRegistry::find(std::string_view name) const {
 
 TunnelRegistry::Entry* TunnelRegistry::current(const Claim& claim) {
   Entry* found = entries_.find(claim.name);
-  return found != nullptr && found->generation == claim.generation ? found : nullptr;
+  return found != nullptr && found->holder.generation == claim.generation ? found : nullptr;
 }
 
 void TunnelRegistry::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {
@@ -71,7 +88,7 @@ void TunnelRegistry::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {
 }
 
 void TunnelRegistry::Entry::on_timer() {
-  const Claim claim{name, generation};
+  const Claim claim{name, holder.generation};
   if (tunnel == nullptr) registry.release(claim);
 }
 

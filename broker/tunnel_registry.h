@@ -4,13 +4,15 @@
 //   registry.attach(*claim, tunnel);
 //   registry.hold(*claim);        // the agent is gone: kept for its owner for a while
 //   registry.release(*claim);     // or free at once
+//   registry.give_up(*claim);     // in place of attach(): what was before stands again
 //
-// An entry carries a generation: whoever claims a name anew gets the next one, and a former
+// An entry carries a generation: a later claim of the name gets the next one, and a former
 // holder's hold() or release() then changes nothing.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +38,12 @@ class TunnelRegistry {
   // ones prove nothing. Otherwise: refused.
   Result<Claim> claim(std::string_view name, std::string_view proof, std::string_view owner = {});
 
+  // Whether `proof` is the one that `name` was claimed with.
+  bool proves(std::string_view name, std::string_view proof) const;
+
+  // No tunnel comes of the claim.
+  void give_up(const Claim& claim);
+
   // The tunnel that had the name until now hands over to it.
   void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel);
 
@@ -56,6 +64,11 @@ class TunnelRegistry {
   std::size_t size() const { return here_; }
 
  private:
+  struct Holder {
+    std::uint64_t generation = 0;
+    std::string proof;
+    std::string owner;
+  };
   struct Entry final : Timer {
     Entry(TunnelRegistry& r, std::string_view n) : registry(r), name(n) {}
     void on_timer() override;
@@ -63,11 +76,11 @@ class TunnelRegistry {
     TunnelRegistry& registry;
     const std::string name;
     std::shared_ptr<Tunnel> tunnel;  // null while it is away
-    std::uint64_t generation = 0;
-    std::string proof;
-    std::string owner;
+    Holder holder;
+    std::optional<Holder> former;  // until the claim that took over from it is attached
   };
 
+  static bool is_proof(const Entry& entry, std::string_view proof);
   static bool may_have(const Entry& entry, std::string_view proof, std::string_view owner);
   // The entry if `claim` is still the one that holds it.
   Entry* current(const Claim& claim);

@@ -24,7 +24,7 @@ LinkSession::LinkSession(const LinkSide& side, Owner& owner, std::unique_ptr<Dup
       driver_(side.loop, std::move(connection), Link::Role::broker, LinkOptions{}, *this) {}
 
 LinkSession::~LinkSession() {
-  for (auto& [name, seat] : seats_) seat.tunnel->detach();
+  for (auto& [name, seat] : seats_) seat.tunnel->leave();
 }
 
 void LinkSession::start(Bytes early) {
@@ -55,13 +55,11 @@ void LinkSession::drain() {
 }
 
 void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::string& token) {
-  auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, driver_.link());
-  if (auto& former = seats_[claim.name]; former.tunnel != nullptr) {
-    former.tunnel->detach();
-    side_.admission.on_tunnel_down(grant_.client_ip);
-  }
-  seats_[claim.name] = Seat{claim, tunnel};
+  LinkTunnel::Owner& owner = *this;
+  auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, driver_.link(), &owner);
+  // The tunnel that had the name, on this link or another, leaves its seat and is counted no more.
   side_.registry.attach(claim, tunnel);
+  seats_[claim.name] = Seat{claim, tunnel};
   side_.admission.on_tunnel_up(grant_.client_ip);
   side_.loop.runtime().log.info("tunnel-up", {{"name", claim.name}, {"kind", "mux"}, {"from", address_}});
 
@@ -87,9 +85,22 @@ void LinkSession::unseat(const std::string& name, std::string_view cause) {
   const Seat seat = std::move(found->second);
   seats_.erase(found);
   side_.registry.release(seat.claim);
-  seat.tunnel->detach();
+  let_go(seat, cause);
+}
+
+// An agent that came back on another link has the name now; this one may be a ghost that nobody has found out yet.
+void LinkSession::on_link_tunnel_replaced(LinkTunnel& tunnel) {
+  const auto found = seats_.find(tunnel.name());
+  if (found == seats_.end() || found->second.tunnel.get() != &tunnel) return;
+  const Seat seat = std::move(found->second);
+  seats_.erase(found);
+  let_go(seat, "replaced");
+}
+
+void LinkSession::let_go(const Seat& seat, std::string_view cause) {
+  seat.tunnel->leave();
   side_.admission.on_tunnel_down(grant_.client_ip);
-  side_.loop.runtime().log.info("tunnel-down", {{"name", name}, {"kind", "mux"}, {"cause", cause}});
+  side_.loop.runtime().log.info("tunnel-down", {{"name", seat.claim.name}, {"kind", "mux"}, {"cause", cause}});
 }
 
 void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal) {
@@ -107,14 +118,21 @@ void LinkSession::on_register(std::uint32_t request_id, const std::string& name,
   using handshake::Refusal;
   if (request_id == 0 || kind != "http") return refuse(request_id, Refusal::bad_request);
   if (!name.empty() && !is_tunnel_name(name)) return refuse(request_id, Refusal::bad_name);
-  if (seats_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
-  if (!grant_.trusted) {
+  // A tunnel that comes back with its token is counted already, and one that this link has takes no further seat.
+  const bool resumed = side_.registry.proves(name, token);
+  const bool has_seat = resumed && seats_.contains(name);
+  if (!has_seat && seats_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
+  const bool charged = !grant_.trusted && !resumed;
+  if (charged) {
     const Refusal refusal = side_.admission.admit_another(grant_.client_ip);
     if (refusal != Refusal::none) return refuse(request_id, refusal);
   }
   if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
   const Result<Claim> claim = side_.registry.claim(name, token, grant_.owner);
-  if (!claim) return refuse(request_id, Refusal::name_taken);
+  if (!claim) {
+    if (charged) side_.admission.refund(grant_.client_ip);
+    return refuse(request_id, Refusal::name_taken);
+  }
   seat(*claim, request_id, token);
 }
 
@@ -149,7 +167,7 @@ void LinkSession::on_link_closed(const Error& why) {
       "link-down",
       {{"name", grant_.claim.name}, {"from", address_}, {"cause", to_string(why.kind)}, {"detail", why.detail}});
   for (auto& [name, seat] : seats_) {
-    seat.tunnel->detach();
+    seat.tunnel->leave();
     side_.registry.hold(seat.claim);
     side_.admission.on_tunnel_down(grant_.client_ip);
   }

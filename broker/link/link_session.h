@@ -22,7 +22,7 @@ struct LinkSide {
   std::string server_id;
 };
 
-class LinkSession final : private Link::Handler {
+class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
  public:
   class Owner {
    public:
@@ -56,11 +56,13 @@ class LinkSession final : private Link::Handler {
   void on_link_output() override {}
   void on_link_draining() override;
   void on_link_closed(const Error& why) override;
+  void on_link_tunnel_replaced(LinkTunnel& tunnel) override;
 
   void on_register(std::uint32_t request_id, const std::string& name, const std::string& kind, std::string token);
   void seat(const Claim& claim, std::uint32_t request_id, const std::string& token);
   void unseat(const std::string& name, std::string_view cause);
   void refuse(std::uint32_t request_id, handshake::Refusal refusal);
+  void let_go(const Seat& seat, std::string_view cause);
   std::string url_of(std::string_view name) const;
 
   const LinkSide& side_;

@@ -13,9 +13,10 @@ constexpr Duration ask_again = 20ms;
 
 }  // namespace
 
-LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, Link& link)
+LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, Link& link, Owner* owner)
     : Tunnel(runtime, std::move(name)),
       link_(&link),
+      owner_(owner),
       idle_(runtime, *this, limits::idle_pipes, limits::idle_pipe_time),
       waiting_(runtime) {}
 
@@ -54,9 +55,15 @@ void LinkTunnel::detach() {
   waiting_.turn_away({ErrorKind::closed, "the agent's link is gone"});
 }
 
+void LinkTunnel::leave() {
+  owner_ = nullptr;
+  detach();
+}
+
 void LinkTunnel::on_handed_over() {
   idle_.clear();
   while (Opening* opening = waiting_.next()) successor()->open(*opening);
+  if (owner_ != nullptr) owner_->on_link_tunnel_replaced(*this);
 }
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {

@@ -12,8 +12,17 @@ namespace tenfold::broker {
 
 class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
  public:
-  // `link` is borrowed until detach().
-  LinkTunnel(Runtime& runtime, std::string name, Link& link);
+  class Owner {
+   public:
+    // The name has gone to another tunnel.
+    virtual void on_link_tunnel_replaced(LinkTunnel& tunnel) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `link` is borrowed until detach(), `owner` until leave().
+  LinkTunnel(Runtime& runtime, std::string name, Link& link, Owner* owner = nullptr);
 
   void open(Opening& opening) override;
   std::size_t connected() const override { return out_ + idle_.size(); }
@@ -22,6 +31,8 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
 
   // The link is gone, or takes no new stream: whoever waits is turned away.
   void detach();
+  // The same, and the owner hears no more of it.
+  void leave();
 
  private:
   void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
@@ -37,6 +48,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
   void serve_waiting();
 
   Link* link_;
+  Owner* owner_;
   IdlePipes idle_;
   WaitingRoom waiting_;
   std::size_t out_ = 0;  // streams on loan

@@ -26,6 +26,44 @@ TEST_CASE("an address makes so many tunnels a minute, and holds so many") {
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
 }
 
+TEST_CASE("a tunnel that is resumed passes both limits and is not counted; the token of the operator's list it needs") {
+  TestRuntime rt;
+  using For = Admission::For;
+  Admission admission(rt.runtime, {});
+  for (int i = 0; i < 100; ++i) CHECK(admission.admit("203.0.113.1", "", For::resumed).refusal == Refusal::none);
+  CHECK(admission.size() == 0);
+  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
+  for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
+  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::limit);
+  CHECK(admission.admit("203.0.113.1", "", For::resumed).refusal == Refusal::none);
+  CHECK_FALSE(admission.admit("203.0.113.1", "", For::resumed).charged);
+
+  AdmissionOptions options;
+  options.tokens = {"one"};
+  Admission guarded(rt.runtime, options);
+  CHECK(guarded.admit("203.0.113.1", "", For::resumed).refusal == Refusal::unauthorized);
+  CHECK(guarded.admit("203.0.113.1", "Bearer one", For::resumed).trusted());
+}
+
+TEST_CASE("an attempt that is refunded does not count, and is forgotten") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, {});
+  for (int i = 0; i < 100; ++i) {
+    const Admission::Verdict verdict = admission.admit("203.0.113.1", "");
+    CHECK(verdict.refusal == Refusal::none);
+    CHECK(verdict.charged);
+    admission.refund("203.0.113.1");
+    CHECK(admission.size() == 0);
+  }
+  // Nothing is given back that was not taken.
+  admission.refund("203.0.113.1");
+  for (std::size_t i = 0; i < limits::creates_per_ip; ++i) admission.admit("203.0.113.1", "");
+  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::rate);
+  admission.on_tunnel_up("203.0.113.2");
+  admission.refund("203.0.113.2");
+  CHECK(admission.size() == 2);
+}
+
 TEST_CASE("this machine itself has no limits by address") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});

@@ -30,6 +30,35 @@ Got ask(Rig& rig, const std::string& path, const std::string& fields = {}, const
 }
 
 const std::string upgrade = "Connection: Upgrade\r\nUpgrade: tenfold/1\r\n";
+const std::string offer = "Tenfold-Offer: tenfold/1\r\n";
+
+std::string resume(const std::string& token) {
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : token) {
+    bits = bits << 8 | static_cast<unsigned char>(c);
+    for (held += 8; held >= 6; held -= 6) text += letters[bits >> (held - 6) & 63];
+  }
+  if (held != 0) text += letters[bits << (6 - held) & 63];
+  return "Tenfold-Resume: " + text + "\r\n";
+}
+
+// The requests of strangers: each on a connection of its own.
+Got ask_from(Rig& rig, const std::string& ip, const std::string& path, const std::string& fields = {}) {
+  rig.connect(ip);
+  return ask(rig, path, fields);
+}
+
+// How many tunnels one more address may still make in this minute: asks until it is told 429.
+int tunnels_left(Rig& rig, const std::string& ip) {
+  for (int made = 0;; ++made) {
+    const Got got = ask_from(rig, ip, "/?new");
+    if (got.status == 429) return made;
+    REQUIRE(got.status == 200);
+  }
+}
 
 }  // namespace
 
@@ -269,4 +298,193 @@ TEST_CASE("only GET makes a tunnel") {
   rig.browser_says("POST /?new HTTP/1.1\r\nHost: example.test\r\nContent-Length: 0\r\n\r\n");
   CHECK(rig.browser->take().starts_with("HTTP/1.1 405 "));
   CHECK(rig.classic.claims.empty());
+}
+
+TEST_CASE("the offer without an Upgrade is 426 upgrade-lost, before anything else is looked at") {
+  AdmissionOptions with_tokens;
+  with_tokens.tokens = {"s3cret"};
+  Rig plain;
+  Rig guarded("myapp", with_tokens);
+  Rig mux_only("myapp", {}, {"", "", false, ""});
+  Rig draining;
+  draining.own_site.drain();
+  for (Rig* rig : {&plain, &guarded, &mux_only, &draining}) {
+    for (const char* path : {"/?new", "/?new=1", "/wanted", "/myapp", "/No_Name"}) {
+      for (const std::string& fields : {offer, std::string("tenfold-offer: tenfold/2, TENFOLD/1\r\n"),
+                                        offer + "Upgrade: tenfold/1\r\n", offer + "Connection: close\r\n"}) {
+        CAPTURE(path);
+        CAPTURE(fields);
+        const Got got = ask_from(*rig, "203.0.113.9", path, fields);
+        CHECK(got.status == 426);
+        CHECK(got.value()["code"] == "upgrade-lost");
+        CHECK(got.value()["message"].get<std::string>().find("proxy") != std::string::npos);
+        CHECK(got.head.find("Upgrade: tenfold/1\r\n") != std::string::npos);
+        CHECK(got.head.find("Connection: Upgrade\r\n") != std::string::npos);
+      }
+    }
+    CHECK(rig->classic.claims.empty());
+    CHECK(rig->link == nullptr);
+    CHECK(rig->registry.find("wanted").state == TunnelRegistry::State::unknown);
+  }
+  // So many are not charged: the minute's tunnels are all there.
+  CHECK(tunnels_left(plain, "203.0.113.9") == static_cast<int>(limits::creates_per_ip));
+}
+
+TEST_CASE("a proxy that speaks HTTP/1.0 to the broker is found out, too") {
+  Rig rig;
+  rig.browser_says("GET /?new HTTP/1.0\r\nHost: example.test\r\n" + offer + upgrade + "\r\n");
+  CHECK(rig.browser->take().starts_with("HTTP/1.1 426 "));
+}
+
+TEST_CASE("an offer of something else, and none, are a classic client's") {
+  Rig rig;
+  CHECK(ask(rig, "/?new", "Tenfold-Offer: tenfold/2\r\n").status == 200);
+  CHECK(ask(rig, "/?new").status == 200);
+}
+
+TEST_CASE("the offer with an Upgrade is a link") {
+  Rig rig;
+  rig.browser_says("GET /wanted HTTP/1.1\r\nHost: example.test\r\n" + offer + upgrade + "\r\n");
+  CHECK(rig.link != nullptr);
+}
+
+TEST_CASE("no answer to a request for a tunnel may be kept by a cache") {
+  Rig rig;
+  Rig mux_only("myapp", {}, {"", "https://landing.test/", false, ""});
+  const auto check = [](const Got& got, int status) {
+    CHECK(got.status == status);
+    const std::size_t at = got.head.find("Cache-Control: no-store\r\n");
+    CHECK(at != std::string::npos);
+    CHECK(got.head.find("Cache-Control", at + 1) == std::string::npos);
+  };
+  check(ask(rig, "/?new"), 200);
+  check(ask(rig, "/wanted"), 200);
+  check(ask(rig, "/No_Name"), 403);
+  check(ask(rig, "/myapp", upgrade), 409);
+  check(ask(rig, "/?new", offer), 426);
+  check(ask(mux_only, "/?new"), 426);
+  mux_only.own_site.drain();
+  check(ask(mux_only, "/wanted"), 503);
+  for (int i = 0; i < 10; ++i) ask(rig, "/?new");
+  check(ask(rig, "/?new"), 429);
+  rig.browser->take();
+  rig.browser_says("HEAD /wanted HTTP/1.1\r\nHost: example.test\r\n\r\n");
+  CHECK(rig.browser->take().find("Cache-Control: no-store\r\n") != std::string::npos);
+}
+
+TEST_CASE("a link that comes back with its resume token passes the limits of rate and number") {
+  Rig rig;
+  REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
+  const std::string token = rig.grant.resume_token;
+  const std::string stranger(token.size(), 'x');
+  SUBCASE("at the limit of the rate") {
+    tunnels_left(rig, "203.0.113.9");
+    CHECK(ask_from(rig, "203.0.113.9", "/?new", upgrade).value()["code"] == "rate");
+  }
+  SUBCASE("at the limit of the number, its own old link included") {
+    for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) rig.admission.on_tunnel_up("203.0.113.9");
+    CHECK(ask_from(rig, "203.0.113.9", "/?new", upgrade).value()["code"] == "limit");
+  }
+  for (int i = 0; i < 20; ++i) {
+    CHECK(ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token)).status == 101);
+    CHECK(rig.grant.resume_token == token);
+  }
+  // A token that is not the name's, and the name's token for another name, pass nothing.
+  CHECK(ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(stranger)).status == 429);
+  CHECK(ask_from(rig, "203.0.113.9", "/another", upgrade + resume(token)).status == 429);
+  CHECK(ask_from(rig, "203.0.113.9", "/?new", upgrade + resume(token)).status == 429);
+  // A classic request has none to show.
+  CHECK(ask_from(rig, "203.0.113.9", "/wanted", resume(token)).status == 429);
+}
+
+TEST_CASE("a resume token is not charged, and a wrong one is") {
+  Rig rig;
+  REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
+  const std::string token = rig.grant.resume_token;
+  const int left = static_cast<int>(limits::creates_per_ip) - 1;
+  SUBCASE("valid") {
+    for (int i = 0; i < 20; ++i) ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token));
+    CHECK(tunnels_left(rig, "203.0.113.9") == left);
+  }
+  SUBCASE("unknown") {
+    CHECK(ask_from(rig, "203.0.113.9", "/fresh1", upgrade + resume(std::string(token.size(), 'x'))).status == 101);
+    CHECK(tunnels_left(rig, "203.0.113.9") == left - 1);
+  }
+}
+
+TEST_CASE("a resume token lifts no other condition") {
+  AdmissionOptions options;
+  options.tokens = {"s3cret"};
+  Rig rig("myapp", options);
+  const std::string bearer = "Authorization: Bearer s3cret\r\n";
+  REQUIRE(ask(rig, "/wanted", upgrade + bearer).status == 101);
+  const std::string back = upgrade + resume(rig.grant.resume_token);
+  rig.connect();
+  CHECK(ask(rig, "/wanted", back).status == 401);
+  CHECK(ask(rig, "/wanted", back + bearer).status == 101);
+  rig.own_site.drain();
+  rig.connect();
+  CHECK(ask(rig, "/wanted", back + bearer).status == 503);
+}
+
+TEST_CASE("what is refused for another reason than a limit is not charged") {
+  Rig rig;
+  const auto refused = [&](const std::string& path, const std::string& fields, int status) {
+    for (int i = 0; i < 30; ++i) REQUIRE(ask_from(rig, "203.0.113.9", path, fields).status == status);
+  };
+  SUBCASE("a taken name") { refused("/myapp", upgrade, 409); }
+  SUBCASE("a taken name, with a token that is not its own") {
+    refused("/myapp", upgrade + resume("0123456789abcdef"), 409);
+  }
+  SUBCASE("a bad name") { refused("/No_Name", "", 403); }
+  SUBCASE("a bad name for a link") { refused("/No_Name", upgrade, 403); }
+  SUBCASE("an Upgrade with a body") { refused("/wanted", upgrade + "Content-Length: 1\r\n", 400); }
+  SUBCASE("no port") {
+    rig.classic.full = true;
+    refused("/?new", "", 503);
+    rig.classic.full = false;
+  }
+  CHECK(tunnels_left(rig, "203.0.113.9") == static_cast<int>(limits::creates_per_ip));
+  CHECK(tunnels_left(rig, "203.0.113.9") == 0);
+}
+
+TEST_CASE("an address that made nothing is not remembered") {
+  Rig rig;
+  for (int i = 0; i < 100; ++i) {
+    const std::string ip = "198.51.100." + std::to_string(i);
+    ask_from(rig, ip, "/myapp", upgrade);
+    ask_from(rig, ip, "/?new", offer);
+    ask_from(rig, ip, "/wanted", upgrade + "Content-Length: 1\r\n");
+  }
+  CHECK(rig.admission.size() == 0);
+}
+
+TEST_CASE("an Upgrade with a body is refused, and its owner's living tunnel stands") {
+  Rig rig;
+  REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
+  const std::string token = rig.grant.resume_token;
+  const auto living = std::make_shared<TestTunnel>(rig.rt, "wanted");
+  rig.registry.attach(rig.grant.claim, living);
+  for (const char* framing : {"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    CAPTURE(framing);
+    const Got got = ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token) + framing);
+    CHECK(got.status == 400);
+    CHECK(got.value()["code"] == "bad-request");
+    CHECK(rig.registry.find("wanted").tunnel == living);
+    CHECK(living->handed_to == nullptr);
+  }
+  CHECK(ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token) + "Content-Length: 0\r\n").status == 101);
+}
+
+TEST_CASE("a classic tunnel without a port leaves a name that waits for its owner as it was") {
+  Rig rig;
+  REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
+  const std::string token = rig.grant.resume_token;
+  rig.registry.hold(rig.grant.claim);
+  rig.classic.full = true;
+  CHECK(ask_from(rig, "203.0.113.9", "/wanted").status == 503);
+  CHECK(rig.registry.find("wanted").state == TunnelRegistry::State::away);
+  // From another address, where only the token counts.
+  CHECK(ask_from(rig, "198.51.100.1", "/wanted", upgrade).status == 409);
+  CHECK(ask_from(rig, "198.51.100.1", "/wanted", upgrade + resume(token)).status == 101);
 }

@@ -108,6 +108,72 @@ TEST_CASE("the tunnel that had the name hands over to the one that has it now") 
   CHECK(former->handed_to == next.get());
 }
 
+TEST_CASE("a proof proves its own name, as long as that is claimed with it") {
+  Registry r;
+  CHECK_FALSE(r.names.proves("myapp", "mine"));
+  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  CHECK(r.names.proves("myapp", "mine"));
+  CHECK_FALSE(r.names.proves("myapp", "theirs"));
+  CHECK_FALSE(r.names.proves("myapp", ""));
+  CHECK_FALSE(r.names.proves("other1", "mine"));
+  CHECK_FALSE(r.names.proves("", "mine"));
+  r.names.hold(*claim);
+  CHECK(r.names.proves("myapp", "mine"));
+  REQUIRE(r.names.claim("myapp", "another", "here"));
+  CHECK_FALSE(r.names.proves("myapp", "mine"));
+  r.rt.pass(61s);
+  CHECK_FALSE(r.names.proves("myapp", "another"));
+  REQUIRE(r.names.claim("myapp", ""));
+  CHECK_FALSE(r.names.proves("myapp", ""));
+}
+
+TEST_CASE("a claim that is given up leaves what was before") {
+  Registry r;
+  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  const auto tunnel = r.tunnel("myapp");
+  r.names.attach(*claim, tunnel);
+  SUBCASE("a tunnel") {
+    const Result<Claim> other = r.names.claim("myapp", "another", "here");
+    REQUIRE(other);
+    r.names.give_up(*other);
+    CHECK(r.names.find("myapp").tunnel == tunnel);
+    r.rt.pass(2min);
+    CHECK(r.names.find("myapp").tunnel == tunnel);
+    CHECK_FALSE(r.names.proves("myapp", "another"));
+    // Its holder can do with it what he could.
+    r.names.hold(*claim);
+    CHECK(r.names.find("myapp").state == State::away);
+  }
+  SUBCASE("a name that waits for its owner") {
+    r.names.hold(*claim);
+    r.names.give_up(*r.names.claim("myapp", "another", "here"));
+    CHECK(r.names.find("myapp").state == State::away);
+    r.rt.pass(61s);
+    CHECK(r.names.find("myapp").state == State::unknown);
+    return;
+  }
+  SUBCASE("nothing") {
+    const Result<Claim> fresh = r.names.claim("fresh1", "mine");
+    r.names.give_up(*fresh);
+    CHECK(r.names.find("fresh1").state == State::unknown);
+    r.names.give_up(*fresh);
+  }
+  CHECK(r.names.proves("myapp", "mine"));
+}
+
+TEST_CASE("a claim that is given up after another one changes nothing") {
+  Registry r;
+  const Result<Claim> old_claim = r.names.claim("myapp", "mine");
+  const Result<Claim> new_claim = r.names.claim("myapp", "mine");
+  const auto tunnel = r.tunnel("myapp");
+  r.names.attach(*new_claim, tunnel);
+  r.names.give_up(*old_claim);
+  CHECK(r.names.find("myapp").tunnel == tunnel);
+  // Attached, it is no longer to be given up for what was before.
+  r.names.give_up(*new_claim);
+  CHECK(r.names.find("myapp").state == State::unknown);
+}
+
 TEST_CASE("an empty proof owns nothing") {
   Registry r;
   REQUIRE(r.names.claim("myapp", ""));
