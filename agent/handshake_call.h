@@ -43,6 +43,8 @@ class HandshakeCall final : private Duplex::Handler {
 
   // When the request went out; `never` before that.
   TimePoint asked_at() const { return asked_at_; }
+  // A byte of the answer came.
+  bool answering() const { return answering_; }
 
  private:
   void on_dialed(Result<Dialed> dialed);
@@ -65,7 +67,7 @@ class HandshakeCall final : private Duplex::Handler {
   std::unique_ptr<Dialing> dialing_;
   std::unique_ptr<Duplex> pipe_;
   TimePoint asked_at_ = never;
-  bool answering_ = false;  // a byte of the answer came
+  bool answering_ = false;
   bool done_ = false;
   MemberTimer<HandshakeCall, &HandshakeCall::on_deadline> deadline_{*this};
   MemberTimer<HandshakeCall, &HandshakeCall::on_silence> silence_{*this};

@@ -71,7 +71,19 @@ void HandshakeRound::on_first_done(HandshakeOutcome outcome, TimePoint asked_at)
 void HandshakeRound::on_second_done(HandshakeOutcome outcome) {
   if (outcome.next == Next::classic) return finish(std::move(outcome));
   second_over_ = std::move(outcome);
-  if (first_over_) finish_with_both();
+  if (first_over_) return finish_with_both();
+  // The broker is there and answers: the first connection is more likely dead than late.
+  if (second_over_->next == Next::upgrade_lost) {
+    runtime_.timers.arm(first_until_, first_->asked_at() + limits::upgrade_answer_time);
+  }
+}
+
+void HandshakeRound::give_up_first() {
+  if (first_ == nullptr || first_->answering()) return;
+  runtime_.graveyard.bury(std::move(first_));
+  first_over_.emplace();
+  first_over_->why = {ErrorKind::timeout, "no answer to the Upgrade"};
+  finish_with_both();
 }
 
 // The second answer decides, for the first one said nothing; what was wrong with the first is told with it.
@@ -88,6 +100,7 @@ void HandshakeRound::finish_with_both() {
 void HandshakeRound::finish(HandshakeOutcome outcome) {
   if (std::exchange(done_, true)) return;
   runtime_.timers.disarm(second_at_);
+  runtime_.timers.disarm(first_until_);
   runtime_.graveyard.bury(std::move(first_));
   runtime_.graveyard.bury(std::move(second_));
   owner_.on_round_done(*this, std::move(outcome));

@@ -12,6 +12,7 @@
 //          ask_offer                                     waits for the second one's answer
 //          broken                                        ends it, unless the second one is under way
 //   second: classic                                      ends it
+//           upgrade_lost                                 ends it, if the first stays silent for much longer
 //           anything else                                counts once the first is over
 #pragma once
 
@@ -49,6 +50,7 @@ class HandshakeRound final : private HandshakeCall::Owner {
   void on_first_done(HandshakeOutcome outcome, TimePoint asked_at);
   void on_second_done(HandshakeOutcome outcome);
   void ask_second();
+  void give_up_first();
   void finish_with_both();
   void finish(HandshakeOutcome outcome);
 
@@ -64,6 +66,7 @@ class HandshakeRound final : private HandshakeCall::Owner {
   std::optional<HandshakeOutcome> first_over_;   // how, while the second one's answer is waited for
   std::optional<HandshakeOutcome> second_over_;  // how, while the first one's answer is waited for
   MemberTimer<HandshakeRound, &HandshakeRound::ask_second> second_at_{*this};
+  MemberTimer<HandshakeRound, &HandshakeRound::give_up_first> first_until_{*this};
 };
 
 }  // namespace tenfold

@@ -100,6 +100,7 @@ inline constexpr Duration name_held = 60s;           // for its owner after a dr
 inline constexpr std::size_t dial_addresses = 16;    // of one name: more would outlast any deadline
 inline constexpr Duration dial_time = 10s;           // the agent's to the broker, TLS and handshake included
 inline constexpr Duration second_question_after = 1s;  // an Upgrade that brought no answer: asked again without it
+inline constexpr Duration upgrade_answer_time = 5s;    // a broker that is there, and has not answered one by then, will not
 inline constexpr Duration link_asked_every = 10min;  // on a classic server's pool: the server may have been upgraded
 inline constexpr std::size_t known_brokers = 256;    // that spoke tenfold/1, in the agent's state folder
 inline constexpr std::size_t known_brokers_bytes = 128 * KiB;  // ... and its file: so many of the longest names fit

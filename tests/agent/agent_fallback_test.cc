@@ -282,6 +282,33 @@ TEST_CASE_FIXTURE(FallbackTest,
   CHECK(output.has_error("no such token"));
 }
 
+TEST_CASE_FIXTURE(FallbackTest, "a silent Upgrade to a broker that has answered beside it is given up after 5 s") {
+  start();
+  Peer& silent = hear();
+  pass(1s);
+  answer_second(lost());
+  SUBCASE("silent") {
+    pass(3900ms);
+    CHECK_FALSE(silent.closed);
+    pass(200ms);
+    CHECK(silent.closed);
+    CHECK(output.has_error("no answer to the Upgrade"));
+    wait_for_dial();
+    CHECK(asks_upgrade(link("blue-fox")));
+  }
+  SUBCASE("its answer has begun") {
+    silent.say(test::upgraded_answer.substr(0, 10));
+    network.pump();
+    pass(6s);
+    CHECK_FALSE(silent.closed);
+    silent.say(test::upgraded_answer.substr(10));
+    network.pump();
+    pass(1s);
+    CHECK_FALSE(silent.closed);
+  }
+  CHECK_FALSE(pool_was_dialled());
+}
+
 TEST_CASE_FIXTURE(FallbackTest, "two silent connections end in another try, with the backoff") {
   start();
   Peer& first = hear();
