@@ -5,13 +5,20 @@
 
 namespace tenfold::conformance {
 
-ClientRun::ClientRun(ClientTarget& target, const RunWish& wish) : target_(target) {
+ClientRun::ClientRun(ClientTarget& target, const RunWish& wish)
+    : target_(target), state_(std::make_shared<const StateHome>()) {
   if (!wish.flags.empty() && !target.options().flags) skip("the command takes no flags of lt's");
   if (wish.server_down) server.close();
   const std::uint16_t port = wish.app_port != 0 ? wish.app_port : app.port();
   const std::string host = "http://" + wish.host + ":" + std::to_string(server.port());
   const std::string command = fill_in(target.options().command, {{"port", std::to_string(port)}, {"host", host}});
-  process = std::make_unique<Process>(command + (wish.flags.empty() ? "" : " " + wish.flags));
+  line_ = command + (wish.flags.empty() ? "" : " " + wish.flags);
+  process = std::make_unique<Process>(line_, state_);
+}
+
+void ClientRun::restart() {
+  process = nullptr;
+  process = std::make_unique<Process>(line_, state_);
 }
 
 ClientRun::~ClientRun() {

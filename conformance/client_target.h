@@ -56,6 +56,8 @@ class ClientRun {
   };
   Ask take_ask(Deadline deadline = in(15s));
   Http accept_ask(Deadline deadline = in(15s));  // its connection alone
+  // The command again, as its user would start it: with the state that it kept, and nothing else.
+  void restart();
   // The classic JSON; `more`: further members, as ",\"ip\":\"…\"".
   void grant(Ask& ask, unsigned sockets, const std::string& more = "");
   // take_ask() and grant().
@@ -74,6 +76,8 @@ class ClientRun {
 
  private:
   ClientTarget& target_;
+  const std::shared_ptr<const StateHome> state_;
+  std::string line_;  // the command, filled in
 };
 
 // The JSON or text of an answer that closes its connection.

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <mutex>
 #include <set>
 #include <sstream>
@@ -32,8 +33,19 @@ Groups& groups() {
 
 }  // namespace
 
-Process::Process(const std::string& command) : output_(memfd_create("output", MFD_CLOEXEC)) {
-  const std::string line = "exec " + command;
+StateHome::StateHome() : path_((std::filesystem::temp_directory_path() / "conformance-state-XXXXXX").string()) {
+  if (mkdtemp(path_.data()) == nullptr) fail("no folder for a command's state: " + path_);
+}
+
+StateHome::~StateHome() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Process::Process(const std::string& command, std::shared_ptr<const StateHome> state)
+    : state_(state != nullptr ? std::move(state) : std::make_shared<const StateHome>()),
+      output_(memfd_create("output", MFD_CLOEXEC)) {
+  const std::string line = "export XDG_STATE_HOME='" + state_->path() + "'; exec " + command;
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   const pid_t parent = getpid();
   pid_ = fork();

@@ -1,10 +1,12 @@
 // Process: a command under test, run by the shell in a process group of its own, its output kept. Nothing of it
-// outlives the Process: the group is killed with it, and the kernel kills the command when the suite dies.
+// outlives the Process: the group is killed with it, and the kernel kills the command when the suite dies. What it
+// keeps in $XDG_STATE_HOME is the suite's as well: a folder that nobody else has and that is removed.
 #pragma once
 
 #include <sys/types.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,10 +15,23 @@
 
 namespace tenfold::conformance {
 
+// A folder for what a command keeps over restarts, gone with this object.
+class StateHome {
+ public:
+  StateHome();
+  ~StateHome();
+  StateHome(const StateHome&) = delete;
+  StateHome& operator=(const StateHome&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 class Process {
  public:
-  // Errors of the command itself show as its exit.
-  explicit Process(const std::string& command);
+  // Errors of the command itself show as its exit. `state`: for a command that is started again; null: its own.
+  explicit Process(const std::string& command, std::shared_ptr<const StateHome> state = nullptr);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -35,6 +50,7 @@ class Process {
   pid_t pid() const { return pid_; }
 
  private:
+  const std::shared_ptr<const StateHome> state_;
   pid_t pid_ = -1;
   int output_ = -1;  // a file in memory
   std::optional<int> exit_;

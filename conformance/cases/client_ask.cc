@@ -28,6 +28,13 @@ void requests(ClientSuite& suite) {
               ClientRun run(target, {.flags = "--subdomain green-frog"});
               REQUIRE(run.take_ask().request.target == "/green-frog");
             });
+  suite.add({"client/ask/no-offer", Level::must, "a client whose user wants the classic pool offers no tenfold/1",
+             "PROTOCOL Handshake"},
+            [](ClientTarget& target) {
+              ClientRun run(target);
+              const Message got = run.take_ask().request;
+              expect(!got.has("Tenfold-Offer") && !got.has("Upgrade"), "it does");
+            });
   suite.add({"client/ask/url", Level::must, "prints `your url is: URL` when a socket stands", "CLASSIC client-url"},
             [](ClientTarget& target) {
               ClientRun run(target);

@@ -12,6 +12,7 @@ using ClientSuite = Suite<ClientTarget>;
 void add_client_ask(ClientSuite& suite);
 void add_client_pool(ClientSuite& suite);
 void add_client_link(ClientSuite& suite);
+void add_client_fallback(ClientSuite& suite);
 void add_client_streams(ClientSuite& suite);
 void add_client_errors(ClientSuite& suite);
 

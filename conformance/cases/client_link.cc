@@ -40,38 +40,6 @@ void handshakes(ClientSuite& suite) {
               BrokerLink link(run);
               expect(run.process->says(run.url(), 5s), run.process->output());
             });
-  suite.add(
-      {"client-mux/fallback/json", Level::should, "the classic JSON instead of the 101 opens a pool at once", where},
-      [](ClientTarget& target) {
-        ClientRun run(target);
-        run.start(2);
-        run.accept_pool();
-      });
-  const std::vector<std::pair<const char*, std::string>> strangers = {
-      {"closed", ""},
-      {"502", "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nproxy"},
-      {"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n404"}};
-  for (const auto& [id, raw] : strangers) {
-    suite.add({std::string("client-mux/fallback/") + id, Level::should,
-               std::string("an answer of another server (") + id + "): asks once more without Upgrade", where},
-              [raw = raw](ClientTarget& target) {
-                ClientRun run(target);
-                ClientRun::Ask ask = run.take_ask();
-                if (!raw.empty()) ask.connection.send(raw);
-                ask.connection.socket().close();
-                ClientRun::Ask plain = run.take_ask();
-                expect(!plain.request.has("Upgrade"), "with Upgrade again");
-                run.grant(plain, 1);
-                run.accept_pool();
-              });
-  }
-  suite.add({"client-mux/fallback/silent", Level::should, "no answer at all: asks without Upgrade within 12 s", where},
-            [](ClientTarget& target) {
-              ClientRun run(target);
-              ClientRun::Ask ask = run.take_ask();
-              ClientRun::Ask plain = run.take_ask(in(12s));
-              expect(!plain.request.has("Upgrade"), "with Upgrade again");
-            });
   const std::vector<std::tuple<int, const char*, const char*>> refusals = {
       {400, "bad-request", "what is this"},    {401, "unauthorized", "a token is wanted"},
       {403, "bad-name", "not a name"},         {403, "forbidden", "not yours"},

@@ -7,6 +7,7 @@ ClientSuite client_suite(bool mux) {
   ClientSuite suite;
   if (mux) {
     add_client_link(suite);
+    add_client_fallback(suite);
     add_client_streams(suite);
     add_client_errors(suite);
   } else {

@@ -19,6 +19,7 @@ void add_classic_upgrade(ServerSuite& suite);
 void add_classic_own(ServerSuite& suite);
 void add_edge(ServerSuite& suite);
 void add_mux_handshake(ServerSuite& suite);
+void add_mux_admission(ServerSuite& suite);
 void add_mux_control(ServerSuite& suite);
 void add_mux_streams(ServerSuite& suite);
 void add_mux_flow(ServerSuite& suite);

@@ -16,6 +16,7 @@ ServerSuite server_suite(bool mux) {
   add_edge(suite);
   if (!mux) return suite;
   add_mux_handshake(suite);
+  add_mux_admission(suite);
   add_mux_control(suite);
   add_mux_streams(suite);
   add_mux_flow(suite);

@@ -56,7 +56,8 @@ def data(stream, payload, *flags):
 
 STEPS = [
     ("agent", "the handshake's request", 
-     b"GET /blue-fox HTTP/1.1\r\nHost: broker.example\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n"),
+     b"GET /blue-fox HTTP/1.1\r\nHost: broker.example\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n"
+     b"Tenfold-Offer: tenfold/1\r\n\r\n"),
     ("broker", "its answer; everything after it is HTTP/2", 
      b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n"),
     ("broker", "preface", PREFACE),

@@ -40,6 +40,8 @@ AGENT = {
     "any-length": "client-mux/control/oversize",
     "says-200": "client-mux/stream/refused",
     "no-hello": "client-mux/start/hello",
+    "hurried": "client-mux/fallback/late",
+    "ends-at-502": "client-mux/fallback/no-end-502",
 }
 
 

@@ -102,9 +102,35 @@ def no_hello():
     agent.message = lambda kind, body: good(19 if kind == 16 else kind, body)
 
 
+def hurried():
+    """Gives up an Upgrade that is not answered within a second."""
+    good = Agent.dial
+
+    def bad(self):
+        dial = agent.socket.create_connection
+        agent.socket.create_connection = lambda address, timeout: dial(address, timeout=1)
+        try:
+            return good(self)
+        finally:
+            agent.socket.create_connection = dial
+    Agent.dial = bad
+
+
+def ends_at_502():
+    """Takes a proxy's page for a server's refusal."""
+    good = Agent.judge
+
+    def bad(self, *args):
+        try:
+            good(self, *args)
+        except OSError as fault:
+            raise agent.Refused(str(fault))
+    Agent.judge = bad
+
+
 FAULTS = {each.__name__.replace("_", "-"): each for each in (
     any_name, no_credit, fin_ends_both, no_resume, padded_token, asks_on, impatient, no_drain, any_length, says_200,
-    no_hello)}
+    no_hello, hurried, ends_at_502)}
 
 if __name__ == "__main__":
     fault = sys.argv.pop(1)
