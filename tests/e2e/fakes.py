@@ -1,17 +1,20 @@
-"""Far sides that misbehave: a broker that says what a test wants, and one whose certificate nobody vouches for."""
+"""Far sides that misbehave: a broker that says what a test wants, one whose certificate nobody vouches for, and a way to
+a broker that is cut or silent."""
 import contextlib
 import json
 import socket
 import ssl
+import struct
 import threading
+import time
 
 
 class Server:
     """Accepts, hands each connection to serve(), and keeps what it was sent."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.heard, self.accepted = [], 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -60,10 +63,10 @@ class Untrusted(Server):
 class Scripted(Server):
     """A classic server whose one answer is the test's; it takes the sockets, too, and says nothing on them."""
 
-    def __init__(self, status=200, body=None, fields=(), reason="OK"):
+    def __init__(self, status=200, body=None, fields=(), reason="OK", port=0):
         self.status, self.body, self.fields, self.reason = status, body or {}, fields, reason
         self.pool = socket.create_server(("127.0.0.1", 0))
-        super().__init__()
+        super().__init__(port)
 
     def serve(self, sock):
         self.read_head(sock)
@@ -72,3 +75,45 @@ class Scripted(Server):
         head = [f"HTTP/1.1 {self.status} {self.reason}", "Content-Type: application/json", f"Content-Length: {len(text)}",
                 "Connection: close", *self.fields]
         sock.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + text.encode())
+
+
+class BadWay(Server):
+    """TCP on its way to a server. What becomes of each connection once the client has said `after` pieces of data is
+    decided by fault(number): None, "reset", "silence", or a number of seconds by which answers are late."""
+
+    def __init__(self, behind, fault, after=1):
+        self.behind, self.fault, self.after = behind, fault, after
+        self.seen = 0
+        super().__init__()
+
+    def serve(self, sock):
+        number, self.seen = self.seen, self.seen + 1
+        fault = self.fault(number)
+        with socket.create_connection(("127.0.0.1", self.behind), 10) as server:
+            sock.settimeout(None)
+            server.settimeout(None)
+            answers = threading.Thread(target=self._answers, args=(sock, server, fault), daemon=True)
+            answers.start()
+            pieces = 0
+            while data := sock.recv(65536):
+                pieces += 1
+                if pieces >= self.after and fault == "reset":
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    sock.close()
+                    break
+                if pieces >= self.after and fault == "silence":
+                    continue  # to the client's own end
+                server.sendall(data)
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_WR)
+            if fault not in ("reset", "silence"):
+                answers.join()
+
+    def _answers(self, sock, server, fault):
+        late = fault if isinstance(fault, (int, float)) else 0
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                time.sleep(late)
+                late = 0
+                sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)

