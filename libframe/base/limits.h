@@ -99,11 +99,13 @@ inline constexpr Duration drain_grace = 1s;          // for what is ended at its
 inline constexpr Duration name_held = 60s;           // for its owner after a drop
 inline constexpr std::size_t dial_addresses = 16;    // of one name: more would outlast any deadline
 inline constexpr Duration dial_time = 10s;           // the agent's to the broker, TLS and handshake included
-inline constexpr Duration second_question_after = 1s;  // an Upgrade that brought no answer: asked again without it
-inline constexpr Duration upgrade_answer_time = 5s;    // a broker that is there, and has not answered one by then, will not
-inline constexpr Duration link_asked_every = 10min;  // on a classic server's pool: the server may have been upgraded
-inline constexpr std::size_t known_brokers = 256;    // that spoke tenfold/1, in the agent's state folder
-inline constexpr std::size_t known_brokers_bytes = 128 * KiB;  // ... and its file: so many of the longest names fit
+inline constexpr Duration upgrade_answer_time = 5s;  // an Upgrade, once the broker has answered beside it
+
+// ---- An agent that asks for a link ----------------------------------------------------
+inline constexpr Duration second_question_after = 1s;          // an Upgrade without an answer: asked again without it
+inline constexpr Duration link_asked_every = 10min;            // on a classic server's pool: it may have been upgraded
+inline constexpr std::size_t known_brokers = 256;              // that spoke tenfold/1, in the state folder
+inline constexpr std::size_t known_brokers_bytes = 128 * KiB;  // their file: so many of the longest names fit
 
 // ---- Classic -------------------------------------------------------------------------
 inline constexpr Duration claim_window = 5s;             // from the JSON to the first pooled socket

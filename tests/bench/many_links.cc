@@ -107,10 +107,11 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
         runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, limits::dial_time, DialFor::link},
         HandshakeRequest{
             .host = to_string(plan.broker), .name = tunnel_name(number, 0), .token = {}, .resume_token = {}},
-        true, of_call);
+        of_call);
   }
 
  private:
+  void on_handshake_silent(HandshakeCall&) override {}  // the deadline of the call will do
   void on_handshake_done(HandshakeCall&, HandshakeOutcome outcome) override {
     runtime_.graveyard.bury(std::move(call_));
     if (outcome.next != handshake::Next::link) give_up("no link: " + describe(outcome.why));
