@@ -49,7 +49,16 @@ Agent::Agent(const Options& options, Forwarding& forwarding, Network& network, s
       backoff_(random_),
       known_(runtime_.log, options.state_dir) {}
 
-Agent::~Agent() = default;
+// What these bury on their way down borrows from what the agent itself borrows from: it goes before that does.
+Agent::~Agent() {
+  round_ = nullptr;
+  next_session_ = nullptr;
+  session_ = nullptr;
+  old_sessions_.clear();
+  pool_ = nullptr;
+  old_pools_.clear();
+  runtime_.graveyard.clear();
+}
 
 void Agent::start() { ask(); }
 
