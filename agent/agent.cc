@@ -97,6 +97,7 @@ void Agent::on_round_done(HandshakeRound&, HandshakeOutcome outcome) {
     if (outcome.next == Next::upgrade_lost) tell_upgrade_lost("a proxy takes the Upgrade away on its way to ");
     return on_no_link_yet(outcome.why ? outcome.why : Error{ErrorKind::refused, reason(outcome.answer)});
   }
+  if (outcome.unanswered) ghost_until_ = runtime_.now() + limits::own_ghost_time;
   switch (outcome.next) {
     case Next::classic: return on_classic(outcome);
     case Next::upgrade_lost: return on_upgrade_lost(outcome.why);
@@ -185,8 +186,9 @@ void Agent::on_refused(const HandshakeAnswer& answer) {
     resume_token_.clear();
     return ask();
   }
-  // What worked before and was taken over meanwhile can heal.
-  if (about_name && was_up_) return ask_again({ErrorKind::refused, reason(answer)});
+  // What worked before and was taken over meanwhile can heal, as can what stands in our own way.
+  const bool ghost = answer.answer.status == 409 && runtime_.now() < ghost_until_;
+  if ((about_name && was_up_) || ghost) return ask_again({ErrorKind::refused, reason(answer)});
 
   const bool pool_off = answer.answer.status == 426;
   status_.refused(answer.json.code.value_or(""), reason(answer) + (pool_off ? " (try --mux)" : ""));
@@ -232,6 +234,7 @@ void Agent::on_session_closed(Session& session, const Error& why) {
   if (&session == next_session_.get()) {
     runtime_.graveyard.bury(std::move(next_session_));
     if (pool_ != nullptr) return on_no_link_yet(cause);
+    ghost_until_ = runtime_.now() + limits::own_ghost_time;
     return ask_again(cause);
   }
   if (&session == session_.get()) {

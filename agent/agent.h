@@ -104,6 +104,7 @@ class Agent final : public HandshakeRound::Owner, public Session::Owner, public 
   std::string name_;           // that we had last; empty: none yet, or none that can be asked for
   std::string resume_token_;   // ... and what proves it
   Duration drain_deadline_{};  // of session_, while the broker drains
+  TimePoint ghost_until_{};    // the broker may hold name_ for a request of ours whose answer did not come
   int upgrades_lost_ = 0;      // in a row
   bool was_up_ = false;        // a tunnel stood at some time
   // What a person was told, once until a link stands again.

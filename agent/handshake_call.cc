@@ -92,6 +92,8 @@ void HandshakeCall::finish() {
   runtime_.timers.disarm(silence_);
   runtime_.graveyard.bury(std::move(dialing_));
   runtime_.graveyard.bury(std::move(pipe_));
+  outcome_.unanswered = question_ == handshake::Question::upgrade && asked_at_ != never &&
+                        (outcome_.next == Next::broken || outcome_.next == Next::ask_offer);
   owner_.on_handshake_done(*this, std::move(outcome_));
 }
 

@@ -20,6 +20,7 @@ namespace tenfold {
 struct HandshakeOutcome {
   handshake::Next next = handshake::Next::broken;
   Error why;                        // broken, ask_offer: of what
+  bool unanswered = false;          // an Upgrade went out that no broker answered: it may have been granted
   HandshakeAnswer answer;           // where there was one
   std::unique_ptr<Duplex> pipe;     // link: what it goes over
   std::vector<std::uint8_t> early;  // link: behind the 101, not credited

@@ -69,7 +69,8 @@ void HandshakeRound::on_first_done(HandshakeOutcome outcome, TimePoint asked_at)
 }
 
 void HandshakeRound::on_second_done(HandshakeOutcome outcome) {
-  if (outcome.next == Next::classic) return finish(std::move(outcome));
+  const bool first_answers = first_ != nullptr && first_->answering();
+  if (outcome.next == Next::classic && !first_answers) return finish(std::move(outcome));
   second_over_ = std::move(outcome);
   if (first_over_) return finish_with_both();
   // The broker is there and answers: the first connection is more likely dead than late.
@@ -83,6 +84,7 @@ void HandshakeRound::give_up_first() {
   runtime_.graveyard.bury(std::move(first_));
   first_over_.emplace();
   first_over_->why = {ErrorKind::timeout, "no answer to the Upgrade"};
+  first_over_->unanswered = true;
   finish_with_both();
 }
 
@@ -90,6 +92,7 @@ void HandshakeRound::give_up_first() {
 void HandshakeRound::finish_with_both() {
   HandshakeOutcome outcome = *std::exchange(second_over_, std::nullopt);
   const HandshakeOutcome first = *std::exchange(first_over_, std::nullopt);
+  outcome.unanswered = first.unanswered;
   if (outcome.next == Next::broken || outcome.next == Next::upgrade_lost) {
     const std::string second = outcome.next == Next::broken ? "; without Upgrade: " + outcome.why.detail : "";
     outcome.why = {first.why.kind, first.why.detail + second};

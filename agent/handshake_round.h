@@ -11,7 +11,7 @@
 //   first: link, classic, upgrade_lost, refused, retry   ends the round
 //          ask_offer                                     waits for the second one's answer
 //          broken                                        ends it, unless the second one is under way
-//   second: classic                                      ends it
+//   second: classic                                      ends it, unless the first's answer has begun
 //           upgrade_lost                                 ends it, if the first stays silent for much longer
 //           anything else                                counts once the first is over
 #pragma once

@@ -326,6 +326,81 @@ TEST_CASE_FIXTURE(FallbackTest, "two silent connections end in another try, with
   CHECK(asks_upgrade(link("blue-fox")));
 }
 
+TEST_CASE_FIXTURE(FallbackTest, "a name that a grant without its answer holds is waited for, and a taken one is not") {
+  const std::string taken = with_json("409 Conflict", R"({"message":"in use","code":"name-taken"})");
+  options.subdomain = "blue-fox";
+  bool own = true;
+  start();
+  SUBCASE("the answer was cut off") {
+    answer("");
+    answer_second(lost());
+  }
+  SUBCASE("the answer never came") {
+    hear();
+    pass(1s);
+    answer_second(lost());
+    pass(5s);
+  }
+  SUBCASE("the link was cut before its tunnel was registered") {
+    Peer& peer = hear();
+    peer.say(test::upgraded_answer);
+    network.pump();
+    peer.cut();
+    network.pump();
+  }
+  SUBCASE("nothing was asked") {
+    own = false;
+    network.refuse();
+  }
+  SUBCASE("the broker was busy") {
+    own = false;
+    answer(with_json("503 x", R"({"message":"later","code":"draining"})"));
+  }
+  wait_for_dial();
+  answer(taken);
+  CHECK(code.has_value() != own);
+  if (!own) return;
+  wait_for_dial();
+  SUBCASE("the broker has found the ghost out") {
+    link("blue-fox");
+    CHECK(output.has("your url is: https://blue-fox.example"));
+  }
+  SUBCASE("it is somebody else's") {
+    for (Duration passed{}; passed < 2min && !code; passed += 100ms) {
+      if (network.waiting() != 0) answer(taken);
+      pass(100ms);
+    }
+    REQUIRE(code);
+    CHECK(*code == ExitCode::refused);
+  }
+}
+
+TEST_CASE_FIXTURE(FallbackTest,
+                  "a late answer that has begun is waited for, though the second question brought a grant") {
+  start();
+  Peer& late = hear();
+  pass(1s);
+  Peer& second = hear();
+  late.say(test::upgraded_answer.substr(0, 20));
+  network.pump();
+  second.say(grant("blue-fox"));
+  network.pump();
+  CHECK_FALSE(pool_was_dialled());
+  SUBCASE("a link") {
+    late.say(test::upgraded_answer.substr(20));
+    brokers.push_back(std::make_unique<test::LinkBroker>(network, late.take_pipe()));
+    brokers.back()->register_tunnel("blue-fox", "https://blue-fox.example");
+    network.pump();
+    CHECK(output.has("your url is: https://blue-fox.example"));
+    CHECK_FALSE(pool_was_dialled());
+  }
+  SUBCASE("cut") {
+    late.cut();
+    network.pump();
+    CHECK(pool_was_dialled());
+  }
+}
+
 TEST_CASE_FIXTURE(FallbackTest, "a broker that answers 101 and then says nothing is asked again") {
   start();
   Peer& peer = hear();

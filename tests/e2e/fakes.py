@@ -79,7 +79,8 @@ class Scripted(Server):
 
 class BadWay(Server):
     """TCP on its way to a server. What becomes of each connection once the client has said `after` pieces of data is
-    decided by fault(number): None, "reset", "silence", or a number of seconds by which answers are late."""
+    decided by fault(number): None, "reset", "silence" (what the client says is lost), "deaf" (what the server says is, and
+    it never learns that the client is gone), or a number of seconds by which answers are late."""
 
     def __init__(self, behind, fault, after=1):
         self.behind, self.fault, self.after = behind, fault, after
@@ -105,7 +106,8 @@ class BadWay(Server):
                     continue  # to the client's own end
                 server.sendall(data)
             with contextlib.suppress(OSError):
-                server.shutdown(socket.SHUT_WR)
+                if fault != "deaf":
+                    server.shutdown(socket.SHUT_WR)
             if fault not in ("reset", "silence"):
                 answers.join()
 
@@ -115,5 +117,6 @@ class BadWay(Server):
             while data := server.recv(65536):
                 time.sleep(late)
                 late = 0
-                sock.sendall(data)
+                if fault != "deaf":
+                    sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)

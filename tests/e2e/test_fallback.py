@@ -190,6 +190,18 @@ class BadWays(WithApp):
             agent.stop()
 
 
+    def test_a_grant_that_never_arrives_holds_the_name_for_nobody_else(self):
+        for broker in self.brokers:
+            way = BadWay(broker.http_port, lambda number: "deaf" if number == 0 else None)
+            self.addCleanup(way.stop)
+            agent = self.start(Agent(self.app.port, f"http://127.0.0.1:{way.port}", "--subdomain", "blue-fox", mux=True))
+            self.assertEqual((agent.mode, agent.tunnel), ("mux", "blue-fox"))
+            # The name was refused meanwhile: it stood on the first connection.
+            agent.wait_line("blue-fox is in use")
+            self.works(broker, "blue-fox")
+            agent.stop()
+
+
 class Restarted(WithApp):
     """What an agent knows of its former life: which brokers have spoken tenfold/1."""
 
