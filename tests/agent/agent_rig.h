@@ -1,6 +1,7 @@
 // An agent in a network in memory, and what a test answers it with.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,5 +96,28 @@ inline bool offers(const std::string& asked) { return asked.find("Tenfold-Offer:
 inline bool asks(const std::string& asked, const std::string& path) {
   return asked.starts_with("GET " + path + " HTTP/1.1\r\n");
 }
+
+// One that wants a link, and may have something else.
+struct FallbackTest : AgentTest {
+  FallbackTest() { options.mux = Mux::prefer; }
+
+  static std::string lost() {
+    return with_json("426 Upgrade Required", R"({"message":"the Upgrade did not come","code":"upgrade-lost"})");
+  }
+
+  // The second question of a round, after its second has passed; what it asked.
+  std::string answer_second(const std::string& text) {
+    wait_for_dial(1100ms);
+    const std::string asked = answer(text);
+    CHECK_FALSE(asks_upgrade(asked));
+    CHECK(offers(asked));
+    CHECK(asked.find("Tenfold-Resume") == std::string::npos);
+    return asked;
+  }
+  bool pool_was_dialled() const {
+    return std::any_of(network.calls.begin(), network.calls.end(),
+                       [](const auto& call) { return call->to.purpose == DialFor::pool; });
+  }
+};
 
 }  // namespace tenfold::test
