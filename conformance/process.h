@@ -1,6 +1,6 @@
 // Process: a command under test, run by the shell in a process group of its own, its output kept. Nothing of it
 // outlives the Process: the group is killed with it, and the kernel kills the command when the suite dies. What it
-// keeps in $XDG_STATE_HOME is the suite's as well: a folder that nobody else has and that is removed.
+// keeps in $XDG_STATE_HOME is the suite's as well: a folder of its own, removed with it.
 #pragma once
 
 #include <sys/types.h>

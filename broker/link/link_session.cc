@@ -88,7 +88,7 @@ void LinkSession::unseat(const std::string& name, std::string_view cause) {
   let_go(seat, cause);
 }
 
-// An agent that came back on another link has the name now; this one may be a ghost that nobody has found out yet.
+// An agent that came back on another link has the name now; this link may be dead, and not found out yet.
 void LinkSession::on_link_tunnel_replaced(LinkTunnel& tunnel) {
   const auto found = seats_.find(tunnel.name());
   if (found == seats_.end() || found->second.tunnel.get() != &tunnel) return;

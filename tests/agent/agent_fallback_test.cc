@@ -177,7 +177,7 @@ TEST_CASE_FIXTURE(FallbackTest, "426 upgrade-lost to the second question: a link
   answer_second(lost());
   wait_for_dial();
   answer("");
-  // Whoever answers like this now is not the server that spoke before.
+  // A grant now is not from the server that spoke before.
   answer_second(grant("blue-fox"));
   CHECK_FALSE(pool_was_dialled());
   CHECK_FALSE(code);

@@ -139,7 +139,7 @@ TEST_CASE_FIXTURE(StateTest, "garbage is ignored with one warning, and what make
   CHECK(warnings() == 0);
 }
 
-TEST_CASE_FIXTURE(StateTest, "what is no file of a sensible size is ignored with one warning, and holds nobody up") {
+TEST_CASE_FIXTURE(StateTest, "what is no file of a sensible size is ignored with one warning, without a wait") {
   SUBCASE("endless") { write("https://tunnel.example:443\n" + std::string(limits::known_brokers_bytes, '\n')); }
   SUBCASE("a folder") { fs::create_directories(file); }
   SUBCASE("a pipe") {
@@ -155,7 +155,7 @@ TEST_CASE_FIXTURE(StateTest, "where nothing can be kept this process knows all t
   SUBCASE("no home") {}
   SUBCASE("a file in its place") { place = directory.write("file", ""); }
   SUBCASE("below a file") { place = directory.write("file", "") + "/deep"; }
-  SUBCASE("a folder that nobody can write") { place = "/proc/tenfold"; }
+  SUBCASE("a folder that cannot be written") { place = "/proc/tenfold"; }
   KnownBrokers known(log, place);
   known.on_spoke_mux(broker("https://tunnel.example"));
   CHECK(known.spoke_mux(broker("https://tunnel.example")));

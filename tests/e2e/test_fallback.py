@@ -190,7 +190,7 @@ class BadWays(WithApp):
             agent.stop()
 
 
-    def test_a_grant_that_never_arrives_holds_the_name_for_nobody_else(self):
+    def test_a_name_that_a_lost_grant_holds_is_waited_for(self):
         for broker in self.brokers:
             way = BadWay(broker.http_port, lambda number: "deaf" if number == 0 else None)
             self.addCleanup(way.stop)
@@ -306,7 +306,7 @@ class OneOffice(WithApp):
             for agent, after in zip(agents, heard):
                 agent.read_ready(agent.wait_event("ready", after=after))
             self.assertEqual([agent.tunnel for agent in agents], names)
-        # The limits hold for whoever is new.
+        # The limits hold for a new agent.
         sixth = self.start(Agent(self.app.port, proxy.url(), mux="require", ready=False))
         sixth.wait_line("Too many tunnels")
         self.works(broker, names[0])
