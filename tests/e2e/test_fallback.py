@@ -144,6 +144,8 @@ class Fallback(WithApp):
 class BadWays(WithApp):
     """Connections to a broker that are cut, silent or late: the link is had all the same, and never in plaintext."""
 
+    weight = 4
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
