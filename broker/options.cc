@@ -25,7 +25,7 @@ struct Texts {
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t max_conn = limits::classic_sockets;
-  std::string keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout;
+  std::optional<std::string> keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout;
 };
 
 Error bad(std::string_view flag, std::string_view value, std::string_view why) {
@@ -83,7 +83,7 @@ Error parse_listeners(std::string_view flag, const std::vector<std::string>& tex
 Error parse_times(const Texts& texts, Options& options) {
   struct Flag {
     std::string_view name;
-    const std::string& text;
+    const std::optional<std::string>& text;
     Duration& value;
   };
   Patience& patience = options.patience;
@@ -93,13 +93,13 @@ Error parse_times(const Texts& texts, Options& options) {
                            Flag{"--stream-idle", texts.stream_idle, patience.stream_idle},
                            Flag{"--half-close", texts.half_close, patience.half_close},
                            Flag{"--drain-timeout", texts.drain_timeout, options.drain_time}}) {
-    if (flag.text.empty()) continue;
-    const Result<Duration> time = parse_duration(flag.text);
-    if (!time) return bad(flag.name, flag.text, time.error().detail);
+    if (!flag.text) continue;
+    const Result<Duration> time = parse_duration(*flag.text);
+    if (!time) return bad(flag.name, *flag.text, time.error().detail);
     flag.value = *time;
   }
   // It is announced in whole seconds.
-  if (patience.keep_alive < 1s) return bad("--keep-alive", texts.keep_alive, "must be a second at least");
+  if (patience.keep_alive < 1s) return bad("--keep-alive", *texts.keep_alive, "must be a second at least");
   patience.keep_alive_proxy = std::max(patience.keep_alive_proxy, patience.keep_alive);
   return {};
 }

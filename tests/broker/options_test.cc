@@ -74,3 +74,33 @@ TEST_CASE("a public URL has a host, and a port that there is") {
     CHECK_FALSE(parse({"--http", "127.0.0.1:0", "--public-url", bad}));
   }
 }
+
+TEST_CASE("a time that is no time is told with its flag and its value") {
+  for (const std::string flag :
+       {"--first-byte", "--body-idle", "--stream-idle", "--half-close", "--keep-alive", "--drain-timeout"}) {
+    for (const char* value :
+         {"abc", "", "0", "0s", "-5", "1e9", "5x", "99999h", "inf", "nan", "0x10", "5 s", " 5", "5s5"}) {
+      CAPTURE(flag);
+      CAPTURE(value);
+      const Result<ParsedOptions> parsed = parse({"--http", "127.0.0.1:0", (flag + "=" + value).c_str()});
+      REQUIRE_FALSE(parsed);
+      CHECK(parsed.error().detail.starts_with(flag));
+      if (*value != '\0') CHECK(parsed.error().detail.find(value) != std::string::npos);
+    }
+  }
+  CHECK_FALSE(parse({"--http", "127.0.0.1:0", "--keep-alive=200ms"}));
+}
+
+TEST_CASE("a time is seconds, or has its unit") {
+  const Result<ParsedOptions> parsed =
+      parse({"--http", "127.0.0.1:0", "--first-byte", "90", "--body-idle", "1.5m", "--stream-idle", "2h",
+             "--half-close", "500ms", "--keep-alive", "700s", "--drain-timeout", "0.5"});
+  REQUIRE(parsed);
+  CHECK(parsed->options.patience.first_byte == 90s);
+  CHECK(parsed->options.patience.body_idle == 90s);
+  CHECK(parsed->options.patience.stream_idle == 2h);
+  CHECK(parsed->options.patience.half_close == 500ms);
+  CHECK(parsed->options.patience.keep_alive == 700s);
+  CHECK(parsed->options.patience.keep_alive_proxy == 700s);
+  CHECK(parsed->options.drain_time == 500ms);
+}
