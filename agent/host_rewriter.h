@@ -64,7 +64,7 @@ class HostRewriter {
   State state_ = State::head;
   Asked asked_ = Asked::nothing;
   http1::HeadBuffers buffers_;
-  http1::HeadReader reader_{http1::HeadReader::Kind::request, &buffers_};
+  http1::HeadReader reader_{http1::HeadReader::Kind::forwarded, &buffers_};
   http1::HeadReader answer_{http1::HeadReader::Kind::response, &buffers_};
   http1::BodyReader body_;
   http1::Fault fault_;

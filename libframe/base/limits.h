@@ -14,11 +14,15 @@ inline constexpr std::size_t KiB = 1024;
 inline constexpr std::size_t MiB = 1024 * KiB;
 
 // ---- A request at the edge -------------------------------------------------
-inline constexpr std::size_t head_bytes = 32 * KiB;         // cookies and tokens fit; beyond: 431
-inline constexpr std::size_t head_buffer_kept = 4 * KiB;    // a larger buffer is not kept for the next head...
-inline constexpr std::size_t head_buffers_kept = 256;       // ... nor are more of them: for heads that are read at once
-inline constexpr std::size_t head_fields = 100;             // beyond: 431
-inline constexpr std::size_t request_line_bytes = 8 * KiB;  // beyond: 414
+inline constexpr std::size_t head_bytes = 32 * KiB;       // cookies and tokens fit; beyond: 431
+inline constexpr std::size_t head_buffer_kept = 4 * KiB;  // a larger buffer is not kept for the next head...
+inline constexpr std::size_t head_buffers_kept = 256;     // ... nor are more of them: for heads that are read at once
+inline constexpr std::size_t head_fields = 100;           // beyond: 431
+inline constexpr std::size_t request_line_bytes = 16 * KiB;    // beyond: 414
+inline constexpr std::size_t forwarded_head_bytes = 64 * KiB;  // a request's as the broker wrote it: no visitor's head,
+inline constexpr std::size_t forwarded_fields = 128;           // with all that is added to it, may be too large within
+inline constexpr std::size_t answer_head_bytes = 128 * KiB;    // an app's: cookies, policies, hints; beyond: 502
+inline constexpr std::size_t answer_fields = 256;              // ... likewise
 inline constexpr std::size_t chunk_extension_bytes = 4 * KiB;  // in one message: nobody uses them, floods do
 inline constexpr std::size_t trailer_bytes = 8 * KiB;
 inline constexpr std::size_t interim_answers = 16;  // 1xx before one final answer: an endless row is a fault

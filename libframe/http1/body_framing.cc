@@ -61,6 +61,22 @@ Fault coding_fault(const Fields& fields) {
   return {};
 }
 
+// An answer's, RFC 9110 8.6: the same number several times, in a list or in several fields, is that number.
+Framed agreed_length(const Fields& fields) {
+  std::optional<std::uint64_t> agreed;
+  const char* fault = nullptr;
+  any_token(fields, "content-length", [&](std::string_view element) {
+    const std::optional<std::uint64_t> value = parse_length(element);
+    if (!value) fault = "bad-content-length";
+    if (value && agreed && *value != *agreed) fault = "content-length-conflict";
+    if (!agreed) agreed = value;
+    return fault != nullptr;
+  });
+  if (fault != nullptr) return {{}, {502, fault}};
+  if (!agreed) return {{}, {502, "bad-content-length"}};
+  return {{Framing::Kind::length, *agreed}, {}};
+}
+
 // The framing that the fields give, of kind `otherwise` when they say nothing. RFC 9112 6.3, items 3 to 6.
 Framed framing_of(int minor_version, const Fields& fields, Framing::Kind otherwise) {
   const Field* const length = find(fields, "content-length");
@@ -74,6 +90,7 @@ Framed framing_of(int minor_version, const Fields& fields, Framing::Kind otherwi
     return {{Framing::Kind::chunked, 0}, coding_fault(fields)};
   }
   if (length == nullptr) return {{otherwise, 0}, {}};
+  if (otherwise == Framing::Kind::until_close) return agreed_length(fields);
   // Even two that agree: RFC 9110 8.6 lets a recipient refuse them.
   if (count(fields, "content-length") > 1) return {{}, {400, "content-length-conflict"}};
   const std::optional<std::uint64_t> value = parse_length(length->value);
@@ -91,7 +108,14 @@ Framed response_framing(const ResponseHead& head, bool to_head) {
   // RFC 9112 6.3: "Any response to a HEAD request and any response with a 1xx (Informational), 204 (No
   // Content), or 304 (Not Modified) status code is always terminated by the first empty line after
   // the header fields, regardless of the header fields present in the message".
-  if (to_head || head.status < 200 || head.status == 204 || head.status == 304) return {};
+  if (to_head || head.status < 200 || head.status == 204 || head.status == 304) {
+    // Its length is told, or nothing follows; but not one that could be read in two ways.
+    if (find(head.fields, "content-length") == nullptr) return {};
+    if (find(head.fields, "transfer-encoding") != nullptr) return {{}, {502, "content-length-conflict"}};
+    Framed told = agreed_length(head.fields);
+    told.framing.kind = Framing::Kind::none;
+    return told;
+  }
   Framed framed = framing_of(head.minor_version, head.fields, Framing::Kind::until_close);
   if (framed.fault) framed.fault.status = 502;
   return framed;

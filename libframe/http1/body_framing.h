@@ -30,7 +30,7 @@ struct Framing {
     until_close,  // an answer of an old kind: ends with the connection
   };
   Kind kind = Kind::none;
-  std::uint64_t length = 0;
+  std::uint64_t length = 0;  // of an answer without a body (HEAD, 304): what its Content-Length tells
 };
 
 struct Framed {
@@ -42,7 +42,8 @@ struct Framed {
 // Transfer-Encoding on HTTP/1.0, chunked not last or twice; 501 for an unknown coding.
 Framed request_framing(const RequestHead& head);
 
-// `to_head`: the answer is to a HEAD. Faults (status 502) as above. 1xx, 204 and 304 have no body.
+// `to_head`: the answer is to a HEAD. Faults (status 502) as above, but equal Content-Lengths are one. 1xx, 204 and 304
+// have no body.
 Framed response_framing(const ResponseHead& head, bool to_head);
 
 class BodyReader {

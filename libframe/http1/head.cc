@@ -68,6 +68,16 @@ bool is_always_hop_by_hop(std::string_view name) {
   }
 }
 
+// RFC 9110 7.6.1: "A sender MUST NOT send a connection option corresponding to a field that is intended for all
+// recipients of the content". Who names one means to hide it from the app, or from the next proxy.
+bool is_for_all(std::string_view name) {
+  constexpr std::array<std::string_view, 14> for_all{
+      "host",          "content-length", "via",           "max-forwards", "forwarded",
+      "expect",        "trailer",        "cache-control", "content-type", "content-encoding",
+      "content-range", "authorization",  "cookie",        "range"};
+  return std::any_of(for_all.begin(), for_all.end(), [&](std::string_view each) { return equal_nocase(each, name); });
+}
+
 // reg-name and IPv4address, less percent-encoding and sub-delims, which no DNS name has.
 constexpr std::array<bool, 256> name_octets = [] {
   std::array<bool, 256> table{};
@@ -139,7 +149,8 @@ HopByHop::HopByHop(const Fields& fields)
                     : nullptr) {}
 
 bool HopByHop::has(std::string_view name) const {
-  return is_always_hop_by_hop(name) || (named_in_ != nullptr && has_token(*named_in_, "connection", name));
+  return is_always_hop_by_hop(name) ||
+         (named_in_ != nullptr && has_token(*named_in_, "connection", name) && !is_for_all(name));
 }
 
 bool wants_keep_alive(int minor_version, const Fields& fields) {
@@ -158,6 +169,16 @@ bool allowed_in_trailer(const Fields& trailers, std::string_view name) {
   }
   return std::none_of(never_in_trailer.begin(), never_in_trailer.end(),
                       [&](std::string_view never) { return equal_nocase(never, name); });
+}
+
+std::string_view target_scheme(std::string_view target) {
+  for (const std::string_view scheme : {"http", "https"}) {
+    if (target.size() > scheme.size() && target.substr(scheme.size()).starts_with("://") &&
+        equal_nocase(target.substr(0, scheme.size()), scheme)) {
+      return scheme;
+    }
+  }
+  return {};
 }
 
 std::string_view target_authority(std::string_view target) {

@@ -68,7 +68,8 @@ bool any_token(const Fields& fields, std::string_view name, Each each);
 bool has_token(const Fields& fields, std::string_view name, std::string_view token);
 
 // RFC 9110 7.6.1: the fields that are for this connection alone. Connection, Proxy-Connection, Keep-Alive, TE,
-// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and what the head's own Connection names.
+// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and what the head's own Connection names, less
+// what no Connection may take away: fields that route, frame, count the hops or say what the content is.
 // Made once for a head, asked for each field; `fields` must outlive it.
 class HopByHop {
  public:
@@ -84,6 +85,9 @@ bool wants_keep_alive(int minor_version, const Fields& fields);
 
 // What a trailer must not carry (RFC 9110 6.5.1): framing, routing, authentication, and hop-by-hop fields.
 bool allowed_in_trailer(const Fields& trailers, std::string_view name);
+
+// "http" or "https", when the target is absolute and of that scheme in any case; else "".
+std::string_view target_scheme(std::string_view target);
 
 // The authority of an absolute-form target, userinfo included; "" for every other form.
 std::string_view target_authority(std::string_view target);

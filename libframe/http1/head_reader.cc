@@ -1,18 +1,10 @@
 // A head is read in two goes. As its lines come they are gathered in one buffer, and each is
 // checked when it is whole: this is where a smuggled octet or a row without end is found, early.
-// When the empty line has come, llhttp splits the whole head at once, so that every part is one
-// view into the buffer; then come the checks that need all fields.
-//
-// llhttp is only the tokeniser. It never sees a body (it is paused at the end of the head), never
-// decides where one ends (body_framing does), and never hears the method: it knows 46 of them and
-// refuses the rest, while RFC 9110 9.1 has an open set and a tunnel passes any. It is told GET in
-// the place of them all, but for CONNECT, whose target has a form of its own.
+// When the empty line has come, the head is split into its parts, each one view into the buffer; then
+// come the checks that need all fields. Where a body ends is not asked here (body_framing).
 #include "http1/head_reader.h"
 
-#include <llhttp.h>
-
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "base/limits.h"
@@ -23,79 +15,6 @@ namespace tenfold::http1 {
 namespace {
 
 constexpr std::uint8_t empty_lines_skipped = 2;
-
-// ---- llhttp's side
-
-struct Tokens {
-  std::string_view target;
-  std::string_view reason;
-  Fields& fields;
-  bool complete = false;
-};
-
-Tokens& tokens(llhttp_t* parser) { return *static_cast<Tokens*>(parser->data); }
-
-// llhttp may hand over one span in several pieces, which touch: the head is one run of octets.
-void extend(std::string_view& view, const char* at, std::size_t size) {
-  if (view.empty()) {
-    view = {at, size};
-  } else {
-    assert(view.data() + view.size() == at);
-    view = {view.data(), view.size() + size};
-  }
-}
-
-int on_url(llhttp_t* parser, const char* at, std::size_t size) {
-  extend(tokens(parser).target, at, size);
-  return 0;
-}
-
-int on_status(llhttp_t* parser, const char* at, std::size_t size) {
-  extend(tokens(parser).reason, at, size);
-  return 0;
-}
-
-int on_header_field(llhttp_t* parser, const char* at, std::size_t size) {
-  Fields& fields = tokens(parser).fields;
-  // A value's span comes even when it is empty, and marks the field as whole.
-  if (fields.empty() || fields.back().value.data() != nullptr) fields.emplace_back();
-  extend(fields.back().name, at, size);
-  return 0;
-}
-
-int on_header_value(llhttp_t* parser, const char* at, std::size_t size) {
-  extend(tokens(parser).fields.back().value, at, size);
-  return 0;
-}
-
-int on_headers_complete(llhttp_t* parser) {
-  tokens(parser).complete = true;
-  return HPE_PAUSED;
-}
-
-const llhttp_settings_t& settings() {
-  static const llhttp_settings_t made = [] {
-    llhttp_settings_t s;
-    llhttp_settings_init(&s);
-    s.on_url = on_url;
-    s.on_status = on_status;
-    s.on_header_field = on_header_field;
-    s.on_header_value = on_header_value;
-    s.on_headers_complete = on_headers_complete;
-    return s;
-  }();
-  return made;
-}
-
-const char* reason_for(llhttp_errno_t error) {
-  switch (error) {
-    case HPE_INVALID_URL: return "bad-target";
-    case HPE_INVALID_CONTENT_LENGTH: return "bad-content-length";
-    case HPE_UNEXPECTED_CONTENT_LENGTH: return "content-length-conflict";
-    case HPE_INVALID_TRANSFER_ENCODING: return "bad-transfer-encoding";
-    default: return "bad-head";
-  }
-}
 
 // What is_text() refused, by its name.
 const char* bad_octet(std::string_view text) {
@@ -108,11 +27,20 @@ const char* bad_octet(std::string_view text) {
 
 }  // namespace
 
+HeadReader::Caps HeadReader::caps() const {
+  switch (kind_) {
+    case Kind::request: return {limits::head_bytes, limits::head_fields};
+    case Kind::forwarded: return {limits::forwarded_head_bytes, limits::forwarded_fields};
+    case Kind::response: return {limits::answer_head_bytes, limits::answer_fields};
+    case Kind::trailers: return {limits::trailer_bytes, limits::head_fields};
+  }
+  return {};
+}
+
 // How many more bytes the head may have before a cap is passed.
 std::size_t HeadReader::room() const {
-  std::size_t most = kind_ == Kind::trailers ? limits::trailer_bytes : limits::head_bytes;
-  if (kind_ == Kind::request && !in_fields_) most = limits::request_line_bytes + 2;  // its CRLF is not counted
-  return most - text_.size();
+  const bool in_request_line = kind_ == Kind::request && !in_fields_;
+  return (in_request_line ? limits::request_line_bytes + 2 : caps().bytes) - text_.size();  // a line without its CRLF
 }
 
 void HeadReader::borrow() {
@@ -135,7 +63,7 @@ std::size_t HeadReader::feed(Bytes bytes) {
   const std::string_view in = to_text(bytes);
   if (!borrowed_) borrow();
   // A TLS handshake record has no line's end in it for long: who speaks TLS to a plain port is told at once.
-  if (kind_ == Kind::request && text_.empty() && !in.empty() && in.front() == 0x16 && state_ == State::reading) {
+  if (is_request() && text_.empty() && !in.empty() && in.front() == 0x16 && state_ == State::reading) {
     fail(400, "tls-on-plain-port");
     return 1;
   }
@@ -146,7 +74,9 @@ std::size_t HeadReader::feed(Bytes bytes) {
     const std::string_view piece = in.substr(taken, whole ? newline + 1 - taken : std::string_view::npos);
     // The caps come before any look at the line, for so they do when it comes byte by byte.
     if (piece.size() > room()) {
-      taken += room() + 1;  // with the one byte too many
+      const std::size_t fits = room();
+      text_.append(piece.substr(0, fits));
+      taken += fits + 1;  // with the one byte too many
       if (kind_ == Kind::request && !in_fields_) {
         fail(414, "long-request-line");
       } else {
@@ -166,16 +96,19 @@ void HeadReader::on_line() {
   std::string_view line = std::string_view(text_).substr(line_);
   line.remove_suffix(1);
   // RFC 9112 2.2 lets a recipient take a lone LF for a line's end. Where two parsers in a row
-  // differ on that, requests are smuggled; so not here.
-  if (!line.ends_with('\r')) return fail(400, "bare-lf");
-  line.remove_suffix(1);
+  // differ on that, requests are smuggled; so only in answers, which are written anew.
+  if (line.ends_with('\r')) {
+    line.remove_suffix(1);
+  } else if (kind_ != Kind::response) {
+    return fail(400, "bare-lf");
+  }
   if (in_fields_ && (line.starts_with(' ') || line.starts_with('\t'))) return fail(400, "obs-fold");
   if (!is_text(line)) return fail(400, bad_octet(line));
 
   if (!in_fields_) {
     on_start_line(line);
   } else if (line.empty()) {
-    tokenise();
+    split();
   } else {
     on_field_line(line);
   }
@@ -185,13 +118,13 @@ void HeadReader::on_line() {
 void HeadReader::on_start_line(std::string_view line) {
   // RFC 9112 2.2: "a server that is expecting to receive and parse a request-line SHOULD
   // ignore at least one empty line (CRLF) received prior to the request-line".
-  if (line.empty() && kind_ == Kind::request && empty_lines_ < empty_lines_skipped) {
+  if (line.empty() && is_request() && empty_lines_ < empty_lines_skipped) {
     ++empty_lines_;
     text_.clear();
     return;
   }
   in_fields_ = true;
-  if (kind_ == Kind::request) {
+  if (is_request()) {
     on_request_line(line);
   } else {
     on_status_line(line);
@@ -206,7 +139,9 @@ void HeadReader::on_request_line(std::string_view line) {
   const std::string_view target = line.substr(first + 1, last - first - 1);
   if (!is_token(line.substr(0, first))) return fail(400, "bad-method");
   if (target.empty() || target.find(' ') != std::string_view::npos) return fail(400, "bad-request-line");
-  if (!is_visible(target)) return fail(400, "bad-target");
+  if (!is_target(target)) return fail(400, "bad-target");
+  // RFC 9112 3.2: no form of a target has one. Who cuts it off and who does not see two paths.
+  if (target.find('#') != std::string_view::npos) return fail(400, "fragment");
   on_version(line.substr(last + 1));
 }
 
@@ -225,11 +160,13 @@ void HeadReader::on_version(std::string_view text) {
   if (text.size() != 8 || !text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' || !is_digit(text[7])) {
     return fail(400, "bad-version");
   }
-  if (text[5] != '1' || text[7] > '1') fail(505, "unsupported-version");
+  // RFC 9110 2.5: a higher minor version is served as the highest that is known.
+  if (text[5] != '1') return fail(505, "unsupported-version");
+  minor_version_ = text[7] == '0' ? 0 : 1;
 }
 
 void HeadReader::on_field_line(std::string_view line) {
-  if (++lines_ > limits::head_fields) return fail(431, "many-fields");
+  if (++lines_ > caps().fields) return fail(431, "many-fields");
   const auto after = std::find_if_not(line.begin(), line.end(), is_tchar);
   if (after == line.begin() && after != line.end() && *after == ':') return fail(400, "empty-name");
   if (after != line.end() && *after == ':') return;
@@ -240,41 +177,39 @@ void HeadReader::on_field_line(std::string_view line) {
 }
 
 // The head is whole, and every line of it in order.
-void HeadReader::tokenise() {
+void HeadReader::split() {
+  std::string_view rest = text_;
+  const auto next_line = [&rest] {
+    const std::size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+  };
+  if (is_request()) {
+    const std::string_view line = next_line();
+    request_.method = line.substr(0, line.find(' '));
+    const std::size_t target = request_.method.size() + 1;
+    request_.target = line.substr(target, line.rfind(' ') - target);
+    request_.minor_version = minor_version_;
+  } else if (kind_ == Kind::response) {
+    constexpr std::size_t status = 9;  // behind "HTTP/1.1 "
+    const std::string_view line = next_line();
+    response_.status = (line[status] - '0') * 100 + (line[status + 1] - '0') * 10 + (line[status + 2] - '0');
+    response_.reason = line.size() > status + 3 ? line.substr(status + 4) : std::string_view{};
+    response_.minor_version = minor_version_;
+  }
   Fields& fields = this->fields();
   fields.reserve(lines_);
-  Tokens found{.target = {}, .reason = {}, .fields = fields};
-  llhttp_t parser;
-  llhttp_init(&parser, kind_ == Kind::response ? HTTP_RESPONSE : HTTP_REQUEST, &settings());
-  parser.data = &found;
-
-  std::string_view rest = text_;
-  std::string_view stand_in = "";  // read by llhttp in the place of what is left out of `rest`
-  if (kind_ == Kind::request) {
-    request_.method = rest.substr(0, rest.find(' '));
-    rest.remove_prefix(request_.method.size() + 1);
-    stand_in = request_.method == "CONNECT" ? "CONNECT " : "GET ";
-  } else if (kind_ == Kind::trailers) {
-    stand_in = "GET / HTTP/1.1\r\n";
+  for (std::size_t i = 0; i < lines_; ++i) {
+    const std::string_view line = next_line();
+    const std::size_t colon = line.find(':');
+    fields.push_back({line.substr(0, colon), trim_blanks(line.substr(colon + 1))});
   }
-  llhttp_errno_t error = llhttp_execute(&parser, stand_in.data(), stand_in.size());
-  if (error == HPE_OK) error = llhttp_execute(&parser, rest.data(), rest.size());
-  if (error != HPE_PAUSED) return fail(400, reason_for(error));
-  // Whoever sees other fields than the lines that were checked has been fooled.
-  if (!found.complete || fields.size() != lines_) return fail(400, "bad-head");
-
-  for (Field& field : fields) field.value = trim_blanks(field.value);
   state_ = State::done;
   check_options(fields);
-  if (kind_ == Kind::request) {
-    request_.target = found.target;
-    request_.minor_version = parser.http_minor;
-    check_request();
-  } else if (kind_ == Kind::response) {
-    response_.status = parser.status_code;
-    response_.reason = found.reason;
-    response_.minor_version = parser.http_minor;
-  }
+  if (is_request()) check_request();
+  if (kind_ == Kind::trailers) check_trailers();
 }
 
 // RFC 9112 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
@@ -289,6 +224,8 @@ void HeadReader::check_request() {
   // RFC 9110 4.2.4: "a recipient SHOULD parse for userinfo and treat its presence as an error".
   if (authority.find('@') != std::string_view::npos) return fail(400, "userinfo");
   if (has_authority && !is_authority(authority)) return fail(400, "bad-target");
+  // No other scheme's resources are behind a tunnel.
+  if (has_authority && !connects && target_scheme(target).empty()) return fail(400, "bad-target");
 
   const Field* const host = find(request_.fields, "host");
   if (host == nullptr) {
@@ -301,15 +238,33 @@ void HeadReader::check_request() {
   if (host->value.empty() ? !has_authority : !is_authority(host->value)) fail(400, "bad-host");
 }
 
+// They are dropped, but one of which others make a length must be one.
+void HeadReader::check_trailers() {
+  for (const Field& field : request_.fields) {
+    if (!equal_nocase(field.name, "content-length")) continue;
+    if (field.value.empty() || !std::all_of(field.value.begin(), field.value.end(), is_digit)) {
+      return fail(400, "bad-content-length");
+    }
+  }
+}
+
 // HopByHop may walk through these for every field: a head may list no more of them, empty ones included, than it can
-// have fields.
+// have fields. And a request's must not take away what routes or frames it.
 void HeadReader::check_options(const Fields& fields) {
   std::ptrdiff_t elements = 0;
   for (const Field& field : fields) {
     if (!equal_nocase(field.name, "connection")) continue;
     elements += 1 + std::count(field.value.begin(), field.value.end(), ',');
   }
-  if (elements > static_cast<std::ptrdiff_t>(limits::head_fields)) fail(431, "many-connection-options");
+  if (elements == 0) return;
+  if (elements > static_cast<std::ptrdiff_t>(caps().fields)) return fail(431, "many-connection-options");
+  if (!is_request()) return;
+  any_token(fields, "connection", [this](std::string_view option) {
+    if (equal_nocase(option, "host")) fail(400, "connection-names-host");
+    if (equal_nocase(option, "content-length")) fail(400, "connection-names-length");
+    if (equal_nocase(option, "transfer-encoding")) fail(400, "connection-names-coding");
+    return failed();
+  });
 }
 
 // The first fault counts.

@@ -1,6 +1,5 @@
 // HeadReader: from bytes to a RequestHead or a ResponseHead, strictly, however the bytes are
-// cut. The only door to llhttp, which splits the head into its parts; the checks that its strict
-// mode leaves out are made here (docs/ARCHITECTURE.md lists them).
+// cut. Answers have rules of their own: an app's bare LF is a line's end, and its caps are larger.
 //
 //   HeadReader reader(HeadReader::Kind::request);
 //   taken = reader.feed(bytes);      // never more than the head: what follows is the body's
@@ -12,7 +11,7 @@
 // reader makes its own for each head.
 //
 // Up to two empty lines (CRLF) before a request line are skipped, RFC 9112 2.2.
-// Pure; holds at most limits::head_bytes.
+// Pure; holds at most what its kind may have, limits::head_bytes and its like.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +28,8 @@ namespace tenfold::http1 {
 class HeadReader {
  public:
   enum class Kind {
-    request,
+    request,    // a visitor's
+    forwarded,  // one that a broker has written: with room for what it added
     response,
     trailers,  // the fields behind a last chunk: read them from request().fields
   };
@@ -49,6 +49,9 @@ class HeadReader {
   const RequestHead& request() const { return request_; }
   const ResponseHead& response() const { return response_; }
 
+  // Whether the request is a HEAD, as far as its first line has come: a refusal has no body then.
+  bool to_head() const { return is_request() && text_.starts_with("HEAD "); }
+
   // When failed(), which is as soon as the line at fault is whole, or a cap is passed; the same
   // however the bytes were cut. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For
   // a response always 502.
@@ -59,7 +62,13 @@ class HeadReader {
 
  private:
   enum class State { reading, done, failed };
+  struct Caps {
+    std::size_t bytes;
+    std::size_t fields;
+  };
 
+  bool is_request() const { return kind_ == Kind::request || kind_ == Kind::forwarded; }
+  Caps caps() const;
   Fields& fields() { return kind_ == Kind::response ? response_.fields : request_.fields; }
   void borrow();
   void give_back();
@@ -70,8 +79,9 @@ class HeadReader {
   void on_request_line(std::string_view line);
   void on_status_line(std::string_view line);
   void on_version(std::string_view text);
-  void tokenise();
+  void split();
   void check_request();
+  void check_trailers();
   void check_options(const Fields& fields);
   void fail(int status, const char* reason);
 
@@ -79,9 +89,10 @@ class HeadReader {
   State state_ = State::reading;
   bool in_fields_;                // the start line is behind us, or there is none
   std::uint8_t empty_lines_ = 0;  // skipped before the request line
-  std::uint16_t lines_ = 0;       // field lines so far
-  std::uint32_t line_ = 0;        // where in `text_` the present line begins
-  std::string text_;              // the head as it came; every view points in here
+  std::uint8_t minor_version_ = 1;
+  std::uint16_t lines_ = 0;  // field lines so far
+  std::uint32_t line_ = 0;   // where in `text_` the present line begins
+  std::string text_;         // the head as it came; every view points in here
   RequestHead request_;
   ResponseHead response_;
   Fault fault_;

@@ -12,7 +12,7 @@ namespace tenfold::http1 {
 
 void HeadWriter::request_line(std::string_view method, std::string_view target) {
   assert(is_token(method));
-  assert(!target.empty() && is_visible(target));
+  assert(!target.empty() && is_target(target));
   out_.append(method).append(1, ' ').append(target).append(" HTTP/1.1\r\n");
 }
 

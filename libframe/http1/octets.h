@@ -24,9 +24,13 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // token = 1*tchar
 inline bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_tchar); }
 
-// A request-target's octets: visible ASCII. Which of them stand where is the tokeniser's question.
-inline bool is_visible(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+// A request-target's octets: visible ASCII, and raw bytes from 0x80 up, which clients send where they should have
+// encoded them. The path is the app's to read.
+inline bool is_target(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto octet = static_cast<std::uint8_t>(c);
+    return octet > 0x20 && octet != 0x7f;
+  });
 }
 
 // What a field value or a reason phrase may hold: HTAB, SP, VCHAR, obs-text.

@@ -141,10 +141,16 @@ class Http(OneApp):
                 self.assertNotIn(name, names)
 
     def test_connection_cannot_name_away_what_frames_or_routes(self):
+        body = b"GET /stolen HTTP/1.1\r\nHost: x\r\n\r\n"
+        for option in ("Content-Length", "Host", "close, hOST", "Transfer-Encoding"):
+            with self.visitor() as visitor:
+                answer = visitor.request("POST", "/hash?named", [("Connection", option)], body=body)
+                self.assertEqual(answer.status, 400, option)
+        self.assertEqual(self.app.seen("/hash?named"), [])
         with self.visitor() as visitor:
-            body = b"GET /stolen HTTP/1.1\r\nHost: x\r\n\r\n"
-            seen = self.seen(visitor.request("POST", "/hash", [("Connection", "Content-Length, Host, X-Forwarded-For")], body=body))
+            seen = self.seen(visitor.request("POST", "/hash", [("Connection", "X-Forwarded-For, Via")], body=body))
             self.assertEqual(seen["sha256"], digest(body))
+            self.assertIn("x-forwarded-for", [name.lower() for name, _ in seen["fields"]])
         self.assertEqual(self.app.seen("/stolen"), [])
 
     def test_the_path_passes_byte_for_byte(self):

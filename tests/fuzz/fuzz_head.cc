@@ -83,7 +83,10 @@ void check_field(const Field& field) {
 void check_request(const RequestHead& head) {
   require(!head.method.empty() && only(head.method, token_octets), "a method is a token");
   require(!head.target.empty(), "a target is there");
-  for (const char c : head.target) require(c > 0x20 && c < 0x7f, "a target is visible ASCII");
+  for (const char c : head.target) {
+    const auto octet = static_cast<unsigned char>(c);
+    require(octet > 0x20 && octet != 0x7f && c != '#', "a target has no blank, control octet or fragment");
+  }
   require(head.minor_version == 0 || head.minor_version == 1, "the version is 1.0 or 1.1");
   const std::size_t hosts = count(head.fields, "hOsT");
   require(hosts == 1 || (hosts == 0 && head.minor_version == 0), "exactly one Host");
@@ -91,32 +94,37 @@ void check_request(const RequestHead& head) {
     require(
         only(find(head.fields, "Host")->value, "[]:.-_~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"),
         "a Host is a name or address");
+  const bool absolute = head.method != "CONNECT" && head.target.front() != '/' && head.target != "*";
+  require(!absolute || !target_scheme(head.target).empty(), "an absolute target is of http or https");
   require(target_authority(head.target).find('@') == std::string_view::npos, "no userinfo");
 }
 
 // The raw lines of an accepted head.
 void check_lines(std::string_view raw, Kind kind, std::size_t fields) {
   while (kind == Kind::request && raw.starts_with("\r\n")) raw.remove_prefix(2);
-  require(raw.ends_with("\r\n"), "a head ends with a line's end");
+  require(raw.ends_with("\n"), "a head ends with a line's end");
   std::size_t lines = 0;
   for (std::size_t i = 0; i < raw.size(); ++i) {
     if (raw[i] == '\r') require(i + 1 < raw.size() && raw[i + 1] == '\n', "no bare CR");
     if (raw[i] != '\n') continue;
-    require(i > 0 && raw[i - 1] == '\r', "no bare LF");
+    require(kind == Kind::response || (i > 0 && raw[i - 1] == '\r'), "no bare LF but in an answer");
     require(i + 1 == raw.size() || (raw[i + 1] != ' ' && raw[i + 1] != '\t'), "no obs-fold");
     ++lines;
   }
   require(raw.find('\0') == std::string_view::npos, "no NUL");
   require(lines == fields + (kind == Kind::trailers ? 1 : 2), "a field a line");
-  require(fields <= limits::head_fields && raw.size() <= limits::head_bytes, "the caps hold");
+  const bool answer = kind == Kind::response;
+  require(fields <= (answer ? limits::answer_fields : limits::head_fields), "the cap of fields holds");
+  require(raw.size() <= (answer ? limits::answer_head_bytes : limits::head_bytes), "the cap of bytes holds");
 }
 
-void check_framing(const Framed& framed, const Fields& fields) {
+void check_framing(const Framed& framed, const Fields& fields, bool answer) {
   if (framed.fault || framed.framing.kind == Framing::Kind::none) return;
   const std::size_t lengths = count(fields, "content-length");
   const std::size_t codings = count(fields, "transfer-encoding");
   require(lengths == 0 || codings == 0, "never a length and a coding");
-  require((framed.framing.kind == Framing::Kind::length) == (lengths == 1), "a length frames by length");
+  require((framed.framing.kind == Framing::Kind::length) == (lengths != 0), "a length frames by length");
+  require(answer || lengths <= 1, "a request has one length");
   require((framed.framing.kind == Framing::Kind::chunked) == (codings != 0), "a coding frames by chunks");
 }
 
@@ -169,10 +177,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_lines(to_text(bytes.first(taken)), kind, fields.size());
   if (kind == Kind::request) {
     check_request(reader.request());
-    check_framing(request_framing(reader.request()), fields);
+    check_framing(request_framing(reader.request()), fields, false);
   } else if (kind == Kind::response) {
     require(reader.response().status >= 100 && reader.response().status <= 599, "a status has three digits");
-    check_framing(response_framing(reader.response(), false), fields);
+    check_framing(response_framing(reader.response(), false), fields, true);
   }
   for (const Field& field : fields) {
     if (HopByHop(fields).has(field.name)) require(!allowed_in_trailer(fields, field.name), "no hop-by-hop trailer");

@@ -27,7 +27,6 @@ class CheckHouse(unittest.TestCase):
         self.assertEqual(self.breaches({
             "dev": "#!/bin/sh\n", ".ci/run": "", "README.md": "",
             "libframe/mux/nghttp2_glue.cc": TOP + '#include <nghttp2/nghttp2.h>\n#include "duplex.h"\n#include "mux/link.h"\n',
-            "libframe/http1/head_reader.cc": TOP + "#include <llhttp.h>\n",
             "libframe/io/loop.cc": TOP + '#include <uv.h>\n#include "tls/tls_engine.h"\n',
             "broker/link/door.cc": TOP + '#include "broker/tunnel.h"\n#include "io/loop.h"\n',
         }), [])
@@ -36,7 +35,6 @@ class CheckHouse(unittest.TestCase):
         self.assert_breach("libframe/mux/link.cc", TOP + "#include <nghttp2/nghttp2.h>\n", "one door")
         self.assert_breach("broker/main.cc", TOP + "#include <uv.h>\n", "one door")
         self.assert_breach("agent/session.cc", TOP + "#include <openssl/ssl.h>\n", "one door")
-        self.assert_breach("libframe/http1/body_framing.cc", TOP + "#include <llhttp.h>\n", "one door")
         self.assert_breach("broker/broker.cc", TOP + "#include <spdlog/spdlog.h>\n", "one door")
 
     def test_the_direction_of_includes(self):

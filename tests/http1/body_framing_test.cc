@@ -41,6 +41,24 @@ TEST_CASE("an answer goes on until the end when nothing says otherwise") {
   CHECK(of_response(205, {}).framing.kind == Kind::until_close);
 }
 
+TEST_CASE("an answer's equal lengths are one, a request's are not") {
+  for (const Fields& fields :
+       {Fields{{"Content-Length", "5"}, {"X", "y"}, {"content-length", "5"}}, Fields{{"Content-Length", "5, 5,5"}},
+        Fields{{"Content-Length", "05"}, {"Content-Length", "5"}}}) {
+    CHECK_FALSE(of_response(200, fields).fault);
+    CHECK(of_response(200, fields).framing.kind == Kind::length);
+    CHECK(of_response(200, fields).framing.length == 5);
+    CHECK(of_response(200, fields, true).framing.kind == Kind::none);
+    CHECK(of_response(200, fields, true).framing.length == 5);
+    CHECK(of_request(fields).fault.status == 400);
+  }
+  for (const bool to_head : {false, true}) {
+    CHECK(of_response(200, {{"Content-Length", "5"}, {"Content-Length", "6"}}, to_head).fault.status == 502);
+    CHECK(of_response(304, {{"Content-Length", "5, 6"}}, to_head).fault.status == 502);
+    CHECK(of_response(204, {{"Content-Length", "x"}}, to_head).fault.status == 502);
+  }
+}
+
 TEST_CASE("an answer to HEAD, 1xx, 204 and 304 have no body, whatever their fields say") {
   for (const Fields& fields : {Fields{}, five, chunks}) {
     CHECK(of_response(200, fields, true).framing.kind == Kind::none);

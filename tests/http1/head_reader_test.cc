@@ -133,7 +133,7 @@ TEST_CASE("pipelined heads come one at a time out of one buffer") {
   CHECK(reader.started());
 }
 
-TEST_CASE("a method is any token, those that llhttp does not know and those that it treats apart included") {
+TEST_CASE("a method is any token, rare ones and those with forms of their own included") {
   for (const std::string method :
        {"GET", "HEAD", "BREW", "get", "M-SEARCH", "PRI", "SOURCE", "DESCRIBE", "!x", "GETT"}) {
     CAPTURE(method);
@@ -156,6 +156,8 @@ TEST_CASE("each form of target is kept byte for byte") {
   for (const Case& c : {
            Case{"GET /../%2e%2E//a/./b?x=/../&y=\"<>^`{|}\\ HTTP/1.1", "/../%2e%2E//a/./b?x=/../&y=\"<>^`{|}\\"},
            Case{"GET //host/path HTTP/1.1", "//host/path"},
+           Case{"GET /caf\xc3\xa9?\xff\x80=\xe2\x82\xac HTTP/1.1", "/caf\xc3\xa9?\xff\x80=\xe2\x82\xac"},
+           Case{"GET http://h.example/caf\xc3\xa9 HTTP/1.1", "http://h.example/caf\xc3\xa9"},
            Case{"GET /?u=http://u@h/ HTTP/1.1", "/?u=http://u@h/"},
            Case{"GET http://h.example:80/p?q=@ HTTP/1.1", "http://h.example:80/p?q=@"},
            Case{"GET http://h.example HTTP/1.1", "http://h.example"},
@@ -191,6 +193,48 @@ TEST_CASE("HTTP/1.0 may come without a Host") {
   reader.feed(to_bytes("GET / HTTP/1.0\r\n\r\n"));
   REQUIRE(reader.done());
   CHECK(reader.request().minor_version == 0);
+}
+
+TEST_CASE("a request of a higher minor version is one of HTTP/1.1") {
+  for (const char minor : {'2', '3', '9'}) {
+    HeadReader reader(Kind::request);
+    reader.feed(to_bytes(request(std::string("GET / HTTP/1.") + minor)));
+    REQUIRE(reader.done());
+    CHECK(reader.request().minor_version == 1);
+    HeadReader answer(Kind::response);
+    answer.feed(to_bytes(std::string("HTTP/1.") + minor + " 200 OK\r\n\r\n"));
+    REQUIRE(answer.done());
+    CHECK(answer.response().minor_version == 1);
+  }
+  HeadReader reader(Kind::request);
+  reader.feed(to_bytes("GET / HTTP/1.2\r\n\r\n"));
+  CHECK(reader.failed());  // it wants a Host, as 1.1 does
+}
+
+TEST_CASE("an answer's lines may end with a lone LF, all of them or some, however it is cut") {
+  for (const std::string& head :
+       {std::string("HTTP/1.1 200 OK\nX: a\nY:b\n\n"), std::string("HTTP/1.0 200\nX: a\n\n"),
+        std::string("HTTP/1.1 200 OK\r\nX: a\nZ: c\r\n\n"), std::string("HTTP/1.1 200 OK\nX: a\r\n\r\n")}) {
+    CAPTURE(head);
+    for (const test::Cut& cut : test::cuts(head.size() + 4)) {
+      CAPTURE(cut.name);
+      HeadReader reader(Kind::response);
+      CHECK(feed(reader, head + "body", cut) == head.size());
+      REQUIRE(reader.done());
+      CHECK(reader.response().status == 200);
+      CHECK(find(reader.response().fields, "X")->value == "a");
+    }
+  }
+}
+
+TEST_CASE("blanks of both kinds round a Content-Length are no part of it") {
+  for (const char* value : {"5\t", "\t5", " 5 \t ", "5"}) {
+    CAPTURE(value);
+    HeadReader reader(Kind::request);
+    reader.feed(to_bytes(request("POST / HTTP/1.1", std::string("Host: a\r\nContent-Length:") + value + "\r\n")));
+    REQUIRE(reader.done());
+    CHECK(find(reader.request().fields, "content-length")->value == "5");
+  }
 }
 
 TEST_CASE("an absolute target may come with an empty Host") {
@@ -244,6 +288,25 @@ TEST_CASE("a head may fill each cap to the last byte") {
   REQUIRE(section.size() == limits::trailer_bytes);
   CHECK(trailers.feed(to_bytes(section)) == section.size());
   CHECK(trailers.done());
+}
+
+TEST_CASE("a head that a visitor may send has room within, and an answer's more") {
+  const auto head_of = [](const std::string& start, std::size_t fields, std::size_t bytes) {
+    std::string head = start + "\r\nHost: a\r\n";
+    for (std::size_t i = 2; i < fields; ++i) head += "X: y\r\n";
+    return head + "Y: " + std::string(bytes - head.size() - 7, 'y') + "\r\n\r\n";
+  };
+  const auto reads = [](Kind kind, const std::string& head) {
+    HeadReader reader(kind);
+    reader.feed(to_bytes(head));
+    return reader.done();
+  };
+  const std::string get = "GET / HTTP/1.1";
+  CHECK(reads(Kind::forwarded, head_of(get, limits::head_fields + 10, limits::head_bytes + 4096)));
+  CHECK(reads(Kind::forwarded, head_of(get, limits::forwarded_fields, limits::forwarded_head_bytes)));
+  CHECK_FALSE(reads(Kind::request, head_of(get, 50, limits::head_bytes + 1)));
+  CHECK(reads(Kind::forwarded, request("GET /" + std::string(limits::request_line_bytes, 'p') + " HTTP/1.1")));
+  CHECK(reads(Kind::response, head_of("HTTP/1.1 200 OK", limits::answer_fields, limits::answer_head_bytes)));
 }
 
 TEST_CASE("a reader serves again after clear(), whatever came before") {

@@ -4,6 +4,7 @@
 
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
@@ -170,7 +171,7 @@ TEST_CASE("a request line has two spaces, a token and a version") {
                            {"G(T / HTTP/1.1" + rest, "400 bad-method"},
                            {"GET\t/ HTTP/1.1" + rest, "400 bad-request-line"},
                            {"GET /\t HTTP/1.1" + rest, "400 bad-target"},
-                           {"GET /\x80 HTTP/1.1" + rest, "400 bad-target"},
+                           {"GET /\x7f HTTP/1.1" + rest, "400 control-octet"},
                            {"GET x HTTP/1.1" + rest, "400 bad-target"},
                            {"GET * HTTP/1.1" + rest, "400 bad-target"},
                            {"GET /\tHTTP/1.1" + rest, "400 bad-request-line"},
@@ -182,7 +183,6 @@ TEST_CASE("a request line has two spaces, a token and a version") {
                            {"GET / HTTPS/1.1" + rest, "400 bad-version"},
                            {"GET / RTSP/1.0" + rest, "400 bad-version"},
                            {"GET / HTTP/2.0" + rest, "505 unsupported-version"},
-                           {"GET / HTTP/1.2" + rest, "505 unsupported-version"},
                            {"GET / HTTP/0.9" + rest, "505 unsupported-version"},
                            {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 unsupported-version"},
                            {"\r\n\r\n\r\nGET / HTTP/1.1" + rest, "400 bad-request-line"},
@@ -256,7 +256,71 @@ TEST_CASE("userinfo, or what is no host and port, in a target's authority is ref
                            {"GET http://h..h/" + rest, "400 bad-target"},
                            {"CONNECT h:99999" + rest, "400 bad-target"},
                            {"CONNECT /" + rest, "400 bad-target"},
+                           {"GET http://h\xc3\xa9/" + rest, "400 bad-target"},
                        });
+}
+
+TEST_CASE("a target of another scheme than http and https is refused") {
+  const std::string rest = " HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (const char* target : {"ftp://h/x", "httpx://h/", "ws://h/", "://h/", "h://h/", "mailto:x", "http:/h/", "h:80",
+                             "http:h", "xhttp://h/"}) {
+    CAPTURE(target);
+    check(Kind::request, {{std::string("GET ") + target + rest, "400 bad-target"}});
+  }
+  for (const char* target : {"http://h/x", "HTTPS://h", "hTTp://h?q", "/ftp://h/x", "/a:b"}) {
+    CAPTURE(target);
+    CHECK(verdict(Kind::request, std::string("GET ") + target + rest) == "accepted");
+  }
+}
+
+TEST_CASE("a fragment in a target is refused, in each form") {
+  const std::string rest = " HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (const char* target : {"/#", "/a#b", "/a?b#c", "http://h/#a", "http://h#a", "#", "*#"}) {
+    CAPTURE(target);
+    check(Kind::request, {{std::string("GET ") + target + rest, "400 fragment"}});
+  }
+  CHECK(verdict(Kind::request, "GET /%23a" + rest) == "accepted");
+}
+
+TEST_CASE("a Connection that names what routes or frames a request is refused") {
+  const std::string length = "Content-Length: 0\r\n";
+  check(Kind::request, {
+                           {with("Connection: Host"), "400 connection-names-host"},
+                           {with("Connection: close, hOST"), "400 connection-names-host"},
+                           {with("Connection: close\r\nconnection: ,host ,x"), "400 connection-names-host"},
+                           {with(length + "Connection: content-length"), "400 connection-names-length"},
+                           {with("Connection: Transfer-Encoding"), "400 connection-names-coding"},
+                           {"GET / HTTP/1.0\r\nConnection: Host\r\n\r\n", "400 connection-names-host"},
+                       });
+  for (const char* option : {"Via", "Hosts", "TE", "close", "Cookie", ""}) {
+    CAPTURE(option);
+    CHECK(verdict(Kind::request, with(std::string("Connection: ") + option)) == "accepted");
+  }
+}
+
+TEST_CASE("a refused HEAD is known as one once its method has come") {
+  for (const auto& [wire, to_head] : {std::pair{"HEAD / HTTP/2.0\r\n", true},
+                                      {"HEAD / HTTP/1.1\r\nX : y\r\n", true},
+                                      {"HEAD / HTTP/1.1\r\n\r\n", true},
+                                      {"\r\nHEAD / HTTP/1.1\r\n\r\n", true},
+                                      {"GET / HTTP/2.0\r\n", false},
+                                      {"HEADS / HTTP/2.0\r\n", false},
+                                      {"HEAD\r\n", false}}) {
+    CAPTURE(wire);
+    HeadReader reader(Kind::request);
+    reader.feed(to_bytes(wire));
+    REQUIRE(reader.failed());
+    CHECK(reader.to_head() == to_head);
+  }
+  const std::string endless = "HEAD /" + std::string(limits::request_line_bytes, 'x');
+  for (const std::size_t chop : {std::size_t{1}, std::size_t{1000}, endless.size()}) {
+    HeadReader reader(Kind::request);
+    for (std::size_t at = 0; at < endless.size(); at += chop) {
+      reader.feed(to_bytes(std::string_view(endless).substr(at, chop)));
+    }
+    REQUIRE(reader.failed());
+    CHECK(reader.to_head());
+  }
 }
 
 TEST_CASE("whatever leaves a request's length in doubt is refused") {
@@ -298,12 +362,20 @@ TEST_CASE("whatever leaves a request's length in doubt is refused") {
 TEST_CASE("an answer is refused with 502 and the same words") {
   const auto ok = [](const std::string& lines) { return "HTTP/1.1 200 OK\r\n" + lines + "\r\n\r\n"; };
   check(Kind::response, {
-                            {ok("X: a\nY: b"), "502 bare-lf"},
                             {ok("X: a\rb"), "502 bare-cr"},
                             {ok("X: a\r\n b"), "502 obs-fold"},
                             {ok("X : a"), "502 space-before-colon"},
                             {ok("Content-Length: 5\r\nTransfer-Encoding: chunked"), "502 content-length-conflict"},
-                            {ok("Content-Length: 5\r\nContent-Length: 5"), "502 content-length-conflict"},
+                            {ok("Content-Length: 5\r\nContent-Length: 6"), "502 content-length-conflict"},
+                            {ok("Content-Length: 5\r\nX: y\r\nContent-Length: 5, 6"), "502 content-length-conflict"},
+                            {ok("Content-Length: 5, x"), "502 bad-content-length"},
+                            {ok("Content-Length: 5 5"), "502 bad-content-length"},
+                            {ok("Content-Length: +5"), "502 bad-content-length"},
+                            {ok("Content-Length: ,"), "502 bad-content-length"},
+                            {ok("Content-Length:"), "502 bad-content-length"},
+                            {ok("X: a\r\r\nY: b"), "502 bare-cr"},
+                            {"HTTP/1.1 200 OK\nX: a\n b\n\n", "502 obs-fold"},
+                            {"HTTP/1.1 200 OK\r\r\n\r\n", "502 bare-cr"},
                             {ok("Content-Length: x"), "502 bad-content-length"},
                             {ok("Transfer-Encoding: gzip"), "502 unknown-coding"},
                             {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "502 encoding-on-1.0"},
@@ -351,8 +423,16 @@ TEST_CASE("one byte, or one field, beyond a cap is refused") {
                             {repeat("X: y\r\n", limits::head_fields + 1), "431 many-fields"},
                         });
   check(Kind::response, {
-                            {"HTTP/1.1 200 " + std::string(limits::head_bytes, 'x'), "502 long-head"},
+                            {"HTTP/1.1 200 " + std::string(limits::answer_head_bytes, 'x'), "502 long-head"},
+                            {"HTTP/1.1 200 OK\r\n" + repeat("X: y\r\n", limits::answer_fields + 1), "502 many-fields"},
                         });
+  check(Kind::forwarded,
+        {
+            {"GET / HTTP/1.1\r\n" + host + "X: " + std::string(limits::forwarded_head_bytes, 'x'), "431 long-head"},
+            {"GET / HTTP/1.1\r\n" + host + repeat("X: y\r\n", limits::forwarded_fields), "431 many-fields"},
+            {"GET / HTTP/1.1\nHost: a\r\n\r\n", "400 bare-lf"},
+            {"GET / HTTP/1.1\r\n\r\n", "400 missing-host"},
+        });
   CHECK(verdict(Kind::request, with("Connection: " + repeat("a,", limits::head_fields - 1) + "a")) == "accepted");
 }
 

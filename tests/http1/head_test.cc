@@ -79,6 +79,16 @@ TEST_CASE("hop-by-hop fields are the fixed ones and those that Connection names"
   }
 }
 
+TEST_CASE("no Connection takes away what routes, frames, counts the hops or says what the content is") {
+  const Fields fields{{"Connection", "Via, Host, Content-Length, Max-Forwards, Content-Type, Authorization, X-Mine"}};
+  const HopByHop hop_by_hop(fields);
+  for (const char* name : {"via", "Host", "content-length", "Max-Forwards", "Content-Type", "authorization"}) {
+    CAPTURE(name);
+    CHECK_FALSE(hop_by_hop.has(name));
+  }
+  CHECK(hop_by_hop.has("x-mine"));
+}
+
 TEST_CASE("a Connection that names nothing but hop-by-hop fields leaves the others alone") {
   for (const Fields& fields : {Fields{}, Fields{{"Connection", "keep-alive, Upgrade"}, {"connection", "TE"}}}) {
     const HopByHop hop_by_hop(fields);
@@ -109,6 +119,15 @@ TEST_CASE("a trailer loses framing, routing, authentication and hop-by-hop field
   for (const char* name : {"Server-Timing", "Digest", "grpc-status", "X-Checksum", "X-Forwarded", "I", "ETag"}) {
     CAPTURE(name);
     CHECK(allowed_in_trailer(trailers, name));
+  }
+}
+
+TEST_CASE("only an absolute target of http or https has a scheme here") {
+  CHECK(target_scheme("http://h/") == "http");
+  CHECK(target_scheme("HttpS://h") == "https");
+  for (const char* other : {"", "/", "*", "h:443", "ftp://h/", "http:/h", "/http://h/", "https", "http:"}) {
+    CAPTURE(other);
+    CHECK(target_scheme(other).empty());
   }
 }
 
