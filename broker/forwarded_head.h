@@ -14,14 +14,15 @@ namespace tenfold::broker {
 struct ForwardedRequest {
   const http1::RequestHead& head;
   http1::Framing framing;
-  std::string_view target;      // origin-form: what the app sees
-  std::string_view visitor;     // IP:PORT, for the agent
-  std::string_view peer_ip;     // of the connection: the visitor's, or the proxy's in between
-  std::string_view client_ip;   // ProxyList's
-  std::string_view scheme;      // "http" or "https", for X-Forwarded-Proto
-  std::string_view host;        // as the visitor named it, for X-Forwarded-Host
-  std::string_view request_id;  // X-Request-Id, unless the visitor sent one
-  bool from_proxy = false;      // a listed one: what can be read of its X-Forwarded-* counts
+  std::string_view target;       // origin-form: what the app sees
+  std::string_view visitor;      // IP:PORT, for the agent
+  std::string_view peer_ip;      // of the connection: the visitor's, or the proxy's in between
+  std::string_view client_ip;    // ProxyList's
+  std::string_view scheme;       // "http" or "https", for X-Forwarded-Proto
+  std::string_view host;         // as the visitor named it, for X-Forwarded-Host
+  std::string_view request_id;   // X-Request-Id; the visitor's own goes on as X-Client-Request-Id
+  bool from_proxy = false;       // a listed one: what it says of the visitor counts
+  std::string_view broker_id{};  // of this process, for Via
 };
 
 // Appends the head to `out`. `upgrade` becomes the list of protocols that it asks to upgrade to
@@ -33,8 +34,15 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
 // indicated by the client".
 bool switches_as_asked(const http1::ResponseHead& head, std::string_view upgrade);
 
-// Whether the request went through this tunnel before: our mark stands in its Via.
-bool came_round_again(const http1::Fields& fields, std::string_view tunnel);
+// Whether the request went through this tunnel of this broker before: our mark stands in its Via. Another broker may
+// have a tunnel of the same name.
+bool came_round_again(const http1::Fields& fields, std::string_view tunnel, std::string_view broker_id);
+
+// Whether an OPTIONS or TRACE may go no further: RFC 9110 7.6.2, its Max-Forwards is 0.
+bool ends_here(const http1::RequestHead& head);
+
+// The one X-Request-Id of a listed proxy, when it is one that a log can bear; else empty.
+std::string_view claimed_request_id(const http1::Fields& fields);
 
 // Appends the trailers that may pass, and the empty line.
 void write_trailers(const http1::Fields& trailers, std::string& out);

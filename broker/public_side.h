@@ -8,6 +8,7 @@
 #include "base/runtime.h"
 #include "broker/patience.h"
 #include "broker/proxy_list.h"
+#include "broker/reply.h"
 #include "broker/router.h"
 #include "broker/tunnel_registry.h"
 #include "http1/head_buffers.h"
@@ -22,6 +23,8 @@ class RequestIds {
   RequestIds();
   // Good until the next call.
   std::string_view next();
+  // Of this process, in every id: tells this broker from others, good as long as this object.
+  std::string_view broker_id() const { return std::string_view(id_).substr(0, prefix_size); }
 
  private:
   static constexpr std::size_t prefix_size = 8;
@@ -38,7 +41,9 @@ struct PublicSide {
   RequestIds& request_ids;
   Patience patience{};
   http1::HeadBuffers head_buffers{};
-  std::string head{};  // scratch, for one on its way to a visitor
+  std::string head{};    // scratch, for one on its way to a visitor
+  std::string target{};  // scratch, for a target that is not a part of the one that came
+  DateText dates{};
 };
 
 }  // namespace tenfold::broker

@@ -1,7 +1,9 @@
 #include "broker/reply.h"
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/limits.h"
 #include "broker/answer_head.h"
 #include "http1/head_writer.h"
 
@@ -84,6 +86,19 @@ Reply trouble_reply(const Trouble& trouble, const http1::Fields& fields, std::st
   return reply;
 }
 
+namespace {
+
+// Of a head that was too large a person shall not look for what is wrong with it.
+std::string fault_of_answer(const std::string& reason) {
+  if (reason == "long-head") {
+    return "has a head of more than " + std::to_string(limits::answer_head_bytes / limits::KiB) + " KiB";
+  }
+  if (reason == "many-fields") return "has more than " + std::to_string(limits::answer_fields) + " fields";
+  return "is not valid HTTP: " + reason;
+}
+
+}  // namespace
+
 Trouble trouble_of(const Error& why) {
   switch (why.kind) {
     case ErrorKind::limit:
@@ -97,7 +112,7 @@ Trouble trouble_of(const Error& why) {
     case ErrorKind::tls: return {502, "app-tls", "The app behind this tunnel could not be reached over TLS."};
     case ErrorKind::protocol:
       return {502, "app-bad-answer",
-              "The app behind this tunnel sent an answer that is not valid HTTP: " + why.detail + "."};
+              "The app behind this tunnel sent an answer that " + fault_of_answer(why.detail) + "."};
     case ErrorKind::timeout:
       return {502, "app-connect-timeout", "The app behind this tunnel did not take the connection in time."};
     case ErrorKind::io: return {504, "app-timeout", "The app behind this tunnel did not answer in time."};
@@ -105,9 +120,46 @@ Trouble trouble_of(const Error& why) {
   }
 }
 
-void write_reply(const Reply& reply, bool to_head, Duration keep, std::string& out) {
+Reply last_hop_reply(const http1::RequestHead& head) {
+  Reply reply;
+  if (head.method != "TRACE") {
+    reply.fields.emplace_back("Allow", tunnel_methods);
+    return reply;
+  }
+  // RFC 9110 9.3.8: the request as it came, without what a script may not read.
+  reply.content_type = "message/http";
+  http1::HeadWriter message(reply.body);
+  message.request_line(head.method, head.target);
+  for (const http1::Field& field : head.fields) {
+    const bool secret = http1::equal_nocase(field.name, "Authorization") || http1::equal_nocase(field.name, "Cookie") ||
+                        http1::equal_nocase(field.name, "Proxy-Authorization");
+    if (!secret) message.field(field.name, field.value);
+  }
+  message.end();
+  return reply;
+}
+
+std::string_view DateText::at(std::time_t second) {
+  constexpr std::size_t size = 29;  // "Sun, 06 Nov 1994 08:49:37 GMT"
+  if (second == second_) return {text_.data(), size};
+  second_ = second;
+  std::tm when{};
+  gmtime_r(&second, &when);
+  // Not strftime, whose names are the locale's.
+  constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                               "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::snprintf(text_.data(), text_.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                days[static_cast<std::size_t>(when.tm_wday)], when.tm_mday,
+                months[static_cast<std::size_t>(when.tm_mon)], (when.tm_year + 1900) % 10000, when.tm_hour, when.tm_min,
+                when.tm_sec);
+  return {text_.data(), size};
+}
+
+void write_reply(const Reply& reply, bool to_head, std::string_view date, Duration keep, std::string& out) {
   http1::HeadWriter head(out);
   head.status_line(reply.status, {});
+  head.field("Date", date);
   for (const auto& [name, value] : reply.fields) head.field(name, value);
   if (!reply.body.empty()) head.field("Content-Type", reply.content_type);
   head.field("Content-Length", reply.body.size());

@@ -2,7 +2,10 @@
 // visitor reads: HTML for a browser, JSON for a program that asks for it, plain text otherwise.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,8 +41,26 @@ Reply json_reply(int status, std::string body);
 // Why a tunnel could not be opened, or broke before its answer, as a visitor is told.
 Trouble trouble_of(const Error& why);
 
-// Appends the whole answer, head and body; the body is left out for HEAD. `keep`: how long the connection is kept for
-// another request; zero: it closes.
-void write_reply(const Reply& reply, bool to_head, Duration keep, std::string& out);
+// An OPTIONS or TRACE whose Max-Forwards has run out: answered as the app would.
+Reply last_hop_reply(const http1::RequestHead& head);
+
+// What is allowed where nothing but CONNECT is refused.
+inline constexpr std::string_view tunnel_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
+
+// The Date field's text, RFC 9110 5.6.7: written once a second, so that an answer costs a look at the clock.
+class DateText {
+ public:
+  // Good until the next call.
+  std::string_view now() { return at(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())); }
+  std::string_view at(std::time_t second);
+
+ private:
+  std::time_t second_ = -1;
+  std::array<char, 30> text_{};
+};
+
+// Appends the whole answer, head and body; the body is left out for HEAD. `date`: DateText's. `keep`: how long the
+// connection is kept for another request; zero: it closes.
+void write_reply(const Reply& reply, bool to_head, std::string_view date, Duration keep, std::string& out);
 
 }  // namespace tenfold::broker

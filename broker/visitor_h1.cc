@@ -10,22 +10,39 @@
 namespace tenfold::broker {
 namespace {
 
-// RFC 9112 3.2: the part of a target that names a path, and the authority of an absolute one.
+// RFC 9112 3.2: the part of a target that names a path, and what stands before it in an absolute one.
 struct Target {
-  std::string_view origin;     // "/path?query", or "*"
+  std::string_view origin;     // "/path?query", or "*"; empty: no target of ours
   std::string_view authority;  // empty unless absolute
+  std::string_view scheme;     // ... likewise
 };
 
-Target split_target(std::string_view target) {
-  if (target.empty() || target.front() == '/' || target == "*") return {target, {}};
-  const std::size_t colon = target.find("://");
-  if (colon == std::string_view::npos) return {};
-  const std::string_view rest = target.substr(colon + 3);
-  const std::size_t slash = rest.find_first_of("/?");
-  if (slash == std::string_view::npos) return {"/", rest};
-  // "http://host?query" has an empty path: RFC 9112 3.2.1 wants "/" in front, which a view cannot have.
-  if (rest[slash] == '?') return {};
-  return {rest.substr(slash), rest.substr(0, slash)};
+// `made`: where an origin is put that is not a part of the target.
+Target split_target(const http1::RequestHead& head, std::string& made) {
+  const std::string_view target = head.target;
+  if (target.empty() || target.front() == '/' || target == "*") return {target, {}, {}};
+  const std::string_view authority = http1::target_authority(target);
+  if (authority.empty()) return {};
+  const std::string_view scheme = http1::target_scheme(target);
+  const std::string_view rest = target.substr(scheme.size() + 3 + authority.size());
+  // 3.2.4: an OPTIONS of the server as a whole.
+  if (rest.empty()) return {head.method == "OPTIONS" ? "*" : "/", authority, scheme};
+  if (rest.front() == '/') return {rest, authority, scheme};
+  // 3.2.1: an empty path is "/".
+  made.assign("/").append(rest);
+  return {made, authority, scheme};
+}
+
+// Without a port that says no more than the scheme.
+std::string_view without_usual_port(std::string_view host, std::string_view scheme) {
+  const std::string_view bare = without_port(host);
+  const std::string_view port = host.substr(bare.size());
+  return port == ":" || port == (scheme == "https" ? ":443" : ":80") ? bare : host;
+}
+
+bool same_host(const Target& target, std::string_view host) {
+  return http1::equal_nocase(without_usual_port(target.authority, target.scheme),
+                             without_usual_port(host, target.scheme));
 }
 
 }  // namespace
@@ -211,6 +228,9 @@ void VisitorH1::on_request(Bytes rest) {
   answer_begun_ = false;
   body_wanted_ = false;
   request_id_.assign(side_.request_ids.next());
+  if (from_proxy_) {
+    if (const std::string_view id = claimed_request_id(head.fields); !id.empty()) request_id_.assign(id);
+  }
   awaited_ = Awaited::nobody;
 
   const http1::Framed framed = http1::request_framing(head);
@@ -219,15 +239,13 @@ void VisitorH1::on_request(Bytes rest) {
   keep_ = !draining_ && http1::wants_keep_alive(head.minor_version, head.fields);
   await_visitor();
   if (framed.fault) return refuse(framed.fault);
-  const Target target = split_target(head.target);
+  const Target target = split_target(head, side_.target);
   if (head.method == "CONNECT") return refuse({405, "connect"});
   if (target.origin.empty()) return refuse({400, "bad-target"});
   const http1::Field* host = http1::find(head.fields, "Host");
   const std::string_view host_name = host == nullptr ? target.authority : host->value;
   if (host_name.empty()) return refuse({400, "missing-host"});
-  if (!target.authority.empty() && !http1::equal_nocase(target.authority, host_name)) {
-    return refuse({400, "host-mismatch"});
-  }
+  if (!target.authority.empty() && !same_host(target, host_name)) return refuse({400, "host-mismatch"});
 
   side_.router.route(host_name, route_);
   switch (route_.to) {
@@ -236,8 +254,11 @@ void VisitorH1::on_request(Bytes rest) {
       return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
     case Route::To::own_site: {
       const std::string client = side_.proxies.client_ip(ip_, head.fields);
-      return on_own_request({head, host_name, side_.proxies.scheme(ip_, head.fields, scheme_), client, request_id_},
-                            rest);
+      const std::string_view scheme = side_.proxies.scheme(ip_, head.fields, scheme_);
+      if (target.authority.empty()) return on_own_request({head, host_name, scheme, client, request_id_}, rest);
+      http1::RequestHead own = head;
+      own.target = target.origin;
+      return on_own_request({own, host_name, scheme, client, request_id_}, rest);
     }
   }
 }
@@ -248,10 +269,11 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
   if (found.state == TunnelRegistry::State::unknown) {
     return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
   }
+  if (ends_here(head)) return reply(last_hop_reply(head), !request_whole_);
   if (found.state == TunnelRegistry::State::away) {
     return on_failed({ErrorKind::closed, "no agent has the name now"}, Limit::none);
   }
-  if (came_round_again(head.fields, route_.name)) {
+  if (came_round_again(head.fields, route_.name, side_.request_ids.broker_id())) {
     side_.runtime.log.info("reject", {{"reason", "loop"}, {"status", 508}, {"peer", address_}});
     return trouble({508, "loop", "This request came round to the same tunnel again."}, true);
   }
@@ -259,8 +281,8 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
   std::string named;
   std::string_view client = ip_;
   if (from_proxy_) client = named = side_.proxies.client_ip(ip_, head.fields);
-  exchange_.start(std::move(found.tunnel),
-                  {head, framing, target, address_, ip_, client, scheme_, host, request_id_, from_proxy_});
+  exchange_.start(std::move(found.tunnel), {head, framing, target, address_, ip_, client, scheme_, host, request_id_,
+                                            from_proxy_, side_.request_ids.broker_id()});
 }
 
 void VisitorH1::on_own_request(const OwnRequest& request, Bytes rest) {

@@ -109,7 +109,7 @@ void VisitorH1::reply(const Reply& answer, bool close) {
   const http1::RequestHead& request = reader_.request();
   keep_ = keep_ && !close;
   side_.head.clear();
-  write_reply(answer, request.method == "HEAD", keep_ ? keep_alive() : Duration::zero(), side_.head);
+  write_reply(answer, request.method == "HEAD", side_.dates.now(), keep_ ? keep_alive() : Duration::zero(), side_.head);
   connection_->write(to_bytes(side_.head));
   request_done();
 }
@@ -128,7 +128,8 @@ void VisitorH1::refuse(const http1::Fault& fault, Limit limit) {
   Reply answer;
   answer.status = fault.status;
   answer.body = std::to_string(fault.status) + " " + fault.reason + "\n";
-  write_reply(answer, false, Duration::zero(), side_.head);
+  if (fault.status == 405) answer.fields.emplace_back("Allow", tunnel_methods);
+  write_reply(answer, reader_.to_head(), side_.dates.now(), Duration::zero(), side_.head);
   connection_->write(to_bytes(side_.head));
   linger_until_ = side_.runtime.now() + limits::linger_refused;
   linger();

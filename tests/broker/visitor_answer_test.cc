@@ -147,6 +147,37 @@ TEST_CASE("a 101 that nobody asked for, or to another protocol, is a fault of th
   CHECK(other.browser->heard.starts_with("HTTP/1.1 502 "));
 }
 
+TEST_CASE("an app's 426 says what it wants spoken, but not to HTTP/1.0, and never h2c") {
+  const std::string answer =
+      "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket, x/1\r\nContent-Length: "
+      "0\r\n\r\n";
+  const std::string heard = answer_to(get, answer);
+  CHECK(heard.find("\r\nConnection: Upgrade\r\nUpgrade: websocket, x/1\r\n") != std::string::npos);
+  CHECK(answer_to(get_10, answer).find("Upgrade: ") == std::string::npos);
+  CHECK(answer_to(get, "HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n").find("Upgrade") ==
+        std::string::npos);
+}
+
+TEST_CASE("an answer with bare LF, equal lengths, a higher version or raw bytes is taken, and written anew") {
+  const std::string heard =
+      answer_to(get, "HTTP/1.3 200\nContent-Length: 2\nX: caf\xc3\xa9\r\nContent-Length: 2, 2\n\nok");
+  CHECK(heard == "HTTP/1.1 200 OK\r\nX: caf\xc3\xa9\r\nContent-Length: 2\r\n\r\nok");
+  const std::string to_head = answer_to("HEAD / HTTP/1.1\r\nHost: myapp.example.test\r\n\r\n",
+                                        "HTTP/1.1 200 OK\nContent-Length: 2\nX: y\nContent-Length: 2\n\n");
+  CHECK(to_head == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\r\n");
+}
+
+TEST_CASE("an answer's head of nearly 128 KiB and of 256 fields passes, a larger one is a 502 that says so") {
+  std::string fields;
+  for (std::size_t i = 2; i < limits::answer_fields; ++i) fields += "X-" + std::to_string(i) + ": y\r\n";
+  const std::string start = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + fields + "Y: ";
+  const std::string whole = start + std::string(limits::answer_head_bytes - start.size() - 4, 'y') + "\r\n\r\n";
+  CHECK(answer_to(get, whole).starts_with("HTTP/1.1 200 "));
+  CHECK(answer_to(get, start + "y\r\nZ: z\r\n\r\n").find("more than 256 fields") != std::string::npos);
+  CHECK(answer_to(get, start + std::string(limits::answer_head_bytes, 'y')).find("more than 128 KiB") !=
+        std::string::npos);
+}
+
 TEST_CASE("h2c is never asked of the app") {
   Rig rig;
   rig.browser_says(
@@ -265,7 +296,7 @@ TEST_CASE("bytes behind an answer spoil the pipe for the next request") {
 }
 
 TEST_CASE("an answer that is not HTTP is a 502") {
-  for (const std::string_view bad : {"SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\r\n",
+  for (const std::string_view bad : {"SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n",
                                      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx"}) {
     CAPTURE(bad);
     CHECK(answer_to(get, bad).starts_with("HTTP/1.1 502 "));

@@ -1,6 +1,8 @@
 // From the visitor to the app: what gets there, what does not, and in which shape.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "http1/head_reader.h"
 #include "public_rig.h"
 
@@ -208,6 +210,126 @@ TEST_CASE("an absolute target becomes its path") {
   Rig rig;
   rig.browser_says("GET http://myapp.example.test/x?y HTTP/1.1\r\nHost: myapp.example.test\r\n\r\n");
   CHECK(rig.app().heard.starts_with("GET /x?y HTTP/1.1\r\n"));
+}
+
+TEST_CASE("an absolute target's host is the Host where there is none") {
+  Rig rig;
+  rig.browser_says("GET http://myapp.example.test/abs HTTP/1.0\r\n\r\n");
+  CHECK(rig.app().heard.starts_with("GET /abs HTTP/1.1\r\n"));
+  const Heard heard(rig.app());
+  CHECK(heard.field("Host") == "myapp.example.test");
+  CHECK(heard.field("X-Forwarded-Host") == "myapp.example.test");
+  CHECK(refusal("GET /abs HTTP/1.0\r\n\r\n") == "400");
+}
+
+TEST_CASE("an absolute target may have no path, or a port that the scheme means anyway") {
+  const std::string h = "myapp.example.test";
+  for (const auto& [method, target, host, origin] :
+       {std::array{std::string("GET"), "http://" + h + "?q=/", h, std::string("/?q=/")},
+        {std::string("GET"), "http://" + h, h, std::string("/")},
+        {std::string("GET"), "http://" + h + ":80/x", h, std::string("/x")},
+        {std::string("GET"), "http://" + h + "/x", h + ":80", std::string("/x")},
+        {std::string("GET"), "http://" + h + ":/x", h, std::string("/x")},
+        {std::string("GET"), "HTTPS://" + h + ":443/x", h, std::string("/x")},
+        {std::string("GET"), "http://MyApp.example.test:7080/x", h + ":7080", std::string("/x")},
+        {std::string("OPTIONS"), "http://" + h, h, std::string("*")},
+        {std::string("OPTIONS"), "http://" + h + "/", h, std::string("/")},
+        {std::string("OPTIONS"), "http://" + h + "?q", h, std::string("/?q")}}) {
+    CAPTURE(target);
+    Rig rig;
+    rig.browser_says(method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    REQUIRE(rig.tunnel->opened == 1);
+    CHECK(rig.app().heard.starts_with(method + " " + origin + " HTTP/1.1\r\n"));
+  }
+  for (const char* target : {"http://myapp.example.test:443/", "https://myapp.example.test:80/",
+                             "http://myapp.example.test:8080/", "ftp://myapp.example.test/", "http://example.test/"}) {
+    CAPTURE(target);
+    CHECK(refusal(std::string("GET ") + target + " HTTP/1.1\r\nHost: myapp.example.test\r\n\r\n") == "400");
+  }
+}
+
+TEST_CASE("the broker's own pages can be asked for by an absolute target") {
+  Rig rig;
+  rig.browser_says("GET http://example.test/api/status HTTP/1.1\r\nHost: example.test\r\n\r\n");
+  CHECK(rig.browser->take().find("\"tunnels\":1") != std::string::npos);
+  rig.connect();
+  rig.browser_says("GET http://example.test:80/api/status HTTP/1.0\r\n\r\n");
+  CHECK(rig.browser->take().find("\"tunnels\":1") != std::string::npos);
+}
+
+TEST_CASE("raw bytes from 0x80 up in a target reach the app as they are") {
+  Rig rig;
+  rig.browser_says("GET /caf\xc3\xa9?\xff HTTP/1.1\r\nHost: myapp.example.test\r\n\r\n");
+  CHECK(rig.app().heard.starts_with("GET /caf\xc3\xa9?\xff HTTP/1.1\r\n"));
+}
+
+TEST_CASE("a Connection that names what routes or frames is refused; one that names Via takes nothing away") {
+  const std::string host = "Host: myapp.example.test\r\n";
+  CHECK(refusal("GET / HTTP/1.1\r\n" + host + "Connection: Host\r\n\r\n") == "400");
+  CHECK(refusal("POST / HTTP/1.1\r\n" + host + "Content-Length: 1\r\nConnection: Content-Length\r\n\r\nx") == "400");
+  Rig rig;
+  rig.browser_says("GET / HTTP/1.1\r\n" + host + "Via: 1.1 other\r\nConnection: close, Via\r\n\r\n");
+  CHECK(Heard(rig.app()).field("Via") == "1.1 other");
+}
+
+TEST_CASE("answers of ours have a Date, a 405 an Allow, and a HEAD no body") {
+  const std::string host = "Host: myapp.example.test\r\n";
+  for (const std::string& request :
+       {"GET / HTTP/1.1\r\n" + host + host + "\r\n", std::string("GET / HTTP/1.1\r\nHost: nobody.example.test\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n"), "CONNECT a:1 HTTP/1.1\r\n" + host + "\r\n"}) {
+    CAPTURE(request);
+    Rig rig;
+    rig.browser_says(request);
+    const std::size_t date = rig.browser->heard.find("\r\nDate: ");
+    REQUIRE(date != std::string::npos);
+    CHECK(rig.browser->heard.substr(date + 8 + 25, 6) == " GMT\r\n");
+    CHECK((rig.browser->heard.find("\r\nAllow: GET, ") != std::string::npos) == request.starts_with("CONNECT"));
+  }
+  for (const std::string& request :
+       {"HEAD / HTTP/1.1\r\n" + host + host + "\r\n", "HEAD / HTTP/1.1\r\n" + host + "X : y\r\n\r\n",
+        "HEAD / HTTP/2.0\r\n" + host + "\r\n", "HEAD / HTTP/1.1\r\n" + host + "Content-Length: x\r\n\r\n"}) {
+    CAPTURE(request);
+    Rig rig;
+    rig.browser_says(request);
+    CHECK(rig.browser->heard.ends_with("\r\n\r\n"));
+    CHECK(rig.browser->heard.find("\r\nContent-Length: 0\r\n") == std::string::npos);
+  }
+}
+
+TEST_CASE("an OPTIONS or TRACE whose hops have run out is answered here") {
+  const std::string host = "Host: myapp.example.test\r\n";
+  Rig rig;
+  rig.browser_says("OPTIONS / HTTP/1.1\r\n" + host + "Max-Forwards: 0\r\n\r\n");
+  std::string heard = rig.browser->take();
+  CHECK(heard.starts_with("HTTP/1.1 200 "));
+  CHECK(heard.find("\r\nAllow: GET, ") != std::string::npos);
+  rig.browser_says("TRACE /x HTTP/1.1\r\n" + host + "Max-Forwards: 0\r\nCookie: secret\r\nX-A: b\r\n\r\n");
+  heard = rig.browser->take();
+  CHECK(heard.find("\r\nContent-Type: message/http\r\n") != std::string::npos);
+  CHECK(heard.ends_with("\r\n\r\nTRACE /x HTTP/1.1\r\n" + host + "Max-Forwards: 0\r\nX-A: b\r\n\r\n"));
+  CHECK(rig.tunnel->opened == 0);
+  rig.browser_says("OPTIONS / HTTP/1.1\r\n" + host + "Max-Forwards: 1\r\n\r\n");
+  CHECK(Heard(rig.app()).field("Max-Forwards") == "0");
+}
+
+TEST_CASE("a request id of a listed proxy is the request's own, another visitor's is not") {
+  const std::string request = "GET / HTTP/1.1\r\nHost: nobody.example.test\r\nX-Request-Id: his-own\r\n\r\n";
+  Rig rig;
+  rig.browser_says(request);
+  CHECK(rig.browser->take().find("his-own") == std::string::npos);
+  REQUIRE_FALSE(rig.proxies.add("203.0.113.0/24"));
+  rig.connect();
+  rig.browser_says(request);
+  CHECK(rig.browser->take().find("\r\nX-Request-Id: his-own\r\n") != std::string::npos);
+}
+
+TEST_CASE("a request that went through a tunnel of the same name at another broker has not come round") {
+  Rig there;
+  there.browser_says(get);
+  const std::string via(Heard(there.app()).field("Via"));
+  Rig rig;
+  rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\nVia: " + via + "\r\n\r\n");
+  CHECK(rig.tunnel->opened == 1);
 }
 
 TEST_CASE("a request is refused with one log line that names the reason") {

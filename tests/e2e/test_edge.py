@@ -24,7 +24,6 @@ HEADS = {
     "empty name": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\n: 1\r\n\r\n", {400}),
     "no colon": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX\r\n\r\n", {400}),
     "odd name": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nX(y): 1\r\n\r\n", {400}),
-    "version 1.2": (b"GET /bad HTTP/1.2\r\nHost: HOST\r\n\r\n", {400, 505}),
     "version 2.0": (b"GET /bad HTTP/2.0\r\nHost: HOST\r\n\r\n", {400, 505}),
     "version 1.10": (b"GET /bad HTTP/1.10\r\nHost: HOST\r\n\r\n", {400, 505}),
     "lower-case version": (b"GET /bad http/1.1\r\nHost: HOST\r\n\r\n", {400}),
@@ -35,6 +34,11 @@ HEADS = {
     "odd method": (b"GE(T /bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400, 501}),
     "control character in the target": (b"GET /b\x01ad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
     "userinfo in the target": (b"GET http://u:p@HOST/bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "a fragment in the target": (b"GET /bad#b HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "another scheme": (b"GET ftp://HOST/bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "another host in the target": (b"GET http://x.HOST/bad HTTP/1.1\r\nHost: HOST\r\n\r\n", {400}),
+    "Connection: Host": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\nConnection: Host\r\n\r\n", {400}),
+    "Connection: Content-Length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nConnection: Content-Length\r\n\r\nx", {400}),
     "CONNECT": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: HOST\r\n\r\n", {400, 405, 501}),
     "length and chunked": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
     "chunked and length": (b"POST /bad HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", {400}),
@@ -64,7 +68,7 @@ HEADS = {
     "port 99999 in the target": (b"GET http://HOSTNAME:99999/bad HTTP/1.1\r\nHost: HOSTNAME:99999\r\n\r\n", {400}),
     "an IPv6 literal that is none": (b"GET /bad HTTP/1.1\r\nHost: [1:2]\r\n\r\n", {400}),
     "an empty label in Host": (b"GET /bad HTTP/1.1\r\nHost: HOSTNAME..:80\r\n\r\n", {400}),
-    "a long line": (b"GET /bad" + b"x" * 9000 + b" HTTP/1.1\r\nHost: HOST\r\n\r\n", {414}),
+    "a long line": (b"GET /bad" + b"x" * 17000 + b" HTTP/1.1\r\nHost: HOST\r\n\r\n", {414}),
     "a large head": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(40)) + b"\r\n", {431}),
     "many fields": (b"GET /bad HTTP/1.1\r\nHost: HOST\r\n" + b"X: 1\r\n" * 101 + b"\r\n", {431}),
     "HTTP/2 to a plain port": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}),
@@ -92,6 +96,10 @@ BODIES = {
 }
 
 
+def fill(raw, visitor):
+    return raw.replace(b"HOSTNAME", visitor.host.partition(":")[0].encode()).replace(b"HOST", visitor.host.encode())
+
+
 class OneApp:
     @classmethod
     def apps(cls):
@@ -107,9 +115,6 @@ class OneApp:
 class Malformed(OneApp):
     short = True
 
-    def fill(self, raw, visitor):
-        return raw.replace(b"HOSTNAME", visitor.host.partition(":")[0].encode()).replace(b"HOST", visitor.host.encode())
-
     def refusals(self, visitor):
         return [event for event in self.server.events() if event.get("event") == "reject" and event["peer"] == visitor.address]
 
@@ -118,7 +123,7 @@ class Malformed(OneApp):
             with self.subTest(name):
                 before = self.app.count()
                 with self.visitor() as visitor:
-                    visitor.send(self.fill(raw, visitor) + visitor.head("GET", "/smuggled"))
+                    visitor.send(fill(raw, visitor) + visitor.head("GET", "/smuggled"))
                     answer = visitor.answer()
                     self.assertIn(answer.status, statuses)
                     self.assertEqual(answer.get("Connection"), "close")
@@ -132,7 +137,7 @@ class Malformed(OneApp):
     def test_a_malformed_request_behind_a_good_one(self):
         for gap in (False, True):
             with self.subTest(gap=gap), self.visitor() as visitor:
-                good, bad = visitor.head("GET", "/hello"), self.fill(HEADS["no colon"][0], visitor)
+                good, bad = visitor.head("GET", "/hello"), fill(HEADS["no colon"][0], visitor)
                 if gap:
                     visitor.send(good)
                     self.assertEqual(visitor.answer().text, "hello\n")
@@ -161,12 +166,53 @@ class Malformed(OneApp):
 
     def test_a_refused_body_is_not_read_for_long(self):
         with self.visitor() as visitor:
-            visitor.send(self.fill(HEADS["two Hosts"][0], visitor))
+            visitor.send(fill(HEADS["two Hosts"][0], visitor))
             self.assertEqual(visitor.answer().status, 400)
             piece, deadline = b"x" * 65536, time.monotonic() + 15
             with self.assertRaises(OSError):
                 while time.monotonic() < deadline:
                     visitor.send(piece)
+
+
+# Served though odd: name -> (the head, the target that the app sees).
+ODD_HEADS = {
+    "raw UTF-8": (b"GET /hash/caf\xc3\xa9?\xff HTTP/1.1\r\nHost: HOST\r\n\r\n", "/hash/caf\xc3\xa9?\xff"),
+    "an absolute target without a Host": (b"GET http://HOST/hash HTTP/1.0\r\n\r\n", "/hash"),
+    "an absolute target with no path": (b"GET http://HOST?q HTTP/1.1\r\nHost: HOST\r\n\r\n", "/?q"),
+    "a usual port in the target": (b"GET http://HOSTNAME:80/hash HTTP/1.1\r\nHost: HOSTNAME\r\n\r\n", "/hash"),
+    "version 1.2": (b"GET /hash HTTP/1.2\r\nHost: HOST\r\n\r\n", "/hash"),
+    "a tab behind a length": (b"POST /hash HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\t\r\n\r\n", "/hash"),
+    "a line of 16 KiB": (b"GET /hash?" + b"x" * (16384 - 19) + b" HTTP/1.1\r\nHost: HOST\r\n\r\n", "/hash?" + "x" * (16384 - 19)),
+}
+
+
+@over(MUX, CLASSIC)
+class Odd(OneApp):
+    short = True
+
+    def test_odd_heads_reach_the_app(self):
+        for name, (raw, target) in ODD_HEADS.items():
+            with self.subTest(name), self.visitor() as visitor:
+                before = self.app.count()
+                visitor.send(fill(raw, visitor))
+                visitor.answer()
+                self.assertEqual(self.app.count(), before + 1)
+                heard = self.app.requests[-1]
+                self.assertEqual(heard.target, target)
+
+    def test_answers_of_the_broker_have_a_date_and_a_405_an_allow(self):
+        with self.visitor() as visitor:
+            visitor.send(b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+            answer = visitor.answer()
+            self.assertEqual(answer.status, 405)
+            self.assertRegex(answer.get("Date"), r"^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$")
+            self.assertIn("GET", answer.get("Allow"))
+
+    def test_a_refused_head_has_no_body(self):
+        with self.visitor() as visitor:
+            visitor.send(b"HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+            self.assertEqual(visitor.answer("HEAD").status, 400)
+            self.assertTrue(visitor.at_end(), "a body came")
 
 
 @over(MUX)

@@ -242,7 +242,13 @@ class LocalHost(OneApp, Tunnelled):
 
     @classmethod
     def client(cls, port, *flags, **options):
-        return super().client(port, "--local-host", "localhost", *flags, **options)
+        return super().client(port, "--local-host", "localhost", "--print-requests", *flags, **options)
+
+    def test_a_request_as_large_as_it_may_be_passes(self):
+        for count, size in ((99, 10), (2, 32 * 1024 - 200)):
+            with self.visitor() as visitor:
+                fields = [(f"X-{n}", "y" * (size // (count - 1))) for n in range(1, count)]
+                self.assertEqual(self.seen(visitor.get("/hash", fields))["fields"][-1][0].lower(), "via")
 
     def test_each_request_has_the_local_host(self):
         with self.visitor() as visitor:
