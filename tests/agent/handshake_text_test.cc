@@ -162,7 +162,7 @@ TEST_CASE("what is no HTTP, or too much of it, fails") {
   for (const std::string& text :
        {std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), std::string("\x15\x03\x01\x00\x02\x02\x46\r\n\r\n", 11),
         answer_with("200 OK", std::string(limits::classic_json_bytes + 1, ' ')),
-        "HTTP/1.1 200 OK\r\nX: " + std::string(limits::head_bytes, 'a') + "\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: " + std::string(limits::answer_head_bytes, 'a') + "\r\n\r\n",
         std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")}) {
     CAPTURE(text.substr(0, 100));
     AnswerReader reader;
