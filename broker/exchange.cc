@@ -182,6 +182,7 @@ void Exchange::on_data(Bytes bytes) {
       const std::size_t taken = reader_.feed(bytes);
       upstream_->credit(taken);
       bytes = bytes.subspan(taken);
+      head_bytes_ += taken;
       if (reader_.failed()) return fail({ErrorKind::protocol, reader_.fault().reason});
       if (reader_.done() && !take_head(bytes)) return;
       continue;
@@ -217,7 +218,7 @@ bool Exchange::take_head(Bytes rest) {
     return false;
   }
   if (head.status < 200) {
-    if (++interims_ > static_cast<int>(limits::interim_answers)) {
+    if (++interims_ > static_cast<int>(limits::interim_answers) || head_bytes_ > limits::interim_bytes) {
       fail({ErrorKind::protocol, "endless-1xx"});
       return false;
     }
@@ -339,6 +340,7 @@ void Exchange::reset_state() {
   retried_ = false;
   answer_began_ = false;
   interims_ = 0;
+  head_bytes_ = 0;
   body_unsent_ = 0;
   answer_held_ = 0;
   reader_stands_ = false;

@@ -152,6 +152,7 @@ class Exchange final : private Opening, private Duplex::Handler, private Timer {
   bool keep_upstream_ = false;  // the answer's head allows another request
   Duration upstream_keeps_{};   // ... as long as the app said
   int interims_ = 0;
+  std::size_t head_bytes_ = 0;   // of the answer's heads so far
   std::size_t body_unsent_ = 0;  // bytes of send_body() that on_body_gone() has not told of
   std::size_t answer_held_ = 0;  // bytes of on_answer_data() that were not credited: the visitor is behind
   bool reader_stands_ = false;   // ... and the tunnel knows

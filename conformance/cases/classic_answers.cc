@@ -191,7 +191,7 @@ void heads(ServerSuite& suite) {
   for (const auto& [id, raw] : std::vector<std::pair<std::string, std::string>>{
            {"garbage", "this is not HTTP\r\n\r\n"},
            {"two-lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
-           {"no-crlf", "HTTP/1.1 200 OK\nX: " + std::string(100'000, 'y')}}) {
+           {"no-crlf", "HTTP/1.1 200 OK\nX: " + std::string(200'000, 'y')}}) {
     suite.add({"classic/answer/bad-" + id, Level::must,
                "an answer that is no HTTP (" + id + ") gives the visitor a 502", "CLASSIC fault-3"},
               [raw = raw](ServerTarget& target) {

@@ -93,6 +93,15 @@ TEST_CASE("interim answers pass to HTTP/1.1, never to HTTP/1.0, and not without 
   CHECK(rig.browser->heard.find("HTTP/1.1 502 ") != std::string::npos);
 }
 
+TEST_CASE("interim answers have a cap of bytes, all of them together, and the final one has its own") {
+  const std::string hint = "HTTP/1.1 103 Early Hints\r\nLink: " + std::string(10'000, 'x') + "\r\n\r\n";
+  const std::string last = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n";
+  CHECK(answer_to(get, hint + hint + hint + last).find("HTTP/1.1 200 OK\r\n") != std::string::npos);
+  CHECK(answer_to(get, hint + hint + hint + hint + last).find("HTTP/1.1 502 ") != std::string::npos);
+  CHECK(answer_to(get, "HTTP/1.1 103 Early Hints\r\nLink: " + std::string(40'000, 'x') + "\r\n\r\n" + last)
+            .starts_with("HTTP/1.1 502 "));
+}
+
 TEST_CASE("Expect: 100-continue travels to the app, and its 100 back") {
   Rig rig;
   rig.browser_says("POST / HTTP/1.1\r\nHost: myapp.example.test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
