@@ -270,6 +270,7 @@ void HeadReader::check_options(const Fields& fields) {
 // The first fault counts.
 void HeadReader::fail(int status, const char* reason) {
   if (state_ == State::failed) return;
+  readable_ = state_ == State::done;
   state_ = State::failed;
   fault_ = {kind_ == Kind::response ? 502 : status, reason};
 }
@@ -279,6 +280,7 @@ void HeadReader::clear() {
   request_.method = request_.target = response_.reason = {};
   fault_ = {};
   state_ = State::reading;
+  readable_ = false;
   in_fields_ = kind_ == Kind::trailers;
   empty_lines_ = 0;
   lines_ = 0;

@@ -56,6 +56,9 @@ class HeadReader {
   // however the bytes were cut. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For
   // a response always 502.
   const Fault& fault() const { return fault_; }
+  // When failed(): whether the head is whole all the same, and at fault only in what it asks for, as one without a
+  // Host. Who merely looks on reads it on.
+  bool readable() const { return readable_; }
 
   // Forgets the head.
   void clear();
@@ -87,6 +90,7 @@ class HeadReader {
 
   Kind kind_;
   State state_ = State::reading;
+  bool readable_ = false;         // failed, though every line is in order
   bool in_fields_;                // the start line is behind us, or there is none
   std::uint8_t empty_lines_ = 0;  // skipped before the request line
   std::uint8_t minor_version_ = 1;

@@ -457,3 +457,28 @@ TEST_CASE("a fault is told when its line is whole, before the head is") {
     CHECK(reader.failed());
   }
 }
+
+TEST_CASE("a head that is at fault only in what it asks for can be read on, one whose lines are not in order cannot") {
+  for (const std::string head :
+       {"GET /a HTTP/1.1\r\nX: y\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\nX: y\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a b\r\nX: y\r\n\r\n"}) {
+    CAPTURE(head);
+    HeadReader reader(Kind::request);
+    CHECK(reader.feed(to_bytes(head + "body")) == head.size());
+    REQUIRE(reader.failed());
+    REQUIRE(reader.readable());
+    CHECK(reader.request().method == "GET");
+    CHECK(reader.request().target == "/a");
+    CHECK(find(reader.request().fields, "X")->value == "y");
+    reader.clear();
+    CHECK_FALSE(reader.readable());
+  }
+  for (const std::string head :
+       {"GET /a HTTP/1.1\nHost: a\n\n", "GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "GET  /a\r\n\r\n"}) {
+    CAPTURE(head);
+    HeadReader reader(Kind::request);
+    reader.feed(to_bytes(head));
+    CHECK(reader.failed());
+    CHECK_FALSE(reader.readable());
+  }
+}
