@@ -79,7 +79,8 @@ int run(const Options& options) {
   Status status(terminal, {.json = options.json, .colour = wants_colour()}, to_string(options.target),
                 [] { return std::time(nullptr); });
   LocalTarget local(runtime, network, status, options.target, *to_local);
-  Forwarding forwarding{runtime, local, status, options.local_host, options.print_requests};
+  Forwarding forwarding{
+      runtime, local, status, options.local_host, options.print_requests, options.no_keep_alive, options.first_byte};
   std::mt19937_64 engine(std::random_device{}());
   const Random random = [&engine] { return std::uniform_real_distribution<double>(0, 1)(engine); };
   Finish finish(loop);

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "agent/version.h"
@@ -30,6 +31,10 @@ Usage: agent expose [FLAGS] TARGET
   --insecure         take any certificate of the broker's
   --local-host HOST  what the Host of every request becomes
   --print-requests   a line for each request
+  --no-keep-alive    one connection to the app for each request: for apps that serve one connection at a time
+  --first-byte SECONDS
+                     how long the app may take to begin its answer; then the visitor gets a 504. The broker has a limit
+                     of its own (10 minutes, unless it was told otherwise)
   --json             one event a line on stdout, each a JSON object
   --allow-remote-ip  let a classic server send the sockets to an address other than its own
   --state-dir DIR    where it keeps which brokers have spoken tenfold/1 [$XDG_STATE_HOME/tenfold, else
@@ -65,7 +70,8 @@ Error usage(std::string_view flag, std::string_view value, std::string_view why)
 // The command line as words, before they mean anything: CLI11 takes it apart, and what a value may be is decided below.
 struct Words {
   std::string target, host, mux, subdomain, token, ca, local_host, state_dir, log_level;
-  bool insecure = false, print_requests = false, json = false, allow_remote_ip = false;
+  std::optional<std::string> first_byte;
+  bool insecure = false, print_requests = false, no_keep_alive = false, json = false, allow_remote_ip = false;
 };
 
 void declare(CLI::App& app, CLI::App& expose, Words& words) {
@@ -80,6 +86,8 @@ void declare(CLI::App& app, CLI::App& expose, Words& words) {
   expose.add_flag("--insecure", words.insecure);
   expose.add_option("--local-host", words.local_host);
   expose.add_flag("--print-requests", words.print_requests);
+  expose.add_flag("--no-keep-alive", words.no_keep_alive);
+  expose.add_option("--first-byte", words.first_byte);
   expose.add_flag("--json", words.json);
   expose.add_flag("--allow-remote-ip", words.allow_remote_ip);
   expose.add_option("--state-dir", words.state_dir);
@@ -173,6 +181,12 @@ Result<Options> understand(const Words& words, const Environment& environment) {
     return usage("--local-host", words.local_host, "not a host or host:port");
   }
 
+  if (words.first_byte) {
+    const Result<Duration> time = parse_duration(*words.first_byte);
+    if (!time) return usage("--first-byte", *words.first_byte, time.error().detail);
+    options.first_byte = *time;
+  }
+
   if (!words.log_level.empty()) {
     const Result<LogLevel> level = parse_log_level(words.log_level);
     if (!level) return usage("--log-level", words.log_level, "trace, debug, info, warn, error or off");
@@ -185,6 +199,7 @@ Result<Options> understand(const Words& words, const Environment& environment) {
   options.ca_file = words.ca;
   options.insecure = words.insecure;
   options.print_requests = words.print_requests;
+  options.no_keep_alive = words.no_keep_alive;
   options.json = words.json;
   options.allow_remote_ip = words.allow_remote_ip;
   return options;

@@ -9,6 +9,7 @@
 #include "agent/endpoint.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/time.h"
 
 namespace tenfold {
 
@@ -28,6 +29,8 @@ struct Options {
   bool insecure = false;   // takes any certificate of the broker's
   std::string local_host;  // what every request's Host becomes; empty: as the visitor wrote it
   bool print_requests = false;
+  bool no_keep_alive = false;  // one connection to the app for each request
+  Duration first_byte{};       // how long the app may take to begin an answer; zero: as long as the broker lets it
   bool json = false;
   bool allow_remote_ip = false;  // a classic server may send the pool to another address than its own
   std::string state_dir;         // what is kept over restarts; empty: nothing is

@@ -91,6 +91,31 @@ void Status::local_up() {
   say(Tone::good, target_ + " answers again");
 }
 
+void Status::app_slow(std::string_view method, std::string_view path, Duration waited, bool answered) {
+  if (style_.json) {
+    Json event{{"event", "app_slow"},
+               {"target", target_},
+               {"method", text(method)},
+               {"path", text(path)},
+               {"waited_ms", milliseconds(waited)}};
+    if (answered) event["status"] = 504;
+    return output_.out(line_of(event));
+  }
+  const std::time_t now = clock_();
+  if (now < slow_since_ || now - slow_since_ >= limits::slow_lines_s) {
+    const std::int64_t left_out = slow_lines_ - limits::slow_lines;
+    if (left_out > 0)
+      say(Tone::bad, "and " + std::to_string(left_out) + " more requests that " + target_ + " did not answer");
+    slow_since_ = now;
+    slow_lines_ = 0;
+  }
+  if (++slow_lines_ > limits::slow_lines) return;
+  const std::string seconds = in_seconds(waited);
+  const std::string what = method.empty() ? "a request" : text(method) + ' ' + text(path);
+  if (answered) return say(Tone::bad, target_ + " did not answer " + what + " within " + seconds);
+  say(Tone::bad, "a visitor waited " + seconds + " for " + target_ + " and got no answer to " + what);
+}
+
 void Status::request(std::string_view method, std::string_view path, std::string_view peer) {
   if (style_.json) {
     return output_.out(

@@ -56,6 +56,9 @@ class Status {
   void fallback(std::string_view cause);
   void local_down(const Error& cause);
   void local_up();
+  // The app has had a request for so long and has not begun an answer. `answered`: its visitor was told so; otherwise
+  // the visitor's side has given it up. For a person, limits::slow_lines a minute at most.
+  void app_slow(std::string_view method, std::string_view path, Duration waited, bool answered);
   void request(std::string_view method, std::string_view path, std::string_view peer);
   // From the broker, or of ours: for a person.
   void notice(std::string_view text);
@@ -75,6 +78,8 @@ class Status {
   std::string url_;                // the last that was printed
   bool up_ = false;                // a tunnel stands
   bool local_down_ = false;        // said of the local app
+  std::time_t slow_since_ = 0;     // the first of slow_lines_
+  std::int64_t slow_lines_ = 0;    // about a slow app, those left out included
   std::optional<ErrorKind> away_;  // said of the broker, and why
 };
 

@@ -8,11 +8,12 @@
 
 namespace tenfold {
 
-VisitorPipe::VisitorPipe(Runtime& runtime, std::unique_ptr<Duplex> pipe, std::unique_ptr<HostRewriter> rewriter,
-                         Ends ends)
+VisitorPipe::VisitorPipe(Runtime& runtime, std::unique_ptr<Duplex> pipe, HttpPass& pass, Ends ends,
+                         std::function<void()> on_half_closed)
     : runtime_(runtime),
       pipe_(std::move(pipe)),
-      rewriter_(std::move(rewriter)),
+      pass_(pass),
+      on_half_closed_(std::move(on_half_closed)),
       held_(runtime.blocks),
       ends_(ends),
       last_byte_(runtime.now()) {}
@@ -26,11 +27,9 @@ void VisitorPipe::set_handler(Duplex::Handler* handler) {
 std::size_t VisitorPipe::write(Bytes bytes) {
   answered_ = true;
   last_byte_ = runtime_.now();
-  if (rewriter_ != nullptr && rewriter_->watches_answer()) {
-    rewriter_->on_answer(bytes);
-    // No event comes from inside a write(): what the verdict lets through goes in a turn of its own.
-    if (!rewriter_->watches_answer() && !held_.empty()) runtime_.timers.arm_in(later_, 0s);
-  }
+  if (in_ended_) wind_down();  // this may be the answer's end
+  // No event comes from inside a write(): what the verdict lets through goes in a turn of its own.
+  if (!held_.empty() && !pass_.holds()) runtime_.timers.arm_in(later_, 0s);
   return pipe_->write(bytes);
 }
 
@@ -43,10 +42,6 @@ void VisitorPipe::reset(ErrorKind why) {
 void VisitorPipe::credit(std::size_t n) {
   assert(n <= out_ || done_);
   if (n == 0 || done_) return;
-  if (rewriter_ == nullptr) {
-    out_ -= n;
-    return pipe_->credit(n);
-  }
   const std::uint64_t share = in_ * n / out_;  // all of it when n == out_
   in_ -= share;
   out_ -= n;
@@ -54,22 +49,19 @@ void VisitorPipe::credit(std::size_t n) {
 }
 
 void VisitorPipe::on_data(Bytes bytes) {
+  visited_ = true;
   answered_ = false;
   last_byte_ = runtime_.now();
-  if (rewriter_ == nullptr) {
-    out_ += bytes.size();
-    return handler_->on_data(bytes);
-  }
   const std::size_t taken = held_.empty() ? pass_on(bytes) : 0;
   if (!done_) held_.append(bytes.subspan(taken));
 }
 
-// Returns how many bytes the rewriter took.
+// Returns how many bytes the pass took.
 std::size_t VisitorPipe::pass_on(Bytes bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size() && running()) {
-    const HostRewriter::Step step = rewriter_->next(bytes.subspan(taken));
-    if (rewriter_->failed()) {
+    const HttpPass::Step step = pass_.next(bytes.subspan(taken));
+    if (pass_.failed()) {
       fail();
       break;
     }
@@ -93,11 +85,11 @@ void VisitorPipe::pass_on_held() {
   }
   if (!held_.empty()) return;
   if (running() && std::exchange(end_held_, false)) pass_on_end();
-  if (running() && std::exchange(close_held_, false)) on_closed({});
+  if (running() && close_held_ != nullptr) on_closed(*std::exchange(close_held_, nullptr));
 }
 
 void VisitorPipe::fail() {
-  const char* reason = rewriter_->fault().reason;
+  const char* reason = pass_.fault().reason;
   runtime_.log.warn("reject", {{"reason", reason}, {"from", "broker"}});
   reset(ErrorKind::protocol);
   handler_->on_closed({ErrorKind::protocol, std::string("a request that cannot be read: ") + reason});
@@ -109,32 +101,71 @@ void VisitorPipe::on_end() {
 }
 
 void VisitorPipe::pass_on_end() {
+  in_ended_ = true;
   wind_down();
+  const bool half_closed = ends_ == Ends::as_one && under_way();
   handler_->on_end();
+  if (half_closed && !done_ && on_half_closed_) on_half_closed_();
 }
 
 void VisitorPipe::end() {
+  out_ended_ = true;
   pipe_->end();
   wind_down();
 }
 
 void VisitorPipe::on_sent(std::size_t n) {
   last_byte_ = runtime_.now();
+  if (leaving_) wind_down();
   handler_->on_sent(n);
 }
 
-// What was answered long ago is over at once; who has not been answered yet gets a moment.
+void VisitorPipe::on_closed(const Error& why) {
+  // What was read before goes first, unless it cannot go at all.
+  if (!held_.empty() && (why.kind == ErrorKind::none || !pass_.holds())) {
+    close_held_ = std::make_unique<Error>(why);
+    if (!pass_.holds()) runtime_.timers.arm_in(later_, 0s);
+    return;
+  }
+  done_ = true;
+  held_.clear();
+  handler_->on_closed(why);
+}
+
+// ---- A pipe that ends as one -----------------------------------------------------
+
+// Whether the app still has something to answer.
+bool VisitorPipe::under_way() const {
+  if (out_ended_) return false;
+  switch (pass_.turn()) {
+    case HttpPass::Turn::request:
+    case HttpPass::Turn::answer:
+    case HttpPass::Turn::until_close: return true;
+    case HttpPass::Turn::between:
+    case HttpPass::Turn::over:
+    case HttpPass::Turn::opaque: return false;
+  }
+  return false;
+}
+
+// How long the other side may be silent.
+Duration VisitorPipe::patience() const {
+  if (under_way()) return leaving_ ? limits::half_close_time : limits::first_byte_time;
+  return leaving_ && pipe_->queued() == 0 && out_ == 0 ? 0s : limits::classic_quiet;
+}
+
+// A socket that was answered long ago is over at once; one without an answer gets a moment.
 void VisitorPipe::wind_down() {
-  if (ends_ != Ends::as_one || done_ || quiet_.armed()) return;
-  if (!answered_) last_byte_ = runtime_.now();
-  runtime_.timers.arm(quiet_, std::max(runtime_.now(), last_byte_ + limits::classic_quiet));
+  if (ends_ != Ends::as_one || done_ || !(in_ended_ || out_ended_)) return;
+  if (!answered_ && !quiet_.armed()) last_byte_ = runtime_.now();
+  runtime_.timers.arm(quiet_, std::max(runtime_.now(), last_byte_ + patience()));
 }
 
 void VisitorPipe::on_quiet() {
   if (!running()) return;
-  // Whoever reads slowly is not silent.
+  // A slow reader is not silent.
   if (pipe_->queued() != 0 || out_ != 0) last_byte_ = runtime_.now();
-  const TimePoint over = last_byte_ + limits::classic_quiet;
+  const TimePoint over = last_byte_ + patience();
   if (runtime_.now() < over) return runtime_.timers.arm(quiet_, over);
   done_ = true;
   held_.clear();
@@ -143,14 +174,9 @@ void VisitorPipe::on_quiet() {
   handler_->on_closed({ErrorKind::cancelled, "one side of the socket ended"});
 }
 
-void VisitorPipe::on_closed(const Error& why) {
-  if (why.kind == ErrorKind::none && !held_.empty()) {
-    close_held_ = true;
-    return;
-  }
-  done_ = true;
-  held_.clear();
-  handler_->on_closed(why);
+void VisitorPipe::leave() {
+  leaving_ = true;
+  wind_down();
 }
 
 }  // namespace tenfold

@@ -12,9 +12,6 @@ namespace {
 // visitors who break off, whose RST overtakes what they asked.
 constexpr int failures_most = 6;
 
-// How often a pool that leaves looks which of its sockets are done.
-constexpr Duration look_every = 100ms;
-
 }  // namespace
 
 PoolClient::PoolClient(Forwarding& forwarding, Network& network, const Random& random, const HostPort& server,
@@ -43,17 +40,26 @@ void PoolClient::on_slot_failed(PoolSlot&, const Error& why) {
 }
 
 void PoolClient::leave(Duration deadline) {
-  leave_by_ = runtime_.now() + deadline;
-  runtime_.timers.arm_in(look_, 0s);
+  runtime_.timers.arm_in(leave_by_, deadline);
+  runtime_.timers.arm_in(left_, 0s);  // not from inside this call, if there is nothing to wait for
 }
 
+void PoolClient::on_slot_empty(PoolSlot&) { runtime_.timers.arm_in(left_, 0s); }
+
 void PoolClient::look_who_left() {
-  std::size_t left = 0;
-  for (const auto& slot : slots_) {
-    if (slot->leave(limits::classic_quiet)) ++left;
-  }
-  if (left < slots_.size() && runtime_.now() < leave_by_) return runtime_.timers.arm_in(look_, look_every);
+  for (const auto& slot : slots_) slot->leave();
+  const bool all = std::all_of(slots_.begin(), slots_.end(), [](const auto& slot) { return slot->empty(); });
+  if (all) finish();
+}
+
+void PoolClient::on_deadline() {
   for (const auto& slot : slots_) slot->cut();
+  finish();
+}
+
+void PoolClient::finish() {
+  runtime_.timers.disarm(leave_by_);
+  runtime_.timers.disarm(left_);
   if (!std::exchange(done_, true)) owner_.on_pool_left(*this);
 }
 

@@ -4,7 +4,7 @@
 //   pool = std::make_unique<PoolClient>(forwarding, network, random, server, sockets, owner);
 //   pool->start();
 //   on_pool_ready()                 // the first socket is up
-//   on_pool_lost(why)               // no socket comes up any more: ask the server anew, and bury the pool
+//   on_pool_lost(why)               // no socket comes up any more: ask the server again, and bury the pool
 //
 // Where the stock client goes wrong: a socket that is refused, or closed before it served anyone, is replaced after a
 // backoff only; and when none comes up any more, the owner hears of it and may register again.
@@ -37,13 +37,16 @@ class PoolClient final : public PoolSlot::Owner {
   void start();
 
   // Closes the sockets that stand between two requests, the others as they get there, and all of them after
-  // `deadline`.
+  // `deadline`; so long run those of which it is not known, as upgraded ones.
   void leave(Duration deadline);
 
  private:
   void on_slot_up(PoolSlot& slot) override;
   void on_slot_failed(PoolSlot& slot, const Error& why) override;
+  void on_slot_empty(PoolSlot& slot) override;
   void look_who_left();
+  void on_deadline();
+  void finish();
 
   Runtime& runtime_;
   const HostPort server_;
@@ -51,8 +54,8 @@ class PoolClient final : public PoolSlot::Owner {
   std::vector<std::unique_ptr<PoolSlot>> slots_;
   bool ready_ = false;  // the owner was told
   bool done_ = false;   // the last event was sent
-  TimePoint leave_by_ = never;
-  MemberTimer<PoolClient, &PoolClient::look_who_left> look_{*this};
+  MemberTimer<PoolClient, &PoolClient::look_who_left> left_{*this};
+  MemberTimer<PoolClient, &PoolClient::on_deadline> leave_by_{*this};
 };
 
 }  // namespace tenfold

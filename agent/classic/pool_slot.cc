@@ -1,5 +1,6 @@
 #include "agent/classic/pool_slot.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -25,10 +26,32 @@ void PoolSlot::on_dialed(Result<Dialed> dialed) {
   owner_.on_slot_up(*this);
 }
 
+void PoolSlot::on_forwarder_half_closed(Forwarder& forwarder) {
+  if (leaving_ || &forwarder != forwarder_.get()) return;
+  if (half_closed_.size() == limits::classic_half_closed) {
+    forwarding_.runtime.graveyard.bury(std::move(half_closed_.front()));
+    half_closed_.erase(half_closed_.begin());
+  }
+  half_closed_.push_back(std::move(forwarder_));
+  backoff_.reset();
+  dial();
+}
+
 void PoolSlot::on_forwarder_done(Forwarder& forwarder, const Error& why) {
+  if (&forwarder != forwarder_.get()) {
+    const auto found = std::find_if(half_closed_.begin(), half_closed_.end(),
+                                    [&](const auto& other) { return other.get() == &forwarder; });
+    forwarding_.runtime.graveyard.bury(std::move(*found));
+    half_closed_.erase(found);
+    if (leaving_ && empty()) owner_.on_slot_empty(*this);
+    return;
+  }
   const bool visited = forwarder.visited();
   forwarding_.runtime.graveyard.bury(std::move(forwarder_));
-  if (leaving_) return;
+  if (leaving_) {
+    if (empty()) owner_.on_slot_empty(*this);
+    return;
+  }
   // The stock server closes a socket after each answer, and a visitor who leaves takes his with him: a socket that was
   // used is replaced at once, or the next visitors would wait.
   if (visited) {
@@ -46,14 +69,18 @@ void PoolSlot::fail(const Error& why) {
   owner_.on_slot_failed(*this, why);
 }
 
-bool PoolSlot::leave(Duration quiet) {
+void PoolSlot::leave() {
   leaving_ = true;
   forwarding_.runtime.timers.disarm(again_);
   forwarding_.runtime.graveyard.bury(std::move(dialing_));
-  if (forwarder_ != nullptr && forwarder_->between_requests(quiet)) cut();
-  return forwarder_ == nullptr;
+  if (forwarder_ != nullptr) forwarder_->leave();
+  for (const auto& forwarder : half_closed_) forwarder->leave();
 }
 
-void PoolSlot::cut() { forwarding_.runtime.graveyard.bury(std::move(forwarder_)); }
+void PoolSlot::cut() {
+  forwarding_.runtime.graveyard.bury(std::move(forwarder_));
+  for (auto& forwarder : half_closed_) forwarding_.runtime.graveyard.bury(std::move(forwarder));
+  half_closed_.clear();
+}
 
 }  // namespace tenfold

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "agent/backoff.h"
 #include "agent/forwarder.h"
@@ -16,6 +17,8 @@ class PoolSlot final : public Forwarder::Owner {
     virtual void on_slot_up(PoolSlot& slot) = 0;
     // A dial that failed, or a socket that was closed before it served anyone; the next try comes by itself.
     virtual void on_slot_failed(PoolSlot& slot, const Error& why) = 0;
+    // After leave(): the last socket is closed.
+    virtual void on_slot_empty(PoolSlot& slot) = 0;
 
    protected:
     ~Owner() = default;
@@ -25,12 +28,13 @@ class PoolSlot final : public Forwarder::Owner {
 
   void dial();
 
-  // Closes the socket unless a request is on it; returns whether it is closed. Nothing is dialled after this.
-  bool leave(Duration quiet);
+  // Closes the socket as soon as no request is on it. Nothing is dialled after this.
+  void leave();
   // Closes it in any case.
   void cut();
 
   bool up() const { return forwarder_ != nullptr; }
+  bool empty() const { return forwarder_ == nullptr && half_closed_.empty(); }
   // Failures in a row: since a socket served someone, or stayed for a while.
   int failures() const { return backoff_.failures(); }
   // Whether the last dial found nobody.
@@ -38,6 +42,7 @@ class PoolSlot final : public Forwarder::Owner {
 
  private:
   void on_dialed(Result<Dialed> dialed);
+  void on_forwarder_half_closed(Forwarder& forwarder) override;
   void on_forwarder_done(Forwarder& forwarder, const Error& why) override;
   void fail(const Error& why);
 
@@ -50,6 +55,9 @@ class PoolSlot final : public Forwarder::Owner {
   bool unreachable_ = false;
   std::unique_ptr<Dialing> dialing_;
   std::unique_ptr<Forwarder> forwarder_;
+  // Of former sockets, oldest first: the server has ended them, the app has not answered yet. Their place is taken by
+  // another socket already.
+  std::vector<std::unique_ptr<Forwarder>> half_closed_;
   MemberTimer<PoolSlot, &PoolSlot::dial> again_{*this};
 };
 

@@ -120,7 +120,18 @@ inline constexpr std::size_t classic_sockets_most = 16;  // that an agent opens,
 inline constexpr std::size_t classic_parked = 64;  // sockets beyond max_conn that wait, unread, for a place: a client
                                                    // that is refused dials again at once
 inline constexpr std::size_t classic_json_bytes = 64 * KiB;
-inline constexpr Duration classic_quiet = 1s;  // an agent that stops takes an answered socket, silent so long, for idle
+inline constexpr Duration classic_quiet = 1s;  // a socket that one side has ended, answered or opaque: the other side's
+                                               // last words
+inline constexpr std::size_t classic_half_closed = 4;  // ... by the server, behind a request: each socket of a pool has
+                                                       // so many that still wait for the app
+
+// ---- The agent's pipes ---------------------------------------------------------------
+inline constexpr std::size_t pipelined_requests = 16;  // on one pipe: beyond, it is not known whose turn it is
+inline constexpr std::size_t printed_target = 200;     // of a request that the app does not answer
+inline constexpr std::size_t question_kept = 2 * KiB;  // of what the app owes an answer to: most heads
+inline constexpr Duration slow_app = 60s;              // a visitor who gives up after it gives up the app
+inline constexpr std::int64_t slow_lines = 10;         // about slow apps, on the terminal...
+inline constexpr std::int64_t slow_lines_s = 60;       // ... in so many seconds
 
 // ---- Pipes that stand between two requests ------------------------------------------
 inline constexpr std::size_t idle_pipes = 256;   // of one tunnel; each costs the agent a connection to its app

@@ -40,13 +40,32 @@ TEST_CASE("a port alone is enough") {
   CHECK(got.mux == Mux::off);
   CHECK(got.subdomain.empty());
   CHECK(got.log_level == LogLevel::warn);
+  CHECK_FALSE(got.no_keep_alive);
+  CHECK(got.first_byte == Duration::zero());
 }
 
 TEST_CASE("every flag has its effect") {
-  const Options got =
-      options({"expose", "https://app.local", "--mux=require", "--host", "https://broker.example",
-               "--subdomain=blue-fox", "--token", "secret", "--ca", "/ca.pem", "--insecure", "--local-host",
-               "app.local:3000", "--print-requests", "--json", "--allow-remote-ip", "--log-level", "debug"});
+  const Options got = options({"expose",
+                               "https://app.local",
+                               "--mux=require",
+                               "--host",
+                               "https://broker.example",
+                               "--subdomain=blue-fox",
+                               "--token",
+                               "secret",
+                               "--ca",
+                               "/ca.pem",
+                               "--insecure",
+                               "--local-host",
+                               "app.local:3000",
+                               "--print-requests",
+                               "--no-keep-alive",
+                               "--first-byte",
+                               "90",
+                               "--json",
+                               "--allow-remote-ip",
+                               "--log-level",
+                               "debug"});
   CHECK(to_string(got.target) == "https://app.local:443");
   CHECK(got.mux == Mux::require);
   CHECK(to_string(got.broker) == "https://broker.example:443");
@@ -56,6 +75,8 @@ TEST_CASE("every flag has its effect") {
   CHECK(got.insecure);
   CHECK(got.local_host == "app.local:3000");
   CHECK(got.print_requests);
+  CHECK(got.no_keep_alive);
+  CHECK(got.first_byte == Duration(90s));
   CHECK(got.json);
   CHECK(got.allow_remote_ip);
   CHECK(got.log_level == LogLevel::debug);
@@ -100,6 +121,11 @@ TEST_CASE("an error names the flag and the value") {
     CAPTURE(bad);
     CHECK(error({"expose", "1", "--local-host", bad}).starts_with("--local-host '" + bad + "': "));
   }
+  for (const std::string bad : {"0", "-5", "abc", "1e9", "1000000000", "5x", "nan", "inf", " 5"}) {
+    CAPTURE(bad);
+    CHECK(error({"expose", "1", "--first-byte", bad}).starts_with("--first-byte '" + bad + "': "));
+  }
+  CHECK(error({"expose", "1", "--first-byte", ""}).starts_with("--first-byte: "));
   CHECK(error({"expose", "1", "--log-level", "loud"}).starts_with("--log-level 'loud': "));
   CHECK(error({"expose", "1", "--nonsense=3"}).starts_with("--nonsense: "));
   CHECK(error({"expose", "1", "--nonsense"}).starts_with("--nonsense: "));
@@ -144,9 +170,10 @@ TEST_CASE("help and the version are asked for anywhere") {
   for (const Arguments& arguments : {Arguments{"--help"}, {"-h"}, {"expose", "--help"}, {"expose", "nonsense", "-h"}}) {
     const Result<CommandLine> line = parse(arguments);
     REQUIRE(line);
-    for (const char* word : {"TARGET", "--mux", "--host", "--subdomain", "--token", "--ca", "--insecure",
-                             "--local-host", "--print-requests", "--json", "--log-level", "Exit codes", "TENFOLD_HOST",
-                             "TENFOLD_TOKEN", "--state-dir", "TENFOLD_STATE_DIR", "http://127.0.0.1:7080"}) {
+    for (const char* word :
+         {"TARGET", "--mux", "--host", "--subdomain", "--token", "--ca", "--insecure", "--local-host",
+          "--print-requests", "--no-keep-alive", "--first-byte", "--json", "--log-level", "Exit codes", "TENFOLD_HOST",
+          "TENFOLD_TOKEN", "--state-dir", "TENFOLD_STATE_DIR", "http://127.0.0.1:7080"}) {
       CAPTURE(word);
       CHECK(line->print.find(word) != std::string::npos);
     }

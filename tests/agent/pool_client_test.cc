@@ -32,8 +32,8 @@ struct PoolFixture : test::AgentFixture, PoolClient::Owner {
     pool->start();
   }
   // A socket that carries one request and its answer; the app's side of it.
-  test::Peer& serve(test::Peer& socket) {
-    socket.say("GET / HTTP/1.1\r\n\r\n");
+  test::Peer& serve(test::Peer& socket, std::string_view request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n") {
+    socket.say(request);
     network.pump();
     test::Peer& app = network.accept();
     app.say("HTTP/1.1 204 No Content\r\n\r\n");
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(PoolFixture, "a socket that served is replaced at once, and th
 TEST_CASE_FIXTURE(PoolFixture, "a socket that the server ended is replaced though the app keeps its connection") {
   start(1);
   test::Peer& socket = network.accept();
-  test::Peer& app = serve(socket);
+  test::Peer& app = serve(socket, "GET / of no known kind\r\n\r\n");
   socket.end();
   pass(10ms);
   CHECK(app.ended);
@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(PoolFixture, "leaving closes idle sockets at once and waits fo
   test::Peer& answered = network.accept();
   test::Peer& busy = network.accept();
   serve(answered);
-  busy.say("GET /slow HTTP/1.1\r\n\r\n");
+  busy.say("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
   network.pump();
   test::Peer& app = network.accept();
   network.pump();
@@ -169,9 +169,111 @@ TEST_CASE_FIXTURE(PoolFixture, "leaving closes idle sockets at once and waits fo
   CHECK(network.waiting() == 0);
 }
 
+TEST_CASE_FIXTURE(PoolFixture, "leaving does not wait where nothing is under way") {
+  start(2);
+  network.accept();
+  serve(network.accept());
+  pool->leave(30s);
+  pass(0s);
+  CHECK(left == 1);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "what runs when a pool leaves runs on, however quiet it is") {
+  start(1);
+  test::Peer& socket = network.accept();
+  std::string begin;
+  SUBCASE("an event stream between two events") {
+    begin = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
+  }
+  SUBCASE("a download") { begin = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"; }
+  SUBCASE("an answer that ends with its connection") { begin = "HTTP/1.1 200 OK\r\n\r\nsome"; }
+  SUBCASE("a long poll") {}
+  SUBCASE("another protocol") {
+    begin = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+  }
+  socket.say("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+  network.pump();
+  test::Peer& app = network.accept();
+  app.say(begin);
+  network.pump();
+  pool->leave(30s);
+  pass(29s);
+  CHECK_FALSE(socket.closed);
+  CHECK_FALSE(socket.ended);
+  app.say("more");
+  network.pump();
+  CHECK(socket.received == begin + "more");
+  CHECK(left == 0);
+  pass(1s);
+  CHECK(left == 1);
+  CHECK(app.closed);
+}
+
+TEST_CASE_FIXTURE(PoolFixture,
+                  "leaving is over in the very turn in which the last answer is whole, and loses nothing of it") {
+  start(1);
+  test::Peer& socket = network.accept();
+  socket.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  network.pump();
+  test::Peer& app = network.accept();
+  pool->leave(30s);
+  pass(10s);
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+  app.say(answer);
+  network.pump();
+  CHECK(socket.received == answer);
+  CHECK(socket.ended);
+  CHECK(left == 1);
+}
+
+TEST_CASE_FIXTURE(
+    PoolFixture,
+    "a socket that the server ended with a request under way is replaced at once, and its answer is waited for") {
+  start(1);
+  test::Peer& socket = network.accept();
+  socket.say("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  network.pump();
+  test::Peer& app = network.accept();
+  network.pump();
+  socket.end();
+  network.pump();
+  CHECK(app.ended);
+  CHECK(network.waiting() == 1);
+  test::Peer& next = network.accept();
+  pass(1min);
+  app.say("HTTP/1.1 204 No Content\r\n\r\n");
+  network.pump();
+  CHECK(socket.received == "HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(socket.closed);
+  pass(1min);
+  CHECK_FALSE(next.closed);
+  CHECK(network.waiting() == 0);
+  CHECK_FALSE(lost);
+}
+
+TEST_CASE_FIXTURE(PoolFixture, "of sockets that wait so for an app that never answers there are few") {
+  start(1);
+  std::vector<test::Peer*> apps;
+  for (std::size_t i = 0; i <= limits::classic_half_closed; ++i) {
+    test::Peer& socket = network.accept();
+    socket.say("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    network.pump();
+    apps.push_back(&network.accept());
+    socket.end();
+    pass(1s);
+    REQUIRE(network.waiting() == 1);
+  }
+  CHECK(apps[0]->closed);
+  for (std::size_t i = 1; i < apps.size(); ++i) CHECK_FALSE(apps[i]->closed);
+  network.accept();
+  pool->leave(30s);
+  pass(limits::half_close_time);
+  CHECK(left == 1);
+}
+
 TEST_CASE_FIXTURE(PoolFixture, "leaving ends when its time is up, whatever runs") {
   start(1);
-  network.accept().say("GET /slow HTTP/1.1\r\n\r\n");
+  network.accept().say("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
   network.pump();
   network.accept();
   pool->leave(5s);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "agent_fixture.h"
+#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -83,6 +84,30 @@ TEST_CASE("the URL and the last words are kept when a slow reader makes other li
   CHECK(events[2] == R"({"event":"stopped"})");
 }
 
+TEST_CASE_FIXTURE(StatusFixture, "a slow app is told of with its request, and how its visitor fared") {
+  person.app_slow("GET", "/report", 30s, true);
+  person.app_slow("GET", "/\x1b[2J", 75400ms, false);
+  person.app_slow("", "", 1500ms, true);
+  CHECK(output.errors == std::vector<std::string>{
+                             "http://localhost:8080 did not answer GET /report within 30 s",
+                             "a visitor waited 75 s for http://localhost:8080 and got no answer to GET /\\x1b[2J",
+                             "http://localhost:8080 did not answer a request within 1.5 s",
+                         });
+}
+
+TEST_CASE("slow apps do not flood the terminal") {
+  test::RecordingOutput output;
+  std::time_t now = 1'000'000;
+  Status status(output, {}, "http://localhost:8080", [&now] { return now; });
+  for (int i = 0; i < 1000; ++i) status.app_slow("GET", "/" + std::to_string(i), 30s, true);
+  CHECK(output.errors.size() == limits::slow_lines);
+  now += limits::slow_lines_s;
+  status.app_slow("GET", "/last", 30s, true);
+  CHECK(output.errors.size() == limits::slow_lines + 2);
+  CHECK(output.has_error("and 990 more requests that http://localhost:8080 did not answer"));
+  CHECK(output.has_error("GET /last"));
+}
+
 TEST_CASE_FIXTURE(StatusFixture, "requests look as lt prints them") {
   setenv("TZ", "UTC", 1);
   tzset();
@@ -101,6 +126,8 @@ TEST_CASE_FIXTURE(StatusFixture, "text from afar reaches the terminal without co
   person.request(bad, bad, bad);
   person.reconnecting(1s, {ErrorKind::protocol, bad});
   person.local_down({ErrorKind::io, bad});
+  person.app_slow(bad, bad, 30s, true);
+  person.app_slow(bad, bad, 30s, false);
   for (const auto* lines : {&output.lines, &output.errors}) {
     for (const std::string& line : *lines) {
       CAPTURE(line);
@@ -117,6 +144,8 @@ TEST_CASE_FIXTURE(StatusFixture, "a program reads one object a line on stdout, a
   program.reconnecting(1500ms, {ErrorKind::refused, "x"});
   program.local_down({ErrorKind::timeout, "y"});
   program.local_up();
+  program.app_slow("GET", "/report", 30s, true);
+  program.app_slow("GET", "/report", 75400ms, false);
   program.request("GET", "/\"\n", "1.2.3.4:5");
   program.notice("hello");
   program.drain();
@@ -130,6 +159,10 @@ TEST_CASE_FIXTURE(StatusFixture, "a program reads one object a line on stdout, a
                             R"({"event":"reconnecting","in_ms":1500,"cause":"refused: x"})",
                             R"({"event":"local_down","target":"http://localhost:8080","cause":"timeout: y"})",
                             R"({"event":"local_up","target":"http://localhost:8080"})",
+                            R"({"event":"app_slow","target":"http://localhost:8080","method":"GET","path":"/report",)"
+                            R"("waited_ms":30000,"status":504})",
+                            R"({"event":"app_slow","target":"http://localhost:8080","method":"GET","path":"/report",)"
+                            R"("waited_ms":75400})",
                             R"({"event":"request","method":"GET","path":"/\"\\x0a","peer":"1.2.3.4:5"})",
                             R"({"event":"notice","text":"hello"})",
                             R"({"event":"drain"})",

@@ -11,6 +11,8 @@ namespace tenfold {
 namespace {
 
 const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const std::string no_content = "HTTP/1.1 204 No Content\r\n\r\n";
+const std::string no_http = "\x16\x03\x01\r\n";  // nobody knows whose turn it is
 
 // What stands behind the pipe: keeps the bytes, and credits them when told to.
 class Sink final : public Duplex::Handler {
@@ -47,16 +49,24 @@ struct VisitorPipeFixture {
   test::TestRuntime test;
   test::MemoryPipe memory{test.runtime, 64 * 1024};
   test::Peer visitor{test.runtime};
+  std::unique_ptr<HttpPass> pass;
   std::unique_ptr<VisitorPipe> pipe;
   std::unique_ptr<Sink> sink;
+  int half_closed = 0;
 
-  void make(std::unique_ptr<HostRewriter> rewriter, VisitorPipe::Ends ends = VisitorPipe::Ends::apart) {
+  void make(HttpPass::Changes changes, VisitorPipe::Ends ends = VisitorPipe::Ends::apart) {
     visitor.attach(memory.take_left());
-    pipe = std::make_unique<VisitorPipe>(test.runtime, memory.take_right(), std::move(rewriter), ends);
+    pass = std::make_unique<HttpPass>(std::move(changes), nullptr);
+    pipe = std::make_unique<VisitorPipe>(test.runtime, memory.take_right(), *pass, ends, [this] { ++half_closed; });
     sink = std::make_unique<Sink>(*pipe);
     pipe->set_handler(sink.get());
   }
-  void rewrite(std::string host) { make(std::make_unique<HostRewriter>(std::move(host), nullptr)); }
+  void rewrite(std::string host) { make({.host = std::move(host)}); }
+  // What the app says, read first by the pass.
+  void answer(std::string_view text) {
+    pass->on_answer(to_bytes(text));
+    pipe->write(to_bytes(text));
+  }
   void pump() {
     for (int i = 0; i < 10; ++i) {
       memory.pump();
@@ -65,8 +75,8 @@ struct VisitorPipeFixture {
   }
 };
 
-TEST_CASE_FIXTURE(VisitorPipeFixture, "without a rewriter bytes, ends and credit go straight through") {
-  make(nullptr);
+TEST_CASE_FIXTURE(VisitorPipeFixture, "where nothing is changed bytes, ends and credit go straight through") {
+  make({});
   visitor.say("hello");
   visitor.end();
   pump();
@@ -83,17 +93,6 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "without a rewriter bytes, ends and credit
   CHECK(sink->closed);
 }
 
-TEST_CASE_FIXTURE(VisitorPipeFixture, "it knows whose turn it is") {
-  make(nullptr);
-  visitor.say("question");
-  pump();
-  CHECK_FALSE(pipe->answered());
-  test.pass(5s);
-  pipe->write(to_bytes("answer"));
-  CHECK(pipe->answered());
-  CHECK(pipe->last_byte() == test.runtime.now());
-}
-
 TEST_CASE_FIXTURE(VisitorPipeFixture, "a longer Host never lets more pile up than the window's share") {
   rewrite(std::string(200, 'h'));
   std::string all;
@@ -106,7 +105,7 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a longer Host never lets more pile up tha
     if (sink->held == 0) break;
     sink->credit(std::min<std::size_t>(sink->held, 5000));
   }
-  // 64 KiB of requests of 27 bytes, each of 226 bytes behind the rewriter.
+  // 64 KiB of requests of 27 bytes, each of 226 bytes behind the pass.
   CHECK(most > 64 * 1024);
   CHECK(most <= 64 * 1024 / request.size() * 227 + 1000);
   CHECK(sink->text.size() == 40000 * (request.size() + 199));
@@ -143,7 +142,7 @@ TEST_CASE_FIXTURE(VisitorPipeFixture,
   pump();
   CHECK(sink->take() == "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n");
   CHECK_FALSE(sink->ended);
-  pipe->write(to_bytes("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+  answer("HTTP/1.1 101 Switching Protocols\r\n\r\n");
   CHECK(sink->text.empty());
   pump();
   CHECK(sink->text == "EARLY");
@@ -191,9 +190,10 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a visitor's cut goes through at once, wha
   CHECK(sink->why.kind == ErrorKind::io);
 }
 
-TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one is over when one side ended and nobody says a word") {
-  make(nullptr, VisitorPipe::Ends::as_one);
-  visitor.say(request);
+TEST_CASE_FIXTURE(VisitorPipeFixture,
+                  "an opaque pipe that ends as one is over when one side ended and nobody says a word") {
+  make({}, VisitorPipe::Ends::as_one);
+  visitor.say(no_http);
   pump();
   sink->credit(sink->held);
   pipe->write(to_bytes("answer"));
@@ -224,8 +224,8 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one is over when one 
 }
 
 TEST_CASE_FIXTURE(VisitorPipeFixture, "after the visitor's end the app finishes what it has to say") {
-  make(nullptr, VisitorPipe::Ends::as_one);
-  visitor.say(request);
+  make({}, VisitorPipe::Ends::as_one);
+  visitor.say(no_http);
   pump();
   sink->credit(sink->held);
   test.pass(1min);  // it takes its time
@@ -243,8 +243,8 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "after the visitor's end the app finishes 
 }
 
 TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one waits for who reads slowly, on either side") {
-  make(nullptr, VisitorPipe::Ends::as_one);
-  visitor.say(request);
+  make({}, VisitorPipe::Ends::as_one);
+  visitor.say(no_http);
   pump();
   SUBCASE("the app") {
     visitor.end();
@@ -267,7 +267,7 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one waits for who rea
 }
 
 TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe whose sides end apart waits for the other one, however long") {
-  make(nullptr);
+  make({});
   visitor.say(request);
   visitor.end();
   pump();
@@ -277,6 +277,97 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe whose sides end apart waits for th
   pipe->write(to_bytes("late"));
   pump();
   CHECK(visitor.received == "late");
+}
+
+struct EndsAsOne : VisitorPipeFixture {
+  EndsAsOne() {
+    make({}, VisitorPipe::Ends::as_one);
+    visitor.say(request);
+    pump();
+    sink->credit(sink->held);
+  }
+};
+
+TEST_CASE_FIXTURE(EndsAsOne, "who said FIN behind a request is waited for as long as the app may take") {
+  visitor.end();
+  pump();
+  CHECK(sink->ended);
+  CHECK(half_closed == 1);
+  test.pass(limits::first_byte_time - 1s);
+  CHECK_FALSE(sink->closed);
+  answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  pump();
+  test.pass(limits::first_byte_time - 1s);
+  CHECK_FALSE(sink->closed);
+  answer("hello");
+  pump();
+  CHECK(visitor.received.ends_with("\r\n\r\nhello"));
+  test.pass(limits::classic_quiet);
+  CHECK(sink->closed);
+}
+
+TEST_CASE_FIXTURE(EndsAsOne, "... and not for ever") {
+  visitor.end();
+  pump();
+  test.pass(limits::first_byte_time);
+  CHECK(sink->closed);
+}
+
+TEST_CASE_FIXTURE(EndsAsOne, "... and only as long as a server may wait, where the agent leaves") {
+  visitor.end();
+  pump();
+  test.pass(1min);
+  answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  pump();
+  pipe->leave();
+  test.pass(limits::half_close_time - 1ms);
+  CHECK_FALSE(sink->closed);
+  test.pass(1ms);
+  CHECK(sink->closed);
+}
+
+TEST_CASE_FIXTURE(EndsAsOne, "an app that ends without an answer has nothing more to say") {
+  visitor.end();
+  pipe->end();
+  pump();
+  test.pass(limits::classic_quiet);
+  CHECK(sink->closed);
+}
+
+TEST_CASE_FIXTURE(EndsAsOne, "what is answered is not half closed") {
+  answer(no_content);
+  visitor.end();
+  pump();
+  CHECK(sink->ended);
+  CHECK(half_closed == 0);
+}
+
+TEST_CASE_FIXTURE(EndsAsOne, "a pipe that leaves is over when its last answer has left") {
+  answer(no_content);
+  pipe->leave();
+  pump();
+  CHECK_FALSE(sink->closed);
+  answer("late");
+  pipe->end();
+  CHECK_FALSE(sink->closed);
+  pump();
+  CHECK(visitor.received == no_content + "late");
+  CHECK(visitor.ended);
+  CHECK(sink->closed);
+}
+
+TEST_CASE_FIXTURE(VisitorPipeFixture, "a cut does not overtake what waits for a turn of its own") {
+  rewrite("h");
+  visitor.say("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n" + request);
+  pump();
+  sink->take();
+  answer(no_content);
+  visitor.cut();
+  memory.pump();
+  pump();
+  CHECK(sink->text == "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(sink->closed);
+  CHECK(sink->why.kind == ErrorKind::io);
 }
 
 }  // namespace

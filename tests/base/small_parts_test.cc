@@ -1,4 +1,5 @@
-// The small parts of base: watermark, pause set, graveyard, result, error, and what a terminal may see.
+// The small parts of base: watermark, pause set, graveyard, result, error, a time for people, and what a terminal may
+// see.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/pause_set.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "base/watermark.h"
 #include "support/test_runtime.h"
 
@@ -90,6 +92,14 @@ TEST_CASE("an error describes itself in one line") {
   CHECK_FALSE(Error{});
   CHECK(Error{ErrorKind::closed, ""});
   CHECK(system_reason(2) == "no such file or directory");
+}
+
+TEST_CASE("a time for people has the seconds that matter") {
+  CHECK(in_seconds(30s) == "30 s");
+  CHECK(in_seconds(10min) == "600 s");
+  CHECK(in_seconds(1500ms) == "1.5 s");
+  CHECK(in_seconds(75400ms) == "75 s");
+  CHECK(in_seconds(0s) == "0 s");
 }
 
 TEST_CASE("a terminal sees text from afar with nothing in it that moves the cursor") {
