@@ -81,7 +81,7 @@ void Session::on_control(const control::ControlMessage& message) {
     case control::ControlMessage::kNotice: return forwarding_.status.notice(message.notice().text());
     case control::ControlMessage::kDrain:
       return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
-    default: return;  // an agent's, or of a later version: skipped
+    default: return;  // the link lets only a broker's kinds through
   }
 }
 

@@ -152,7 +152,7 @@ void LinkSession::on_control(const control::ControlMessage& message) {
       while (!seats_.empty()) unseat(std::string(seats_.begin()->first), "goodbye");
       driver_.link().drain();
       break;
-    default: break;  // the broker's own kinds: nothing that an agent may tell us
+    default: break;  // the link lets only an agent's kinds through
   }
 }
 

@@ -160,6 +160,43 @@ void messages(ServerSuite& suite) {
                 other.expect_works();
               });
   }
+  suite.add({"mux/control/one-hello", Level::must, "a second Hello ends the link, and no other", where},
+            [](ServerTarget& target) {
+              AgentLink other(target);
+              AgentLink link(target, {.address = 1});
+              control::ControlMessage message;
+              message.mutable_hello()->set_version(1);
+              link.peer->send_control(message);
+              link.peer->send_control(message);
+              link.peer->wait_for_failure();
+              other.expect_works();
+            });
+  suite.add({"mux/control/broker-kind", Level::must, "a message that only a broker sends ends the link", where},
+            [](ServerTarget& target) {
+              AgentLink link(target);
+              control::ControlMessage message;
+              message.mutable_notice()->set_text("from an agent");
+              link.peer->send_control(message);
+              link.peer->wait_for_failure();
+            });
+  const std::vector<std::pair<const char*, std::string>> floods = {
+      {"empty", std::string(1, '\0')},
+      {"register", control_wire(register_message(9, "Bad_Name").SerializeAsString())},
+  };
+  for (const auto& [id, bytes] : floods) {
+    suite.add({std::string("mux/control/flood-") + id, Level::must,
+               std::string("1,000 control messages at once (") + id + ") end the link with ENHANCE_YOUR_CALM", where},
+              [bytes = bytes](ServerTarget& target) {
+                AgentLink other(target);
+                AgentLink link(target, {.address = 1});
+                std::string all;
+                for (int i = 0; i < 1000; ++i) all += bytes;
+                for (std::size_t at = 0; at < all.size(); at += 16'000) link.peer->send_data(1, all.substr(at, 16'000));
+                const std::uint32_t code = link.peer->wait_for_failure();
+                REQUIRE((code == h2_error::no_error || code == h2_error::enhance_your_calm));
+                other.expect_works();
+              });
+  }
   suite.add({"mux/control/ended", Level::must, "END_STREAM on stream 1 ends the link", where},
             [](ServerTarget& target) {
               AgentLink link(target);

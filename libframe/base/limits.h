@@ -72,6 +72,9 @@ inline constexpr std::uint32_t window_kept = 4 * MiB;             // a stream wi
 inline constexpr Duration company_time = 10ms;                    // streams that were heard within it share the path
 inline constexpr std::uint32_t link_window = 16 * MiB;            // the connection's
 inline constexpr std::size_t control_message_bytes = 64 * KiB;
+inline constexpr std::uint32_t control_burst =
+    100;                                           // messages in one go: Hello and a Register for each tunnel of a link
+inline constexpr std::uint32_t control_rate = 10;  // ... and a second after that; answers to a Register are free
 inline constexpr std::size_t link_header_list = 64 * KiB;  // name + value + 32 each, RFC 9113 6.5.2
 inline constexpr std::size_t link_continuations = 8;       // in one header block
 inline constexpr std::size_t link_target_bytes = 1 * KiB;  // a stream's name, or its peer: HEADERS stay one small frame

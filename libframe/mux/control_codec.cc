@@ -45,8 +45,8 @@ std::string encode_control(const control::ControlMessage& message) {
   return out;
 }
 
-Error ControlReader::feed(Bytes bytes, const std::function<void(const control::ControlMessage&)>& each) {
-  if (failed_) return failed_;
+Error ControlReader::feed(Bytes bytes, const std::function<bool(const control::ControlMessage&)>& each) {
+  if (failed_ || stopped_) return failed_;
   // Messages that arrive whole are read where they lie.
   std::string_view text = to_text(bytes);
   const bool joined = !held_.empty();
@@ -71,7 +71,11 @@ Error ControlReader::feed(Bytes bytes, const std::function<void(const control::C
       return fail(ErrorKind::protocol, "bytes that are no control message");
     }
     text.remove_prefix(length.octets + length.value);
-    each(message);
+    if (!each(message)) {
+      stopped_ = true;
+      held_ = {};
+      return {};
+    }
   }
   if (joined) {
     held_.erase(0, held_.size() - text.size());

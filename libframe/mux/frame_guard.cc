@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -23,6 +24,9 @@ enum FrameType : std::uint8_t {
   continuation = 0x9,
 };
 constexpr std::uint8_t end_stream_flag = 0x1;
+constexpr std::uint8_t padded_flag = 0x8;
+
+constexpr FrameGuard::Verdict too_many{0, H2Code::enhance_your_calm, "too many frames that carry nothing"};
 
 constexpr std::uint32_t read_32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
@@ -36,6 +40,17 @@ FrameGuard::FrameGuard(Peer peer)
 FrameGuard::Verdict FrameGuard::look(Bytes bytes, TimePoint now) {
   std::size_t at = 0;
   while (at < bytes.size()) {
+    if (padded_ != 0) {
+      // RFC 9113 6.1: Pad Length, then the data, then so much padding.
+      const std::uint32_t rest = std::exchange(padded_, 0) - 1;
+      if (bytes[at] >= rest) {
+        Verdict verdict = judge_empty_data(padded_ends_, now);
+        if (verdict.code != H2Code::no_error) {
+          verdict.passed = at;
+          return verdict;
+        }
+      }
+    }
     if (skip_ != 0) {
       const std::size_t n = std::min(skip_, bytes.size() - at);
       skip_ -= n;
@@ -67,15 +82,15 @@ FrameGuard::Verdict FrameGuard::judge(const std::uint8_t* header, TimePoint now)
   const std::uint8_t type = header[3];
   const std::uint8_t flags = header[4];
   const std::uint32_t id = read_32(header + 5) & 0x7fffffffU;
-  const Verdict too_many{0, H2Code::enhance_your_calm, "too many frames that carry nothing"};
-
   if (type != FrameType::continuation) continuations_ = 0;
   switch (type) {
     case FrameType::data:
-      if (length != 0) return {};
-      // One END_STREAM a stream is in order.
-      if ((flags & end_stream_flag) != 0) return pay(now) ? Verdict{} : too_many;
-      break;
+      if (length == 0) return judge_empty_data((flags & end_stream_flag) != 0, now);
+      if ((flags & padded_flag) != 0) {
+        padded_ = length;
+        padded_ends_ = (flags & end_stream_flag) != 0;
+      }
+      return {};
     case FrameType::headers:
       // The agent's answers; one for each stream is earned.
       if (peer_ == Peer::server) return pay(now) ? Verdict{} : too_many;
@@ -99,6 +114,12 @@ FrameGuard::Verdict FrameGuard::judge(const std::uint8_t* header, TimePoint now)
     default: break;
   }
   return bucket_.take(now) ? Verdict{} : too_many;
+}
+
+FrameGuard::Verdict FrameGuard::judge_empty_data(bool ends, TimePoint now) {
+  // One END_STREAM a stream is in order.
+  const bool paid = ends ? pay(now) : bucket_.take(now);
+  return paid ? Verdict{} : too_many;
 }
 
 bool FrameGuard::pay(TimePoint now) {

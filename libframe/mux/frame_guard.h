@@ -1,7 +1,7 @@
 // FrameGuard: reads the nine-octet headers of the frames that go by, before nghttp2 sees them, and counts what
-// nghttp2 takes without end or reason: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, empty DATA, unknown types
-// and CONTINUATION; a stream id that is not above the last; PUSH_PROMISE. It looks at headers alone, so it misses no
-// frame that nghttp2 ignores in silence.
+// nghttp2 takes without end or reason: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST_STREAM, DATA that is empty
+// or padding alone, unknown types and CONTINUATION; a stream id that is not above the last; PUSH_PROMISE. It looks at
+// headers and at the Pad Length of DATA alone, so it misses no frame that nghttp2 ignores in silence.
 //
 // Frames that carry nothing are paid for from a bucket: limits::flood_burst at once, limits::flood_rate a second. An
 // honest peer of a fast link sends far more WINDOW_UPDATEs than that, so what our own traffic asks for is earned by
@@ -58,11 +58,14 @@ class FrameGuard {
   static constexpr std::uint64_t per_data_kib = 2;
 
   Verdict judge(const std::uint8_t* header, TimePoint now);
+  Verdict judge_empty_data(bool ends, TimePoint now);
   bool pay(TimePoint now);
 
   FloodBucket bucket_;
   std::uint64_t earned_ = 0;                      // frames that our own traffic has paid for
   std::size_t skip_;                              // octets of the preface, or of a payload, still to come
+  std::uint32_t padded_ = 0;                      // payload of a padded DATA frame whose Pad Length is still to come
+  bool padded_ends_ = false;                      // ... which has END_STREAM
   std::array<std::uint8_t, header_octets> held_;  // a header not yet whole
   std::uint8_t held_octets_ = 0;
   std::uint32_t highest_id_ = 0;     // of the streams that the peer opened

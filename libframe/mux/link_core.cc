@@ -195,41 +195,6 @@ void Link::Core::on_stream_fault() {
   fail({ErrorKind::limit, "too many streams that had to be reset"}, H2Code::enhance_your_calm);
 }
 
-// ---- Control ---------------------------------------------------------------------
-
-void Link::Core::adopt_control(std::unique_ptr<LinkStream> stream) {
-  control_ = std::move(stream);
-  control_->set_handler(this);
-}
-
-void Link::Core::send(const control::ControlMessage& message) {
-  if (ended()) return;
-  const std::string bytes = encode_control(message);
-  const std::size_t waiting = control_ != nullptr ? control_->queued() : early_control_.size();
-  if (waiting + bytes.size() > limits::control_queued) {
-    return fail({ErrorKind::limit, "the peer does not read the control stream"}, H2Code::enhance_your_calm);
-  }
-  if (control_ == nullptr) {
-    early_control_ += bytes;
-  } else {
-    control_->write(to_bytes(bytes));
-  }
-}
-
-void Link::Core::on_data(Bytes bytes) {
-  control_->credit(bytes.size());
-  const Error bad = control_reader_.feed(bytes, [this](const control::ControlMessage& message) {
-    if (message.kind_case() != control::ControlMessage::KIND_NOT_SET && !ended()) handler_.on_control(message);
-  });
-  if (bad) fail(bad, H2Code::protocol_error);
-}
-
-void Link::Core::on_end() { fail({ErrorKind::protocol, "the control stream ended"}, H2Code::protocol_error); }
-
-void Link::Core::on_closed(const Error& why) {
-  fail({ErrorKind::protocol, "the control stream ended: " + describe(why)}, H2Code::protocol_error);
-}
-
 // ---- Streams ---------------------------------------------------------------------
 
 bool Link::Core::takes_streams() const {

@@ -8,7 +8,8 @@
 // `closing`: nothing more is taken from the peer, and what still goes out is the control messages before close(), and
 // GOAWAY. The owner and the streams hear of it in the turn after, as `closed`.
 //
-// link_core.cc has its life and its input, link_output.cc its output. One for each Link, on its thread.
+// link_core.cc has its life and its input, link_output.cc its output, link_control.cc the control stream. One for each
+// Link, on its thread.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include "base/runtime.h"
 #include "duplex.h"
 #include "mux/control_codec.h"
+#include "mux/flood_bucket.h"
 #include "mux/frame_guard.h"
 #include "mux/keepalive.h"
 #include "mux/link.h"
@@ -91,6 +93,8 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   void on_sent(std::size_t) override {}
   void on_closed(const Error& why) override;
   void adopt_control(std::unique_ptr<LinkStream> stream);
+  // False when it ended the link.
+  bool on_control_message(const control::ControlMessage& message);
 
   // ---- Output.
   // The GOAWAY that is due, and what it stands for.
@@ -127,7 +131,10 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   StreamTable<LinkStream> streams_;  // all that run, the control stream included
   std::unique_ptr<LinkStream> control_;
   ControlReader control_reader_;
-  std::string early_control_;  // messages from before the broker opened the control stream
+  FloodBucket control_bucket_{limits::control_burst, limits::control_rate};
+  std::uint32_t answers_due_ = 0;  // Registers that were sent: what answers them is not taken from the bucket
+  bool greeted_ = false;           // the peer's Hello or Welcome came
+  std::string early_control_;      // messages from before the broker opened the control stream
 
   TurnList turns_;        // streams with something to send, and window for it as far as is known
   bool asked_ = false;    // nghttp2 asked for DATA of the front since it was called up

@@ -50,6 +50,16 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
       pipe_.pump();
     }
   }
+  // A good second's quiet: the link takes some more control messages.
+  void rest() {
+    struct Wake final : Timer {
+      explicit Wake(Loop& l) : loop(l) {}
+      void on_timer() override { loop.stop(); }
+      Loop& loop;
+    } wake(loop_);
+    loop_.runtime().timers.arm_in(wake, 1100ms);
+    loop_.run();
+  }
   // The agent vanishes.
   void cut() {
     agent_ = nullptr;
@@ -68,6 +78,15 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     turn();
     REQUIRE(heard.size() == 1);
     return heard[0];
+  }
+  void flood(int times, const std::string& name) {
+    heard.clear();
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    for (int i = 0; i < times; ++i) agent_->link().send(message);
+    turn();
   }
   std::string refusal(const std::string& name, const std::string& token = {}) {
     return ask(name, token).refused().code();
@@ -224,6 +243,7 @@ TEST_CASE("Register that is refused for another reason than a limit is not charg
     CHECK(other->refusal("one-tunnel", second_token) == "name-taken");
     CHECK(other->refusal("No_Name") == "bad-name");
   }
+  other->rest();
   for (std::size_t i = 0; i < limits::creates_per_ip - 2; ++i) CHECK(other->ask("").has_registered());
   CHECK(other->refusal("") == "limit");
 }
@@ -234,7 +254,20 @@ TEST_CASE("a link with as many tunnels as it may have still takes back one of it
   Sessions sessions(options);
   const auto one = sessions.link("one-tunnel", first_token);
   for (std::size_t i = 1; i < limits::tunnels_per_link; ++i) REQUIRE(one->ask("").has_registered());
+  one->rest();
   CHECK(one->refusal("") == "limit");
   CHECK(one->ask("one-tunnel", first_token).has_registered());
   CHECK(one->refusal("") == "limit");
+}
+
+TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  const auto other = sessions.link("two-tunnel", second_token, "203.0.113.2");
+  other->flood(1000, "one-tunnel");
+  CHECK(other->over);
+  CHECK(other->heard.size() < 200);
+  CHECK(sessions.logged("link-fault reason=too many control messages code=ENHANCE_YOUR_CALM"));
+  CHECK(sessions.registry.find("two-tunnel").state == TunnelRegistry::State::away);
+  CHECK(sessions.registry.find("one-tunnel").state == TunnelRegistry::State::here);
 }

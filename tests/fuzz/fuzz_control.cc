@@ -29,6 +29,7 @@ Outcome read(Bytes bytes, const std::vector<std::size_t>& sizes) {
   for (const std::size_t size : sizes) {
     const Error error = reader.feed(bytes.subspan(at, size), [&outcome](const control::ControlMessage& message) {
       outcome.messages.push_back(message.SerializeAsString());
+      return true;
     });
     at += size;
     outcome.fault = error.kind;

@@ -33,6 +33,7 @@ Read read(std::string_view bytes, const std::function<std::size_t()>& piece) {
     bytes.remove_prefix(cut.size());
     result.error = reader.feed(to_bytes(cut), [&result](const control::ControlMessage& message) {
       result.texts.push_back(message.has_notice() ? message.notice().text() : "?");
+      return true;
     });
   }
   result.at_boundary = reader.at_boundary();
@@ -118,7 +119,10 @@ TEST_CASE("what is no control message is refused, and nothing is taken after it"
     }
   }
   ControlReader reader;
-  const auto none = [](const control::ControlMessage&) { FAIL("a message after a fault"); };
+  const auto none = [](const control::ControlMessage&) {
+    FAIL("a message after a fault");
+    return true;
+  };
   CHECK(reader.feed(to_bytes(cases[1].bytes), none));
   CHECK(reader.feed(to_bytes(good), none));
 }

@@ -13,6 +13,7 @@ using namespace tenfold::test;
 
 namespace {
 
+constexpr std::uint8_t padded = 0x8;
 constexpr TimePoint start = TimePoint{} + 100s;
 
 // How many copies of `frame` go through at once.
@@ -54,6 +55,40 @@ TEST_CASE("frames that carry nothing: a thousand at once, then a hundred a secon
 TEST_CASE("DATA with something in it is not counted") {
   FrameGuard guard(FrameGuard::Peer::server);
   CHECK(taken(guard, raw::frame(raw::data, 0, 3, "x")) == 20'000);
+}
+
+TEST_CASE("DATA of padding alone carries nothing") {
+  for (const std::string& frame : {raw::frame(raw::data, padded, 3, std::string("\x03\0\0\0", 4)),
+                                   raw::frame(raw::data, padded, 3, std::string(1, '\0')),
+                                   raw::frame(raw::data, padded | raw::end_stream, 3, std::string("\x01\0", 2))}) {
+    FrameGuard guard(FrameGuard::Peer::server);
+    CHECK(taken(guard, frame) == limits::flood_burst);
+    FrameGuard later(FrameGuard::Peer::server);
+    CHECK(taken(later, frame, start, limits::flood_burst) == limits::flood_burst);
+    CHECK(taken(later, frame, start + 1s) == limits::flood_rate);
+  }
+}
+
+TEST_CASE("DATA with one octet beside its padding is not counted, however it arrives") {
+  const std::string frame = raw::frame(raw::data, padded, 3, std::string("\x02x\0\0", 4));
+  FrameGuard guard(FrameGuard::Peer::server);
+  CHECK(taken(guard, frame) == 20'000);
+  const std::string empty = raw::frame(raw::data, padded, 3, std::string("\x02\0\0", 3));
+  for (const std::size_t piece : {1, 5, 9, 10, 11}) {
+    CAPTURE(piece);
+    FrameGuard chopped(FrameGuard::Peer::server);
+    std::size_t empties = 0;
+    for (; empties < 20'000; ++empties) {
+      bool fault = false;
+      for (const std::string& one : {frame, empty}) {
+        for (std::size_t at = 0; at < one.size(); at += piece) {
+          fault = fault || chopped.look(to_bytes(one.substr(at, piece)), start).code != H2Code::no_error;
+        }
+      }
+      if (fault) break;
+    }
+    CHECK(empties == limits::flood_burst);
+  }
 }
 
 TEST_CASE("what our own traffic asks for is earned by it") {

@@ -1,6 +1,7 @@
 // Peers that break the protocol: what each gets, and that nothing else comes of it.
 #include "base/limits.h"
 #include "link_target.h"
+#include "mux/control_codec.h"
 
 using namespace tenfold;
 using namespace tenfold::test;
@@ -161,7 +162,7 @@ TEST_CASE("control messages that are none, or too long") {
 }
 
 TEST_CASE("control messages of unknown kind are passed over in silence") {
-  Target target(broker);
+  Target target(agent);
   target.feed(raw::frame(raw::data, 0, 1, std::string("\x05\x9a\x06\x02hi\x00\x05\x2a\x03\x0a\x01x", 13)));
   REQUIRE(target.end.messages.size() == 1);
   CHECK(target.end.messages[0].notice().text() == "x");
@@ -188,5 +189,54 @@ TEST_CASE("a stream that overruns its window is reset, a connection that does is
     }
     REQUIRE(target.end.closed);
     CHECK(target.end.closed->kind == ErrorKind::limit);
+  }
+}
+
+TEST_CASE("a kind of control message that only the other side may send ends the link") {
+  using control::ControlMessage;
+  std::vector<ControlMessage> brokers(5);
+  brokers[0].mutable_welcome();
+  brokers[1].mutable_registered();
+  brokers[2].mutable_refused();
+  brokers[3].mutable_drain();
+  brokers[4].mutable_notice();
+  std::vector<ControlMessage> agents(4);
+  agents[0].mutable_hello();
+  agents[1].mutable_register_();
+  agents[2].mutable_unregister();
+  agents[3].mutable_goodbye();
+  const auto fed = [](Link::Role role, const ControlMessage& message) {
+    Target target(role);
+    target.feed(raw::frame(raw::data, 0, 1, encode_control(message)));
+    const bool heard = target.end.messages.size() == 1;
+    if (!heard) target.check_over(H2Code::protocol_error, ErrorKind::protocol);
+    CHECK(target.end.closed.has_value() != heard);
+    return heard;
+  };
+  for (const ControlMessage& message : brokers) {
+    CAPTURE(static_cast<int>(message.kind_case()));
+    CHECK(fed(agent, message));
+    CHECK_FALSE(fed(broker, message));
+  }
+  for (const ControlMessage& message : agents) {
+    CAPTURE(static_cast<int>(message.kind_case()));
+    CHECK(fed(broker, message));
+    CHECK_FALSE(fed(agent, message));
+  }
+}
+
+TEST_CASE("a link has one Hello and one Welcome") {
+  control::ControlMessage hello;
+  hello.mutable_hello()->set_agent_id("x");
+  control::ControlMessage welcome;
+  welcome.mutable_welcome()->set_version(1);
+  for (const Link::Role role : {broker, agent}) {
+    Target target(role);
+    const std::string frame = raw::frame(raw::data, 0, 1, encode_control(role == broker ? hello : welcome));
+    target.feed(frame);
+    CHECK_FALSE(target.end.closed);
+    target.feed(frame);
+    CHECK(target.end.messages.size() == 1);
+    target.check_over(H2Code::protocol_error, ErrorKind::protocol);
   }
 }

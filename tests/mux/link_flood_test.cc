@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "link_target.h"
+#include "mux/control_codec.h"
 
 using namespace tenfold;
 using namespace tenfold::test;
@@ -222,4 +223,81 @@ TEST_CASE("so do streams that the agent refuses or breaks") {
   }
   CHECK_FALSE(pair.broker.closed);
   CHECK_FALSE(pair.agent.closed);
+}
+
+namespace {
+
+std::string on_control_stream(const std::string& messages) { return raw::frame(raw::data, 0, 1, messages); }
+
+// A message of each kind that may come more than once, to an end of that role, and two that carry nothing.
+std::vector<std::string> control_kinds(Link::Role role) {
+  std::vector<control::ControlMessage> kinds(role == broker ? 3 : 4);
+  if (role == broker) {
+    kinds[0].mutable_register_()->set_name("taken");
+    kinds[1].mutable_unregister()->set_name("nothing");
+    kinds[2].mutable_goodbye();
+  } else {
+    kinds[0].mutable_notice()->set_text("buy");
+    kinds[1].mutable_refused()->set_message("no");
+    kinds[2].mutable_registered()->set_name("other");
+    kinds[3].mutable_drain();
+  }
+  std::vector<std::string> out;
+  for (const control::ControlMessage& message : kinds) out.push_back(encode_control(message));
+  out.emplace_back(1, '\0');                            // empty
+  out.emplace_back(std::string("\x05\x9a\x06\x02hi"));  // of a later version
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("control messages: a hundred at once, then ten a second, and beyond it the link ends, from either side") {
+  for (const Link::Role role : {broker, agent}) {
+    for (const std::string& message : control_kinds(role)) {
+      CAPTURE(message);
+      Target target(role);
+      target.feed(on_control_stream(many(message, limits::control_burst)));
+      CHECK_FALSE(target.end.closed);
+      const std::size_t heard = target.end.messages.size();
+      target.take();
+      target.rt.pass(1s);
+      target.feed(on_control_stream(many(message, limits::control_rate)));
+      target.take();
+      CHECK_FALSE(target.end.closed);
+      CHECK(target.end.messages.size() == (heard == 0 ? 0 : limits::control_burst + limits::control_rate));
+      // In one frame: what is behind the first that is too many is not looked at.
+      target.feed(on_control_stream(many(message, 1000)));
+      CHECK(target.end.messages.size() <= (heard == 0 ? 0 : limits::control_burst + limits::control_rate + 1));
+      target.check_over(H2Code::enhance_your_calm, ErrorKind::limit);
+    }
+  }
+}
+
+TEST_CASE("a flood of control messages is one line in the log") {
+  Target target(broker);
+  for (int i = 0; i < 50; ++i) target.feed(on_control_stream(many(std::string(1, '\0'), 1000)));
+  target.take();
+  std::size_t lines = 0;
+  for (const std::string& line : target.rt.log.lines) {
+    if (line.find("link-fault reason=too many control messages") != std::string::npos) ++lines;
+  }
+  CHECK(target.rt.log.lines.size() == 1);
+  CHECK(lines == 1);
+}
+
+TEST_CASE("what answers a Register of ours is not taken from the bucket") {
+  Target target(agent);
+  control::ControlMessage asked;
+  asked.mutable_register_()->set_request_id(1);
+  control::ControlMessage answer;
+  answer.mutable_registered()->set_request_id(1);
+  for (int i = 0; i < 300; ++i) target.end.link->send(asked);
+  target.take();
+  target.feed(on_control_stream(many(encode_control(answer), 300)));
+  CHECK(target.end.messages.size() == 300);
+  CHECK_FALSE(target.end.closed);
+  target.feed(on_control_stream(many(encode_control(answer), limits::control_burst)));
+  CHECK_FALSE(target.end.closed);
+  target.feed(on_control_stream(many(encode_control(answer), 2)));
+  target.check_over(H2Code::enhance_your_calm, ErrorKind::limit);
 }

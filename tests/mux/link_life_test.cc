@@ -8,6 +8,12 @@ using namespace tenfold::test;
 
 namespace {
 
+control::ControlMessage goodbye(std::string reason) {
+  control::ControlMessage message;
+  message.mutable_goodbye()->set_reason(std::move(reason));
+  return message;
+}
+
 control::ControlMessage notice(std::string text) {
   control::ControlMessage message;
   message.mutable_notice()->set_text(std::move(text));
@@ -134,7 +140,7 @@ TEST_CASE("an agent that drains says what it has to say first, and its GOAWAY go
   const auto running = pair.broker.open();
   pair.pump();
   pair.agent.streams.at(0)->pipe->write(to_bytes(std::string(100'000, 'x')));
-  pair.agent.link->send(notice("goodbye"));
+  pair.agent.link->send(goodbye("goodbye"));
   pair.agent.link->drain();
   const std::string out = take_all(*pair.agent.link);
   std::vector<std::string> order;
@@ -159,7 +165,7 @@ TEST_CASE("an agent's GOAWAY waits for the control stream over several rooms, an
   LinkPair pair;
   const auto running = pair.broker.open();
   pair.pump();
-  for (int i = 0; i < 5; ++i) pair.agent.link->send(notice(std::string(30'000, 'x')));
+  for (int i = 0; i < 5; ++i) pair.agent.link->send(goodbye(std::string(30'000, 'x')));
   pair.agent.link->drain();
   SUBCASE("drained") {}
   SUBCASE("and closed before a byte left") { pair.agent.link->close(); }

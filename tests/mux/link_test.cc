@@ -15,6 +15,12 @@ std::string pattern(std::size_t size, unsigned start = 0) {
   return text;
 }
 
+control::ControlMessage goodbye(std::string reason) {
+  control::ControlMessage message;
+  message.mutable_goodbye()->set_reason(std::move(reason));
+  return message;
+}
+
 control::ControlMessage notice(std::string text) {
   control::ControlMessage message;
   message.mutable_notice()->set_text(std::move(text));
@@ -83,7 +89,7 @@ TEST_CASE("the agent may end first while the broker still sends") {
 TEST_CASE("control messages go both ways, the broker's before the agent has answered") {
   LinkPair pair;
   pair.broker.link->send(notice("one"));
-  pair.agent.link->send(notice("from the agent, before its stream 1 is there"));
+  pair.agent.link->send(goodbye("from the agent, before its stream 1 is there"));
   pair.pump();
   pair.broker.link->send(notice("two"));
   pair.pump();
