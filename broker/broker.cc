@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "broker/address_counts.h"
 #include "broker/classic/classic_ports.h"
 #include "broker/front_door.h"
 #include "broker/own_site.h"
@@ -28,6 +29,11 @@ std::size_t most_connections() {
   return std::max<std::size_t>(16, files.rlim_cur / 2);
 }
 
+// Classic ports and sockets: the other half, less what the process itself has open.
+std::size_t most_classic(std::size_t connections) {
+  return connections - std::min<std::size_t>(connections / 4, limits::own_descriptors);
+}
+
 // The operator's next look is at the flag.
 Error of_flag(std::string_view flag, const Error& error) {
   return {error.kind, std::string(flag) + ": " + error.detail};
@@ -38,7 +44,8 @@ OwnSiteOptions own_site_options(const Options& options) {
 }
 
 ClassicOptions classic_options(const Options& options) {
-  return {options.classic_bind, options.classic_port_low, options.classic_port_high, options.max_conn};
+  return {options.classic_bind, options.classic_port_low,         options.classic_port_high,
+          options.max_conn,     most_classic(most_connections()), options.classic_any_address};
 }
 
 }  // namespace
@@ -53,12 +60,13 @@ class Broker::Parts final : private Timer {
         router(options.domain),
         registry(loop.runtime()),
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
-        classic(loop, classic_options(options), registry, admission),
+        addresses(options.connections_per_ip),
+        classic(loop, classic_options(options), registry, admission, addresses),
         own_site(loop.runtime(), own_site_options(options), router, registry, admission, classic),
         drain_time(options.drain_time),
         side{loop.runtime(), router, registry, own_site, proxies, request_ids, options.patience},
         link_side{loop, registry, admission, random_tunnel_name()},
-        door(loop, {most_connections(), options.connections_per_ip}, side, link_side) {}
+        door(loop, {most_connections()}, addresses, side, link_side) {}
 
   // What was buried while these parts stood may borrow from them: it goes before they do.
   ~Parts() override {
@@ -95,6 +103,7 @@ class Broker::Parts final : private Timer {
   RequestIds request_ids;
   TunnelRegistry registry;
   Admission admission;
+  AddressCounts addresses;
   ClassicPorts classic;
   OwnSite own_site;
   const Duration drain_time;

@@ -43,6 +43,21 @@ bool is_loopback(const AddressBytes& address) {
 
 bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0.1"; }
 
+std::string ip_of_peer(const std::string& peer) {
+  std::string ip = peer.substr(0, peer.rfind(':'));
+  if (ip.size() > 2 && ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
+  return ip;
+}
+
+bool may_be_client(std::string_view asker_ip, std::string_view peer_ip) {
+  const std::optional<AddressBytes> asker = parse_address(asker_ip);
+  const std::optional<AddressBytes> peer = parse_address(peer_ip);
+  if (!asker) return true;
+  if (!peer) return false;
+  if (is_loopback(*asker)) return is_loopback(*peer);
+  return address_group(asker_ip) == address_group(peer_ip);
+}
+
 std::string address_group(std::string_view ip) {
   std::optional<AddressBytes> address = parse_address(ip);
   if (!address) return std::string(ip);

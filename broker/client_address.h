@@ -26,6 +26,14 @@ inline constexpr std::string_view unknown_client = "unknown";
 // Connections from here are the operator's own, or a proxy's that was not named: no limits by address.
 bool is_this_machine(std::string_view ip);
 
+// The IP of "IP:PORT" or "[IP]:PORT".
+std::string ip_of_peer(const std::string& peer);
+
+// Whether a socket from `peer_ip` may be the client's who asked from `asker_ip`: the same address, or the same IPv6
+// /64. On loopback all addresses are one, for a client may ask by 127.0.0.1 and dial ::1. An unknown asker may be
+// anywhere.
+bool may_be_client(std::string_view asker_ip, std::string_view peer_ip);
+
 // Whom an address stands for: an IPv4 one for itself, an IPv6 one for its /64, which is the least that a customer gets
 // and from which he may take as many addresses as he likes.
 std::string address_group(std::string_view ip);

@@ -7,18 +7,9 @@
 #include "io/tls_socket.h"
 
 namespace tenfold::broker {
-namespace {
-
-std::string ip_of_peer(const std::string& peer) {
-  std::string ip = peer.substr(0, peer.rfind(':'));
-  if (ip.size() > 2 && ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
-  return ip;
-}
-
-}  // namespace
-
-FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, PublicSide& side, const LinkSide& link_side)
-    : loop_(loop), options_(options), side_(side), link_side_(link_side) {}
+FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, AddressCounts& addresses, PublicSide& side,
+                     const LinkSide& link_side)
+    : loop_(loop), options_(options), addresses_(addresses), side_(side), link_side_(link_side) {}
 
 FrontDoor::~FrontDoor() { close(); }
 
@@ -41,7 +32,7 @@ Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls
 bool FrontDoor::admit(const std::string& ip) {
   const bool full = visitors_.size() + links_.size() >= options_.connections;
   const bool counted = !is_this_machine(ip) && !side_.proxies.contains(ip);
-  if (full || (counted && per_ip_[address_group(ip)] >= options_.connections_per_ip)) {
+  if (full || (counted && !addresses_.has_room(ip))) {
     loop_.runtime().log.warn("turned-away", {{"peer", ip}, {"reason", full ? "connections" : "connections-per-ip"}});
     return false;
   }
@@ -52,7 +43,6 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
   const std::string address = socket->peer();
   const std::string ip = ip_of_peer(address);
   if (!admit(ip)) return socket->reset(ErrorKind::limit);
-  ++per_ip_[address_group(ip)];
   TcpSocket* tcp = socket.get();
   std::unique_ptr<Duplex> connection = std::move(socket);
   if (tls != nullptr) {
@@ -62,15 +52,13 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
   auto visitor =
       std::make_unique<VisitorH1>(side_, owner, std::move(connection), address, ip, tls == nullptr ? "http" : "https");
   VisitorH1& started = *visitor;
-  visitors_[&started] = Visit{std::move(visitor), tcp};
+  visitors_[&started] = Visit{std::move(visitor), tcp, addresses_.enter(ip)};
   started.start();
 }
 
 void FrontDoor::on_visitor_closed(VisitorH1& visitor) {
   const auto found = visitors_.find(&visitor);
   if (found == visitors_.end()) return;
-  const auto counted = per_ip_.find(address_group(visitor.ip()));
-  if (counted != per_ip_.end() && --counted->second == 0) per_ip_.erase(counted);
   loop_.runtime().graveyard.bury(std::move(found->second.visitor));
   visitors_.erase(found);
   check_empty();

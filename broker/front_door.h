@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/address_counts.h"
 #include "broker/link/link_session.h"
 #include "broker/public_side.h"
 #include "broker/visitor_h1.h"
@@ -20,13 +21,14 @@
 namespace tenfold::broker {
 
 struct FrontDoorOptions {
-  std::size_t connections = 0;                                  // in all
-  std::size_t connections_per_ip = limits::connections_per_ip;  // listed proxies and this machine are free
+  std::size_t connections = 0;  // in all
 };
 
 class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
  public:
-  FrontDoor(Loop& loop, const FrontDoorOptions& options, PublicSide& side, const LinkSide& link_side);
+  // `addresses`: connections by address, of which listed proxies and this machine have as many as they like.
+  FrontDoor(Loop& loop, const FrontDoorOptions& options, AddressCounts& addresses, PublicSide& side,
+            const LinkSide& link_side);
   ~FrontDoor();
 
   // `tls`: null for plain HTTP. The error names the address.
@@ -50,6 +52,7 @@ class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
   struct Visit {
     std::unique_ptr<VisitorH1> visitor;
     TcpSocket* socket;  // under the visitor's connection, and owned by it
+    AddressCounts::Ticket ticket;
   };
 
   void on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls);
@@ -64,13 +67,13 @@ class FrontDoor final : private VisitorH1::Owner, private LinkSession::Owner {
 
   Loop& loop_;
   const FrontDoorOptions options_;
+  AddressCounts& addresses_;
   PublicSide& side_;
   const LinkSide& link_side_;
   std::vector<std::unique_ptr<TcpListener>> listeners_;
   std::unordered_map<VisitorH1*, Visit> visitors_;
   std::unordered_map<LinkSession*, std::unique_ptr<LinkSession>> links_;
-  std::unordered_map<std::string, std::size_t> per_ip_;  // connections, by address_group()
-  std::function<void()> on_empty_;                       // set while draining
+  std::function<void()> on_empty_;  // set while draining
 };
 
 }  // namespace tenfold::broker

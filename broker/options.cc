@@ -232,6 +232,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
                  "The `ip` of the JSON: where clients reach this very replica")
       ->type_name("IP")
       ->group("Classic");
+  app.add_flag(
+         "--classic-any-address", options.classic_any_address,
+         "A tunnel's port takes sockets from any address, not only from the one that asked for the tunnel (its /64 "
+         "in IPv6): whoever connects first gets visitors' requests")
+      ->group("Classic");
   app.add_option("--max-conn", texts.max_conn, "Sockets of one pool (default: 10)")->type_name("N")->group("Classic");
 
   app.add_option("--tunnels-per-ip", options.tunnels_per_ip, "Without a token (default: 10)")

@@ -27,7 +27,8 @@ struct Options {
   bool classic = true;
   std::uint16_t classic_port_low = 0;
   std::uint16_t classic_port_high = 0;
-  std::string classic_bind;  // where the classic ports open; empty: every address
+  std::string classic_bind;          // where the classic ports open; empty: every address
+  bool classic_any_address = false;  // sockets of a classic tunnel may come from anywhere
   std::string classic_address;
   std::size_t max_conn = limits::classic_sockets;
   std::string token_file;

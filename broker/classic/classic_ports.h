@@ -1,4 +1,6 @@
-// ClassicPorts: the TCP port of each classic tunnel, and the tunnels themselves for as long as they have one.
+// ClassicPorts: the TCP port of each classic tunnel, and the tunnels themselves for as long as they have one. A socket
+// carries no credential, so a port takes only those from the address that asked for the tunnel. Ports and sockets count
+// against a share of the process's descriptors of their own, so that they take none from the visitors.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "broker/address_counts.h"
 #include "broker/admission.h"
 #include "broker/classic/classic_tunnel.h"
 #include "broker/own_site.h"
@@ -21,12 +24,20 @@ struct ClassicOptions {
   std::uint16_t port_low = 0;  // both 0: the system's choice
   std::uint16_t port_high = 0;
   std::size_t max_conn = limits::classic_sockets;
+  std::size_t descriptors = 1024;  // for ports and sockets together
+  bool any_address = false;        // sockets may come from anywhere
 };
 
 class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
  public:
-  ClassicPorts(Loop& loop, const ClassicOptions& options, TunnelRegistry& registry, Admission& admission)
-      : loop_(loop), options_(options), registry_(registry), admission_(admission), next_port_(options.port_low) {}
+  ClassicPorts(Loop& loop, const ClassicOptions& options, TunnelRegistry& registry, Admission& admission,
+               AddressCounts& addresses)
+      : loop_(loop),
+        options_(options),
+        registry_(registry),
+        admission_(admission),
+        addresses_(addresses),
+        next_port_(options.port_low) {}
   ~ClassicPorts();
 
   Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) override;
@@ -41,7 +52,14 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
     std::string client_ip;
     std::shared_ptr<ClassicTunnel> tunnel;
     std::unique_ptr<TcpListener> listener;
+    std::size_t sockets = 0;  // counted for it in sockets_
+    bool unclaimed = true;    // ... and in unclaimed_
   };
+
+  void on_socket(ClassicTunnel& tunnel, std::string_view asker, std::unique_ptr<TcpSocket> socket);
+  void on_classic_sockets(ClassicTunnel& tunnel) override;
+  void count(Seat& seat, std::size_t sockets, bool unclaimed);
+  std::size_t descriptors_taken() const { return seats_.size() + sockets_; }
 
   void on_classic_over(ClassicTunnel& tunnel, std::string_view cause) override;
   Result<std::unique_ptr<TcpListener>> listen(const TcpListener::OnAccept& on_accept);
@@ -50,8 +68,11 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
   const ClassicOptions options_;
   TunnelRegistry& registry_;
   Admission& admission_;
+  AddressCounts& addresses_;
   std::unordered_map<const ClassicTunnel*, Seat> seats_;
-  std::uint16_t next_port_;  // where the search in the range goes on
+  std::size_t sockets_ = 0;                                 // of all seats
+  std::unordered_map<std::string, std::size_t> unclaimed_;  // ports without a first socket, by the asker's group
+  std::uint16_t next_port_;                                 // where the search in the range goes on
 };
 
 }  // namespace tenfold::broker

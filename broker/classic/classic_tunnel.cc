@@ -15,15 +15,20 @@ ClassicTunnel::ClassicTunnel(Runtime& runtime, std::string name, std::size_t max
   runtime.timers.arm_in(empty_timer_, limits::claim_window);
 }
 
-void ClassicTunnel::add_socket(std::unique_ptr<Duplex> socket) {
-  if (connected() >= max_conn_) {
-    if (parked_.size() < limits::classic_parked) parked_.push_back(std::move(socket));
-    return;
+void ClassicTunnel::add_socket(std::unique_ptr<Duplex> socket, AddressCounts::Ticket parked_ticket) {
+  if (is_full()) {
+    if (parked_.size() < limits::classic_parked) parked_.push_back({std::move(socket), std::move(parked_ticket)});
+    return note_sockets();
   }
   runtime().timers.disarm(empty_timer_);
   claimed_ = true;
   idle_.put(std::move(socket), false);
+  note_sockets();
   serve_soon();
+}
+
+void ClassicTunnel::note_sockets() {
+  if (owner_ != nullptr) owner_->on_classic_sockets(*this);
 }
 
 void ClassicTunnel::open(Opening& opening) {
@@ -65,12 +70,13 @@ void ClassicTunnel::on_pipe_gone() {
 
 void ClassicTunnel::on_place_free() {
   while (connected() < max_conn_ && !parked_.empty()) {
-    std::unique_ptr<Duplex> socket = std::move(parked_.front());
+    std::unique_ptr<Duplex> socket = std::move(parked_.front().socket);
     parked_.pop_front();
     idle_.put(std::move(socket), false);
     serve_soon();
   }
   if (connected() == 0) runtime().timers.arm_in(empty_timer_, limits::name_held);
+  note_sockets();
 }
 
 void ClassicTunnel::on_handed_over() {

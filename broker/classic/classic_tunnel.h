@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/address_counts.h"
 #include "broker/idle_pipes.h"
 #include "broker/tunnel.h"
 #include "broker/waiting_room.h"
@@ -26,14 +27,24 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
     // No client any more: close its port, let go of the tunnel. The cause is for the log: unclaimed, empty or replaced.
     virtual void on_classic_over(ClassicTunnel& tunnel, std::string_view cause) = 0;
 
+    // Sockets came or went.
+    virtual void on_classic_sockets(ClassicTunnel& tunnel) = 0;
+
    protected:
     ~Owner() = default;
   };
 
   ClassicTunnel(Runtime& runtime, std::string name, std::size_t max_conn, Owner& owner);
 
-  // A socket from the client. Beyond max_conn it waits unread for a place; beyond that, too, it is closed.
-  void add_socket(std::unique_ptr<Duplex> socket);
+  // A socket from the client. Beyond max_conn it waits unread for a place, and keeps the ticket meanwhile; beyond that,
+  // too, it is closed.
+  void add_socket(std::unique_ptr<Duplex> socket, AddressCounts::Ticket parked_ticket = {});
+  // The next socket would have to wait.
+  bool is_full() const { return connected() >= max_conn_; }
+  // All that stand, those that wait included.
+  std::size_t sockets() const { return connected() + parked_.size(); }
+  // A socket has come.
+  bool is_claimed() const { return claimed_; }
 
   void open(Opening& opening) override;
   std::size_t connected() const override { return out_ + idle_.size(); }
@@ -51,7 +62,12 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   bool may_be_new_to_app(bool) const override { return true; }
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return waiting_.size() != 0; }
+  struct Parked {
+    std::unique_ptr<Duplex> socket;
+    AddressCounts::Ticket ticket;
+  };
   void on_place_free();
+  void note_sockets();
   void serve_soon();
   void serve_waiting();
   void on_empty();
@@ -61,7 +77,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   Owner* owner_;  // null once it is over
   IdlePipes idle_;
   WaitingRoom waiting_;
-  std::deque<std::unique_ptr<Duplex>> parked_;
+  std::deque<Parked> parked_;
   std::size_t out_ = 0;   // sockets on loan
   bool claimed_ = false;  // a socket has come
   MemberTimer<ClassicTunnel, &ClassicTunnel::serve_waiting> serve_timer_{*this};

@@ -122,6 +122,7 @@ inline constexpr std::size_t classic_sockets = 10;       // max_conn_count
 inline constexpr std::size_t classic_sockets_most = 16;  // that an agent opens, whatever it is told
 inline constexpr std::size_t classic_parked = 64;  // sockets beyond max_conn that wait, unread, for a place: a client
                                                    // that is refused dials again at once
+inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address that wait for their first socket
 inline constexpr std::size_t classic_json_bytes = 64 * KiB;
 inline constexpr Duration classic_quiet = 1s;  // a socket that one side has ended, answered or opaque: the other side's
                                                // last words
@@ -146,6 +147,7 @@ inline constexpr std::size_t tunnels_per_link = 100;  // that Register may ask f
 inline constexpr std::size_t creates_per_ip = 10;     // in creates_window
 inline constexpr Duration creates_window = 60s;
 inline constexpr std::size_t connections_per_ip = 256;
+inline constexpr std::size_t own_descriptors = 32;    // of the process itself: listeners, loop, log, files
 inline constexpr std::size_t config_bytes = 1 * MiB;  // of a token or configuration file
 
 // ---- Lines on stderr and stdout ------------------------------------------------------

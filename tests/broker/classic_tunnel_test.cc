@@ -36,7 +36,10 @@ struct Pool final : ClassicTunnel::Owner {
     cause = why;
   }
 
+  void on_classic_sockets(ClassicTunnel& which) override { sockets = which.sockets(); }
+
   TestRuntime rt;
+  std::size_t sockets = 0;  // as the owner was told last
   bool over = false;
   std::string cause;
   std::vector<std::unique_ptr<MemoryPipe>> pipes;
