@@ -8,6 +8,7 @@
 #include "agent/version.h"
 #include "http1/head.h"
 #include "io/log_sink.h"
+#include "mux/handshake.h"
 
 namespace tenfold {
 namespace {
@@ -117,10 +118,12 @@ bool is_token(std::string_view text) {
 }
 
 // A path of the request is made of it: which names a broker grants is the broker's to say.
+// handshake::name_rule; none asks for any.
 bool is_name(std::string_view text) {
-  return text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-         });
+  if (text.empty()) return true;
+  return text.size() <= 63 && text.front() != '-' && text.back() != '-' && text != handshake::control_authority &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 // XDG Base Directory Specification: $XDG_STATE_HOME, which counts only when it is absolute, or ~/.local/state. Without
@@ -162,7 +165,7 @@ Result<Options> understand(const Words& words, const Environment& environment) {
   }
 
   if (!is_name(words.subdomain)) {
-    return usage("--subdomain", words.subdomain, "at most 63 letters, digits and hyphens");
+    return usage("--subdomain", words.subdomain, handshake::name_rule);
   }
   options.subdomain = words.subdomain;
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "broker/secret.h"
+#include "mux/handshake.h"
 
 namespace tenfold::broker {
 namespace {
@@ -32,9 +33,7 @@ bool is_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }  // namespace
 
 bool is_tunnel_name(std::string_view name) {
-  if (name.size() < 4 || name.size() > 63) return false;
-  const bool dashed = name.find('-') != std::string_view::npos;
-  if (dashed && name.size() < 6) return false;
+  if (name.empty() || name.size() > 63 || name == handshake::control_authority) return false;
   return is_alnum(name.front()) && is_alnum(name.back()) &&
          std::all_of(name.begin(), name.end(), [](char c) { return c == '-' || is_alnum(c); });
 }

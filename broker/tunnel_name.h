@@ -6,8 +6,8 @@
 
 namespace tenfold::broker {
 
-// 4 to 63 of a-z, 0-9 and, not at either end, '-'. The reference's grammar (docs/CLASSIC.md) takes
-// names with a dash from 6 on, and up to 65, two more than a DNS label may have (RFC 1035 2.3.4): refused here.
+// 1 to 63 of a-z, 0-9 and, not at either end, '-': a DNS label (RFC 1035 2.3.4). The reference's grammar
+// (docs/CLASSIC.md) wants 4 at least, and 6 with a dash. `control` is the link's own stream, and no name.
 bool is_tunnel_name(std::string_view name);
 
 // A name that nobody asked for: two plain words and 40 bits of randomness, as

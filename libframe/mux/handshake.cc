@@ -44,10 +44,8 @@ struct RefusalRow {
 
 constexpr std::array refusals = {
     RefusalRow{Refusal::none, {200, "", ""}},
-    // The text is the reference server's: stock clients show it.
-    RefusalRow{Refusal::bad_name,
-               {403, "bad-name",
-                "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters."}},
+    // The first words are the reference server's: stock clients show them.
+    RefusalRow{Refusal::bad_name, {403, "bad-name", bad_name_text}},
     RefusalRow{Refusal::name_taken, {409, "name-taken", "This name is in use."}},
     RefusalRow{Refusal::unauthorized,
                {401, "unauthorized", "This server wants a token, and yours is missing or unknown."}},

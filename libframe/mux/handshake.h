@@ -15,6 +15,11 @@ inline constexpr std::string_view offer_field = "Tenfold-Offer";
 inline constexpr std::string_view resume_field = "Tenfold-Resume";
 inline constexpr std::string_view alpn = "http/1.1";
 inline constexpr std::string_view control_authority = "control";
+inline constexpr std::string_view name_rule =
+    "a name has 1 to 63 of a-z, 0-9 and -, with no - first or last, and is not control";
+inline constexpr std::string_view bad_name_text =
+    "Invalid subdomain: a name has 1 to 63 of a-z, 0-9 and -, with no - first or last, and is not control.";
+static_assert(bad_name_text.substr(19, name_rule.size()) == name_rule, "one rule, one text");
 inline constexpr std::string_view peer_field = "tenfold-peer";
 inline constexpr std::string_view cause_field = "tenfold-cause";
 

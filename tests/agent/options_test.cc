@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "mux/handshake.h"
+
 #include <map>
 #include <string>
 #include <vector>
@@ -116,6 +118,9 @@ TEST_CASE("an error names the flag and the value") {
   CHECK(error({"expose", "1", "--host", "broker"}).starts_with("--host 'broker': "));
   CHECK(error({"expose", "1", "--mux=maybe"}).starts_with("--mux 'maybe': "));
   CHECK(error({"expose", "1", "--subdomain", "a/b"}).starts_with("--subdomain 'a/b': "));
+  for (const char* name : {"a_b", "-a", "a-", "A", "control"}) {
+    CHECK(error({"expose", "1", "--subdomain", name}).find(handshake::name_rule) != std::string::npos);
+  }
   CHECK(error({"expose", "1", "--subdomain", std::string(64, 'a')}).starts_with("--subdomain 'aaa"));
   for (const std::string bad : {"a b", "app.local:99999", "app.local:0", "[zz]:1", "app..local", "[::1"}) {
     CAPTURE(bad);

@@ -10,13 +10,14 @@
 
 using namespace tenfold::broker;
 
-TEST_CASE("a tunnel name is one DNS label of the reference's grammar") {
-  for (const std::string& good : std::vector<std::string>{"abcd", "0000", "ab-cde", "a--b-c", std::string(63, 'x')}) {
+TEST_CASE("a tunnel name is one DNS label, and not the control stream's") {
+  for (const std::string& good : std::vector<std::string>{"a", "7", "abc", "ab-d", "abc-d", "abcd", "0000", "ab-cde",
+                                                          "a--b-c", "controls", std::string(63, 'x')}) {
     CAPTURE(good);
     CHECK(is_tunnel_name(good));
   }
-  for (const std::string& bad : std::vector<std::string>{"", "abc", "ab-d", "abc-d", "-abcde", "abcde-", "abCd",
-                                                         "ab.cd", "ab cd", std::string(64, 'x')}) {
+  for (const std::string& bad : std::vector<std::string>{"", "-", "-a", "a-", "-abcde", "abcde-", "abCd", "a_b",
+                                                         "control", "ab.cd", "ab cd", std::string(64, 'x')}) {
     CAPTURE(bad);
     CHECK_FALSE(is_tunnel_name(bad));
   }

@@ -300,8 +300,8 @@ class OwnSite(OneApp):
         self.assertEqual(asked["id"], "a-name-of-mine")
 
     def test_bad_names_get_the_reference_s_answer(self):
-        message = "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters."
-        for name in ("abc", "UPPER", "under_score", "a" * 64, "-dash", "dash-"):
+        message = "Invalid subdomain: a name has 1 to 63 of a-z, 0-9 and -, with no - first or last, and is not control."
+        for name in ("control", "UPPER", "under_score", "a" * 64, "-dash", "dash-"):
             with self.subTest(name):
                 answer = self.ask(f"/{name}")
                 self.assertEqual((answer.status, json.loads(answer.text)["message"]), (403, message))

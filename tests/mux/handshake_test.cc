@@ -66,7 +66,7 @@ TEST_CASE("what each refusal looks like") {
   check(Refusal::draining, 503, "draining");
   // Word for word: stock clients show it.
   CHECK(form(Refusal::bad_name).message ==
-        "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters.");
+        "Invalid subdomain: a name has 1 to 63 of a-z, 0-9 and -, with no - first or last, and is not control.");
 }
 
 TEST_CASE("an agent reads each refusal of a broker as one, and a missing Upgrade as no reason to end") {
