@@ -25,7 +25,7 @@ struct Texts {
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t max_conn = limits::classic_sockets;
-  std::optional<std::string> keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout;
+  std::optional<std::string> keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout, warmup;
 };
 
 Error bad(std::string_view flag, std::string_view value, std::string_view why) {
@@ -87,13 +87,18 @@ Error parse_times(const Texts& texts, Options& options) {
     Duration& value;
   };
   Patience& patience = options.patience;
-  for (const Flag& flag : {Flag{"--keep-alive", texts.keep_alive, patience.keep_alive},
-                           Flag{"--first-byte", texts.first_byte, patience.first_byte},
-                           Flag{"--body-idle", texts.body_idle, patience.body_idle},
-                           Flag{"--stream-idle", texts.stream_idle, patience.stream_idle},
-                           Flag{"--half-close", texts.half_close, patience.half_close},
-                           Flag{"--drain-timeout", texts.drain_timeout, options.drain_time}}) {
+  for (const Flag& flag :
+       {Flag{"--keep-alive", texts.keep_alive, patience.keep_alive},
+        Flag{"--first-byte", texts.first_byte, patience.first_byte},
+        Flag{"--body-idle", texts.body_idle, patience.body_idle},
+        Flag{"--stream-idle", texts.stream_idle, patience.stream_idle},
+        Flag{"--half-close", texts.half_close, patience.half_close}, Flag{"--warmup", texts.warmup, options.warmup},
+        Flag{"--drain-timeout", texts.drain_timeout, options.drain_time}}) {
     if (!flag.text) continue;
+    if (&flag.value == &options.warmup && (*flag.text == "0" || *flag.text == "0s")) {
+      flag.value = Duration::zero();
+      continue;
+    }
     const Result<Duration> time = parse_duration(*flag.text);
     if (!time) return bad(flag.name, *flag.text, time.error().detail);
     flag.value = *time;
@@ -265,6 +270,11 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->group(time_group);
   app.add_option("--keep-alive", texts.keep_alive,
                  "An idle connection of a visitor (default: 75s); of a listed proxy 620s at least")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--warmup", texts.warmup,
+                 "After the start an unknown name is 503 and not 404, for agents are on their way back; 0: never "
+                 "(default: 15s)")
       ->type_name("TIME")
       ->group(time_group);
   app.add_option("--drain-timeout", texts.drain_timeout, "What runs when the broker is told to stop (default: 30s)")

@@ -37,6 +37,7 @@ struct Options {
   std::size_t creates_per_ip = limits::creates_per_ip;
   std::size_t connections_per_ip = limits::connections_per_ip;
   Patience patience;
+  Duration warmup = limits::warmup_time;  // zero: none
   Duration drain_time = limits::drain_time;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

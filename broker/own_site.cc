@@ -1,9 +1,13 @@
 #include "broker/own_site.h"
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/limits.h"
+#include "base/log.h"
 #include "broker/client_address.h"
 #include "broker/secret.h"
 #include "broker/tunnel_name.h"
@@ -59,12 +63,36 @@ bool is_new(std::string_view path, std::string_view query) {
 bool is_name_path(std::string_view path) {
   if (!path.starts_with('/')) return false;
   const std::string_view name = path.substr(1);
-  return !name.empty() && name.find('/') == std::string_view::npos && name != "favicon.ico" && name != "robots.txt";
+  return !name.empty() && name.find('/') == std::string_view::npos;
 }
 
 bool wants_link(const http1::RequestHead& head) {
   return head.minor_version == 1 && http1::has_token(head.fields, "Connection", "upgrade") &&
          http1::has_token(head.fields, "Upgrade", handshake::upgrade_token);
+}
+
+// What monitors, crawlers and people look for on any host.
+bool is_well_known(std::string_view name) {
+  static constexpr std::array<std::string_view, 8> words = {"healthz", "readyz", "metrics",     "login",
+                                                            "admin",   "status", "favicon.ico", "robots.txt"};
+  return std::find(words.begin(), words.end(), name) != words.end();
+}
+
+// A browser that goes to a page or loads a part of one, its own or another site's. No client of either protocol sends
+// any of these; fetch() of a page of this very host has mode `cors` or `same-origin`.
+bool is_browsing(const http1::Fields& fields) {
+  const http1::Field* accept = http1::find(fields, "Accept");
+  constexpr std::string_view html = "text/html";
+  if (accept != nullptr && accept->value.size() >= html.size() &&
+      http1::equal_nocase(accept->value.substr(0, html.size()), html)) {
+    return true;
+  }
+  const auto says = [&](std::string_view name, std::string_view value) {
+    const http1::Field* field = http1::find(fields, name);
+    return field != nullptr && http1::equal_nocase(field->value, value);
+  };
+  return says("Sec-Fetch-Mode", "navigate") || says("Sec-Fetch-Mode", "no-cors") ||
+         says("Sec-Fetch-Site", "cross-site");
 }
 
 // base64url without padding, RFC 4648 5; "" for what is none.
@@ -133,6 +161,11 @@ OwnSite::Answer OwnSite::new_tunnel(const OwnRequest& request, std::string_view 
   // Before anything else: whatever is refused, that tenfold/1 is spoken here is said, and a proxy that takes the
   // Upgrade away is found out. It asks for nothing that could be charged.
   if (!link && offers_link(request.head)) return refuse(Refusal::upgrade_lost);
+  if (!link && (is_well_known(name) || is_browsing(request.head.fields))) {
+    return trouble_reply(
+        {404, "not-found", "There is no such page on this broker. Tunnels are made by their clients, not by browsers."},
+        request.head.fields, request.request_id);
+  }
   if (!name.empty() && !is_tunnel_name(name)) return refuse(Refusal::bad_name);
   if (draining_) return refuse(Refusal::draining);
   if (link) return new_link(request, name);
@@ -218,8 +251,23 @@ Reply OwnSite::status() const {
 Reply OwnSite::tunnel_status(std::string_view name) const {
   const TunnelRegistry::Found found = registry_.find(name);
   if (found.state == TunnelRegistry::State::unknown) return json_reply(404, R"({"message":"no such tunnel"})");
-  const std::size_t connected = found.tunnel == nullptr ? 0 : found.tunnel->connected();
+  std::size_t connected = found.tunnel == nullptr ? 0 : found.tunnel->connected();
+  // A link whose streams have all gone is still one connection of its agent.
+  if (connected == 0 && found.tunnel != nullptr && found.tunnel->has_agent()) connected = 1;
   return json_reply(200, to_json({{"connected_sockets", connected}}));
+}
+
+Reply OwnSite::wrong_host(const OwnRequest& request) const {
+  const std::string says = "This broker answers to " + router_.domain() + ", not to " +
+                           printable(without_port(request.host), limits::host_shown) + ".";
+  std::string_view path = request.head.target;
+  const std::size_t question = path.find('?');
+  const std::string_view query = question == std::string_view::npos ? std::string_view{} : path.substr(question + 1);
+  // Who wants a tunnel is a program, whatever it says that it reads.
+  if (wants_link(request.head) || offers_link(request.head) || is_new(path.substr(0, question), query)) {
+    return json_reply(404, to_json({{"message", says}, {"code", "bad-host"}}));
+  }
+  return trouble_reply({404, "no-such-tunnel", says}, request.head.fields, request.request_id);
 }
 
 Reply OwnSite::landing() const {

@@ -6,6 +6,9 @@
 //     ... with Upgrade: tenfold/1         this connection becomes its link
 //     ... with the offer of it, but no Upgrade   426: something on the way takes the Upgrade away
 //   GET /                   the landing page
+//
+// A browser that goes somewhere, a page that loads something from here, and words that monitors and crawlers ask for
+// make no classic tunnel: 404.
 //   GET /api/status         how many tunnels, how much memory
 //   GET /api/tunnels/ID/status
 #pragma once
@@ -76,6 +79,9 @@ class OwnSite {
         classic_(classic) {}
 
   Answer answer(const OwnRequest& request);
+
+  // The answer to a request whose Host is neither the broker's domain nor below it.
+  Reply wrong_host(const OwnRequest& request) const;
 
   // What a tunnel of that name is called from outside.
   std::string tunnel_url(std::string_view name, std::string_view scheme, std::string_view host) const;

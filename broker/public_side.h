@@ -40,6 +40,7 @@ struct PublicSide {
   const ProxyList& proxies;
   RequestIds& request_ids;
   Patience patience{};
+  TimePoint warm_at{};  // until then agents are still on their way back, and an unknown name is 503
   http1::HeadBuffers head_buffers{};
   std::string head{};    // scratch, for one on its way to a visitor
   std::string target{};  // scratch, for a target that is not a part of the one that came

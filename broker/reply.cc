@@ -74,10 +74,7 @@ Reply trouble_reply(const Trouble& trouble, const http1::Fields& fields, std::st
       reply.content_type = "text/html; charset=utf-8";
       reply.body = html_page(trouble, request_id);
       break;
-    case Form::text:
-      // The classic answer to an unknown tunnel is the bare number.
-      reply.body = trouble.status == 404 ? "404" : std::to_string(trouble.status) + " " + trouble.says + "\n";
-      break;
+    case Form::text: reply.body = std::to_string(trouble.status) + " " + trouble.says + "\n"; break;
   }
   reply.status = trouble.status;
   reply.fields.emplace_back("X-Request-Id", request_id);

@@ -251,7 +251,7 @@ void VisitorH1::on_request(Bytes rest) {
   switch (route_.to) {
     case Route::To::tunnel: return to_tunnel(framed.framing, target.origin, host_name);
     case Route::To::nowhere:
-      return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
+      return reply(side_.own_site.wrong_host({head, host_name, scheme_, ip_, request_id_}), !request_whole_);
     case Route::To::own_site: {
       const std::string client = side_.proxies.client_ip(ip_, head.fields);
       const std::string_view scheme = side_.proxies.scheme(ip_, head.fields, scheme_);
@@ -267,6 +267,11 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
   const http1::RequestHead& head = reader_.request();
   TunnelRegistry::Found found = side_.registry.find(route_.name);
   if (found.state == TunnelRegistry::State::unknown) {
+    if (side_.runtime.now() < side_.warm_at) {
+      return trouble(
+          {503, "starting", "This server has just started, and the agent of this tunnel may be on its way back."},
+          !request_whole_);
+    }
     return trouble({404, "no-such-tunnel", "There is no tunnel at this address."}, !request_whole_);
   }
   if (ends_here(head)) return reply(last_hop_reply(head), !request_whole_);

@@ -149,9 +149,12 @@ void pages(ServerSuite& suite) {
               REQUIRE(got.status == 404);
             });
   suite.add(
-      {"classic/pages/unknown-host-body", Level::should, "... with the body 404, where nothing else is asked for",
-       "CLASSIC unknown-host"},
-      [](ServerTarget& target) { REQUIRE(target.ask("GET", "/", target.host_of(target.fresh_name())).body == "404"); });
+      {"classic/pages/unknown-host-body", Level::should,
+       "... with the body 404, or a sentence that begins so, where nothing else is asked for", "CLASSIC unknown-host"},
+      [](ServerTarget& target) {
+        const std::string body = target.ask("GET", "/", target.host_of(target.fresh_name())).body;
+        REQUIRE((body == "404" || body.starts_with("404 ")));
+      });
   suite.add({"classic/pages/no-host", Level::must, "a request without a Host is 400", "CLASSIC no-host"},
             [](ServerTarget& target) {
               Http visitor = target.visit();

@@ -147,8 +147,14 @@ inline constexpr std::size_t tunnels_per_link = 100;  // that Register may ask f
 inline constexpr std::size_t creates_per_ip = 10;     // in creates_window
 inline constexpr Duration creates_window = 60s;
 inline constexpr std::size_t connections_per_ip = 256;
+inline constexpr std::size_t host_shown = 253;        // of a Host in a sentence: the longest DNS name
+inline constexpr Duration warmup_time = 15s;          // after the start an unknown name may be on its way back: 503
 inline constexpr std::size_t own_descriptors = 32;    // of the process itself: listeners, loop, log, files
 inline constexpr std::size_t config_bytes = 1 * MiB;  // of a token or configuration file
+
+// ---- What a broker may make an agent say
+inline constexpr std::uint32_t broker_lines_burst = 10;  // notices, refusals, refused streams: each
+inline constexpr std::uint32_t broker_lines_rate = 1;    // ... a second after that; the rest is counted
 
 // ---- Lines on stderr and stdout ------------------------------------------------------
 inline constexpr std::size_t output_queued = 128 * KiB;   // for a reader that is slow; beyond: dropped and counted

@@ -78,17 +78,22 @@ TEST_CASE("a taken name silently becomes another") {
   CHECK(got["id"].get<std::string>().size() >= 4);
 }
 
-TEST_CASE("a bad name is refused with the reference's sentence") {
+TEST_CASE("a bad name is refused with a sentence that says why") {
   Rig rig;
   for (const std::string& name :
-       std::vector<std::string>{"abc", "-abcdef", "Abcd", "a_bcd", "abc-d", "caf%C3%A9", std::string(64, 'a')}) {
+       std::vector<std::string>{"control", "-abcdef", "Abcd", "a_bcd", "abc-", "caf%C3%A9", std::string(64, 'a')}) {
     CAPTURE(name);
     const Got got = ask(rig, "/" + name);
     CHECK(got.status == 403);
     CHECK(got.value()["message"] ==
-          "Invalid subdomain. Subdomains must be lowercase and between 4 and 63 alphanumeric characters.");
+          "Invalid subdomain: a name has 1 to 63 of a-z, 0-9 and -, with no - first or last, and is not control.");
   }
-  CHECK(ask(rig, "/" + std::string(63, 'a')).status == 200);
+  for (const std::string& name : std::vector<std::string>{std::string(63, 'a'), "a", "abc", "a-b"}) {
+    CHECK(ask(rig, "/" + name).value()["id"] == name);
+  }
+  const Got link = ask(rig, "/control", upgrade);
+  CHECK(link.status == 403);
+  CHECK(link.value()["code"] == "bad-name");
 }
 
 TEST_CASE("the URL is built from the public URL, else from the request") {
@@ -117,14 +122,16 @@ TEST_CASE("status tells of tunnels, and of one") {
   CHECK(ask(rig, "/a/b").status == 404);
 }
 
-TEST_CASE("a host that is nobody's is 404 with the body 404, the names of objects included") {
+TEST_CASE("a host that is nobody's is 404 with a sentence, the names of objects included") {
   Rig rig;
   for (const std::string& host : std::vector<std::string>{"constructor.example.test", "__proto__.example.test",
                                                           "a.b.example.test", "other.test"}) {
     CAPTURE(host);
     const Got got = ask(rig, "/", "", host);
     CHECK(got.status == 404);
-    CHECK(got.body == "404");
+    CHECK(got.body == (host == "other.test" || host == "a.b.example.test"
+                           ? "404 This broker answers to example.test, not to " + host + ".\n"
+                           : "404 There is no tunnel at this address.\n"));
   }
 }
 
@@ -487,4 +494,80 @@ TEST_CASE("a classic tunnel without a port leaves a name that waits for its owne
   // From another address, where only the token counts.
   CHECK(ask_from(rig, "198.51.100.1", "/wanted", upgrade).status == 409);
   CHECK(ask_from(rig, "198.51.100.1", "/wanted", upgrade + resume(token)).status == 101);
+}
+
+TEST_CASE("browsers, pages of other sites and words that monitors ask for make no tunnel") {
+  Rig rig;
+  const std::vector<std::string> browsing = {
+      "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n", "Accept: Text/HTML\r\n", "Sec-Fetch-Mode: navigate\r\n",
+      "Sec-Fetch-Mode: no-cors\r\nAccept: image/*\r\n", "Sec-Fetch-Site: cross-site\r\nAccept: */*\r\n"};
+  for (const std::string& fields : browsing) {
+    for (const char* path : {"/?new", "/wanted"}) {
+      CAPTURE(fields);
+      const Got got = ask(rig, path, fields);
+      CHECK(got.status == 404);
+      CHECK(got.body.find("no such page") != std::string::npos);
+    }
+  }
+  for (const char* word :
+       {"/healthz", "/readyz", "/metrics", "/login", "/admin", "/status", "/favicon.ico", "/robots.txt", "/status?x"}) {
+    CAPTURE(word);
+    CHECK(ask(rig, word).status == 404);
+  }
+  CHECK(rig.classic.claims.empty());
+  CHECK(rig.registry.size() == 1);
+  // curl, lt and fetch() of a page that is the broker's own.
+  for (const char* fields : {"", "Accept: */*\r\n", "Accept: application/json, text/plain, */*\r\n",
+                             "Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"}) {
+    CAPTURE(fields);
+    CHECK(ask(rig, "/?new", fields).status == 200);
+  }
+}
+
+TEST_CASE("asked for a tunnel under a host that is not its own, the broker says which it answers to") {
+  Rig rig;
+  for (const std::string& fields : {upgrade + offer, offer, std::string{}}) {
+    const Got got = ask(rig, "/?new", fields, "localhost:7080");
+    CHECK(got.status == 404);
+    CHECK(got.value()["code"] == "bad-host");
+    CHECK(got.value()["message"] == "This broker answers to example.test, not to localhost.");
+  }
+  CHECK(ask(rig, "/wanted", upgrade + offer, "other.test").value()["code"] == "bad-host");
+  CHECK(rig.link == nullptr);
+}
+
+TEST_CASE("a tunnel whose agent is there has one socket at least in its status") {
+  struct Idle final : Tunnel {
+    explicit Idle(Rig& rig) : Tunnel(rig.rt.runtime, "myapp") {}
+    void open(Opening&) override {}
+    std::size_t connected() const override { return 0; }
+    bool has_agent() const override { return agent; }
+    const char* kind() const override { return "mux"; }
+    void take_back(std::unique_ptr<Duplex>, Duration) override {}
+    void on_pipe_gone() override {}
+    bool someone_waits() const override { return false; }
+    void on_app_stuck() override {}
+    bool agent = true;
+  };
+  Rig rig;
+  const Result<Claim> claim = rig.registry.claim("idle", "proof");
+  REQUIRE(claim);
+  const auto idle = std::make_shared<Idle>(rig);
+  rig.registry.attach(*claim, idle);
+  CHECK(ask(rig, "/api/tunnels/idle/status").value()["connected_sockets"] == 1);
+  idle->agent = false;
+  CHECK(ask(rig, "/api/tunnels/idle/status").value()["connected_sockets"] == 0);
+  rig.registry.release(*claim);
+}
+
+TEST_CASE("while the broker warms up an unknown name is 503, and another host is not") {
+  Rig rig;
+  rig.side.warm_at = rig.rt.timers.now() + 15s;
+  const Got got = ask(rig, "/", "", "unknown.example.test");
+  CHECK(got.status == 503);
+  CHECK(got.head.find("Retry-After: ") != std::string::npos);
+  CHECK(ask(rig, "/", "", "other.test").status == 404);
+  rig.rt.pass(15s);
+  rig.connect();
+  CHECK(ask(rig, "/", "", "unknown.example.test").status == 404);
 }

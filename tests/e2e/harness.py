@@ -273,7 +273,7 @@ class Broker(Process):
     """A broker on ports of 127.0.0.1 that the system chooses, or on those given."""
 
     def __init__(self, *flags, authority=None, folder=None, http_port=0, https_port=0, env=None):
-        args = [BIN / "broker", "--domain", DOMAIN, "--http", f"127.0.0.1:{http_port}", "--log-format", "json"]
+        args = [BIN / "broker", "--domain", DOMAIN, "--http", f"127.0.0.1:{http_port}", "--log-format", "json", "--warmup", "0"]
         self.ca = None
         if authority:
             self.ca = authority.ca

@@ -328,9 +328,17 @@ class Names(E2E):
     def test_a_name_that_the_broker_does_not_grant(self):
         broker = self.start(Broker())
         for mux in (False, True):
-            agent = Agent(9, broker.host(False), "--subdomain", "abc", mux=mux, ready=False)
+            agent = Agent(9, broker.host(False), "--subdomain", "control", mux=mux, ready=False)
+            self.addCleanup(agent.stop)
+            self.assertEqual(agent.wait_end(), 2, agent.tail())
+
+    def test_a_broker_that_is_asked_under_another_name_says_which_is_its_own(self):
+        broker = self.start(Broker())
+        for mux in (False, True):
+            agent = Agent(9, f"http://localhost:{broker.http_port}", mux=mux, ready=False)
             self.addCleanup(agent.stop)
             self.assertEqual(agent.wait_end(), 3, agent.tail())
+            self.assertIn(f"This broker answers to {DOMAIN}, not to localhost.", agent.tail())
 
 
 class Signals(E2E):
