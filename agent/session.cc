@@ -54,7 +54,12 @@ void Session::on_link_stream(std::unique_ptr<LinkStream> stream) {
 void Session::serve(std::unique_ptr<LinkStream> stream) {
   // docs/PROTOCOL.md, "Streams": a name that the agent does not serve is refused.
   if (stream->name() != name_) {
-    forwarding_.runtime.log.warn("stream-refused", {{"name", stream->name()}});
+    if (refusal_lines_.take(forwarding_.runtime.now())) {
+      forwarding_.runtime.log.warn("stream-refused", {{"name", stream->name()}, {"more", refusals_left_out_}});
+      refusals_left_out_ = 0;
+    } else {
+      ++refusals_left_out_;
+    }
     return stream->reset(ErrorKind::unbegun);
   }
   auto forwarder = std::make_unique<Forwarder>(forwarding_, std::move(stream), *this);
@@ -77,8 +82,9 @@ void Session::on_control(const control::ControlMessage& message) {
       forwarding_.runtime.log.info("welcome", {{"server", message.welcome().server_id()}});
       return;
     case control::ControlMessage::kRefused:
-      return forwarding_.status.notice("the broker refuses: " + message.refused().message());
-    case control::ControlMessage::kNotice: return forwarding_.status.notice(message.notice().text());
+      return forwarding_.status.broker_says("refused: " + message.refused().message(), forwarding_.runtime.now());
+    case control::ControlMessage::kNotice:
+      return forwarding_.status.broker_says(message.notice().text(), forwarding_.runtime.now());
     case control::ControlMessage::kDrain:
       return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
     default: return;  // the link lets only a broker's kinds through

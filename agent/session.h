@@ -15,6 +15,8 @@
 
 #include "agent/forwarder.h"
 #include "agent/network.h"
+#include "base/limits.h"
+#include "mux/flood_bucket.h"
 
 namespace tenfold {
 
@@ -68,6 +70,8 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   std::unordered_map<const Forwarder*, std::unique_ptr<Forwarder>> forwarders_;
   std::vector<std::unique_ptr<LinkStream>> early_;  // opened before the tunnel stood; the link limits how many
   std::string name_;                                // of the tunnel, once it stands: the only one that is served
+  FloodBucket refusal_lines_{limits::broker_lines_burst, limits::broker_lines_rate};
+  std::size_t refusals_left_out_ = 0;  // of the log, since the last line
   bool registered_ = false;
   bool draining_ = false;  // the owner was told
   bool leaving_ = false;

@@ -129,6 +129,20 @@ void Status::notice(std::string_view from_afar) {
   say(Tone::plain, text(from_afar));
 }
 
+void Status::broker_says(std::string_view from_afar, TimePoint now) {
+  if (!broker_lines_.take(now)) {
+    ++broker_lines_left_out_;
+    return;
+  }
+  const std::size_t more = std::exchange(broker_lines_left_out_, 0);
+  if (style_.json) {
+    if (more != 0) output_.out(line_of(Json{{"event", "notices_left_out"}, {"n", more}}));
+    return notice(from_afar);
+  }
+  if (more != 0) say(Tone::plain, "broker: " + std::to_string(more) + " more");
+  say(Tone::plain, "broker: " + text(from_afar));
+}
+
 void Status::drain() {
   if (style_.json) return output_.out(line_of(Json{{"event", "drain"}}));
   say(Tone::plain, "the broker is going away: moving to another link");

@@ -11,7 +11,9 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/time.h"
+#include "mux/flood_bucket.h"
 
 namespace tenfold {
 
@@ -60,8 +62,10 @@ class Status {
   // the visitor's side has given it up. For a person, limits::slow_lines a minute at most.
   void app_slow(std::string_view method, std::string_view path, Duration waited, bool answered);
   void request(std::string_view method, std::string_view path, std::string_view peer);
-  // From the broker, or of ours: for a person.
+  // Of ours, for a person.
   void notice(std::string_view text);
+  // The broker's words, shown as such; those beyond limits::broker_lines_burst and _rate are counted instead.
+  void broker_says(std::string_view text, TimePoint now);
   void drain();
   void refused(std::string_view code, std::string_view message);
   void stopping();
@@ -75,12 +79,14 @@ class Status {
   const Style style_;
   const std::string target_;
   const WallClock clock_;
-  std::string url_;                // the last that was printed
-  bool up_ = false;                // a tunnel stands
-  bool local_down_ = false;        // said of the local app
-  std::time_t slow_since_ = 0;     // the first of slow_lines_
-  std::int64_t slow_lines_ = 0;    // about a slow app, those left out included
-  std::optional<ErrorKind> away_;  // said of the broker, and why
+  std::string url_;  // the last that was printed
+  FloodBucket broker_lines_{limits::broker_lines_burst, limits::broker_lines_rate};
+  std::size_t broker_lines_left_out_ = 0;  // since the last that was shown
+  bool up_ = false;                        // a tunnel stands
+  bool local_down_ = false;                // said of the local app
+  std::time_t slow_since_ = 0;             // the first of slow_lines_
+  std::int64_t slow_lines_ = 0;            // about a slow app, those left out included
+  std::optional<ErrorKind> away_;          // said of the broker, and why
 };
 
 }  // namespace tenfold

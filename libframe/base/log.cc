@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace tenfold {
 namespace {
@@ -23,18 +24,26 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || surrogate || beyond ? 0 : length;
 }
 
-bool is_control(std::string_view sequence) {
+char32_t code_point(std::string_view sequence) {
   const auto lead = static_cast<unsigned char>(sequence[0]);
-  if (sequence.size() == 1) return lead < 0x20 || lead == 0x7f;
-  return lead == 0xc2 && static_cast<unsigned char>(sequence[1]) < 0xa0;  // C1
+  if (sequence.size() == 1) return lead;
+  char32_t value = lead & (0xffU >> (sequence.size() + 1));
+  for (const char c : sequence.substr(1)) value = value << 6 | (static_cast<unsigned char>(c) & 0x3fU);
+  return value;
 }
 
-// Characters that turn the direction of a line round, and so what a reader believes it says.
-bool is_bidi(std::string_view sequence) {
-  if (sequence.size() != 3 || static_cast<unsigned char>(sequence[0]) != 0xe2) return false;
-  const auto second = static_cast<unsigned char>(sequence[1]);
-  const auto third = static_cast<unsigned char>(sequence[2]);
-  return (second == 0x80 && third >= 0xaa && third <= 0xae) || (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+// What a reader does not see for what it is: control characters, C1 included; line ends of Unicode; characters that
+// turn the direction of a line round; and those that take no room, so that two texts look alike.
+bool is_deceptive(char32_t c) {
+  struct Range {
+    char32_t first, last;
+  };
+  static constexpr Range ranges[] = {
+      {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},    {0x115f, 0x1160},
+      {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},  {0x3164, 0x3164},
+      {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff}};
+  return std::any_of(std::begin(ranges), std::end(ranges),
+                     [c](const Range& range) { return c >= range.first && c <= range.last; });
 }
 
 }  // namespace
@@ -48,7 +57,7 @@ std::string printable(std::string_view text, std::size_t most) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
-    if (length == 0 || is_control(sequence) || is_bidi(sequence)) {
+    if (length == 0 || is_deceptive(code_point(sequence))) {
       for (const char c : sequence) {
         const auto byte = static_cast<unsigned char>(c);
         out += {'\\', 'x', hex[byte >> 4], hex[byte & 15]};

@@ -56,7 +56,8 @@ class Log {
 };
 
 // Text from the far side as a terminal may see it: control characters, C1 and DEL
-// included, and bytes that are not UTF-8 come out as \xNN; at most `most` bytes of input.
+// included, characters that turn the direction of a line or take no room, and bytes that are not UTF-8 come out as
+// \xNN; at most `most` bytes of input.
 std::string printable(std::string_view text, std::size_t most = 1024);
 
 }  // namespace tenfold

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/limits.h"
@@ -154,6 +155,32 @@ TEST_CASE_FIXTURE(SessionFixture, "a notice is shown, Drain is told once") {
   CHECK(output.has_error("maintenance\\x1b[2J tonight"));
   REQUIRE(drain_deadline);
   CHECK(*drain_deadline == Duration(7s));
+}
+
+TEST_CASE_FIXTURE(SessionFixture, "a notice is the broker's, a flood of them is counted, and so are refused streams") {
+  register_tunnel();
+  output.errors.clear();
+  for (int i = 0; i < 50; ++i) broker->tell_notice("connected again: https://evil.example");
+  pump();
+  CHECK(output.errors.size() == limits::broker_lines_burst);
+  for (const std::string& line : output.errors) CHECK(line == "broker: connected again: https://evil.example");
+  pass(1s);
+  broker->tell_notice("last");
+  pump();
+  REQUIRE(output.errors.size() == limits::broker_lines_burst + 2);
+  CHECK(output.errors[limits::broker_lines_burst] == "broker: 40 more");
+  CHECK(output.errors.back() == "broker: last");
+  const auto refused = [this] {
+    return std::count_if(test.log.lines.begin(), test.log.lines.end(),
+                         [](const std::string& line) { return line.starts_with("stream-refused"); });
+  };
+  for (int i = 0; i < 50; ++i) {
+    test::Peer each(runtime);
+    broker->open(each, "metadata.internal:80");
+    pump();
+  }
+  CHECK(refused() == limits::broker_lines_burst);
+  CHECK_FALSE(closed);
 }
 
 TEST_CASE_FIXTURE(SessionFixture, "leaving lets a visitor finish, and then the link closes") {

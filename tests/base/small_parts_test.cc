@@ -111,6 +111,11 @@ TEST_CASE("a terminal sees text from afar with nothing in it that moves the curs
   CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");           // right-to-left override
   CHECK(printable("\xe2\x81\xa6") == "\\xe2\\x81\\xa6");           // isolate
   CHECK(printable("\xe2\x80\xa6") == "\xe2\x80\xa6");              // an ellipsis is not one of them
+  // Zero width: space, joiner, word joiner, byte order mark, soft hyphen, Arabic letter mark, Hangul filler, a tag.
+  for (const char* hidden : {"\xe2\x80\x8b", "\xe2\x80\x8d", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad",
+                             "\xd8\x9c", "\xe3\x85\xa4", "\xf3\xa0\x81\x81", "\xe2\x80\xa8", "\xe2\x80\x8f"}) {
+    CHECK(printable(hidden).starts_with("\\x"));
+  }
   CHECK(printable("\xff\xfe") == "\\xff\\xfe");                    // not UTF-8
   CHECK(printable("a\xc3") == "a\\xc3");                           // cut short
   CHECK(printable("\xc0\xaf") == "\\xc0\\xaf");                    // overlong
