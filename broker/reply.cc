@@ -153,6 +153,38 @@ std::string_view DateText::at(std::time_t second) {
   return {text_.data(), size};
 }
 
+Trouble trouble_of(const http1::Fault& fault) {
+  const char* says = "This is no request that can be served";
+  switch (fault.status) {
+    case 400: says = "This request is not valid HTTP/1.1"; break;
+    case 405: says = "This method is not served here"; break;
+    case 408: says = "This request did not arrive in time"; break;
+    case 414: says = "The address of this request is too long"; break;
+    case 431: says = "The head of this request is too large; cookies of this site may be the reason"; break;
+    case 501: says = "This way to send a body is not known here"; break;
+    case 505: says = "This version of HTTP is not served here"; break;
+    default: break;
+  }
+  return {fault.status, fault.reason, std::string(says) + " (" + fault.reason + ")."};
+}
+
+std::string_view accept_in(std::string_view head) {
+  constexpr std::string_view name = "accept:";
+  while (!head.empty()) {
+    const std::size_t end = head.find('\n');
+    const std::string_view line = head.substr(0, end);
+    if (line.size() > name.size() && http1::equal_nocase(line.substr(0, name.size()), name)) {
+      std::string_view value = line.substr(name.size());
+      while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+      while (!value.empty() && (value.back() == ' ' || value.back() == '\r')) value.remove_suffix(1);
+      return value;
+    }
+    if (end == std::string_view::npos) break;
+    head.remove_prefix(end + 1);
+  }
+  return {};
+}
+
 void write_reply(const Reply& reply, bool to_head, std::string_view date, Duration keep, std::string& out) {
   http1::HeadWriter head(out);
   head.status_line(reply.status, {});

@@ -59,6 +59,12 @@ class DateText {
   std::array<char, 30> text_{};
 };
 
+// Why a request is refused, as a visitor is told: the fault's name is the code.
+Trouble trouble_of(const http1::Fault& fault);
+
+// The value of the Accept field in a head that was read as far as its fault; empty where none came.
+std::string_view accept_in(std::string_view head);
+
 // Appends the whole answer, head and body; the body is left out for HEAD. `date`: DateText's. `keep`: how long the
 // connection is kept for another request; zero: it closes.
 void write_reply(const Reply& reply, bool to_head, std::string_view date, Duration keep, std::string& out);

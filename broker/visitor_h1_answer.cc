@@ -125,9 +125,12 @@ void VisitorH1::refuse(const http1::Fault& fault, Limit limit) {
   if (answer_begun_) return cut();
   keep_ = false;
   side_.head.clear();
-  Reply answer;
-  answer.status = fault.status;
-  answer.body = std::to_string(fault.status) + " " + fault.reason + "\n";
+  // A head at fault has no fields but what can be seen of its lines.
+  http1::Fields seen;
+  const bool whole = reader_.done();
+  if (!whole) seen.push_back({"Accept", accept_in(reader_.received())});
+  if (!whole) request_id_.assign(side_.request_ids.next());
+  Reply answer = trouble_reply(trouble_of(fault), whole ? reader_.request().fields : seen, request_id_);
   if (fault.status == 405) answer.fields.emplace_back("Allow", tunnel_methods);
   write_reply(answer, reader_.to_head(), side_.dates.now(), Duration::zero(), side_.head);
   connection_->write(to_bytes(side_.head));

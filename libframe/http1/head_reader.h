@@ -60,6 +60,9 @@ class HeadReader {
   // Host. Who merely looks on reads it on.
   bool readable() const { return readable_; }
 
+  // What has come of the head, as it came; when failed(), all that is known of it.
+  std::string_view received() const { return text_; }
+
   // Forgets the head.
   void clear();
 

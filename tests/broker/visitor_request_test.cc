@@ -417,3 +417,41 @@ TEST_CASE("a request that came round is answered 508") {
   CHECK(rig.browser->heard.starts_with("HTTP/1.1 508 "));
   CHECK(rig.rt.log.lines.back().starts_with("reject reason=loop "));
 }
+
+TEST_CASE("a request that is refused is told so in a sentence, in the form that its sender reads") {
+  const std::string cookie = "Cookie: " + std::string(40'000, 'c') + "\r\n\r\n";
+  struct Row {
+    std::string request;
+    std::string text;
+    std::string code;
+  };
+  const std::vector<Row> rows = {
+      {"GET / HTTP/1.1\r\nHost: myapp.example.test\r\n%" + cookie, "431 The head of this request is too large",
+       "long-head"},
+      {"GET / HTTP/1.1\r\nHost: myapp.example.test\r\n%bad field\r\n\r\n", "400 This request is not valid HTTP/1.1",
+       "no-colon"},
+      {"GET / HTTP/1.1\r\n%\r\n", "400 This request is not valid HTTP/1.1", "missing-host"},
+  };
+  for (const Row& row : rows) {
+    for (const std::string& accept :
+         {std::string(), std::string("accept: text/html,*/*\r\n"), std::string("Accept:application/json\r\n")}) {
+      CAPTURE(row.code);
+      CAPTURE(accept);
+      Rig rig;
+      std::string request = row.request;
+      rig.browser_says(request.replace(request.find('%'), 1, accept));
+      const std::string heard = rig.browser->take();
+      const std::string sentence = row.text.substr(4);
+      CHECK(heard.starts_with("HTTP/1.1 " + row.text.substr(0, 3)));
+      CHECK(heard.find(sentence) != std::string::npos);
+      CHECK(heard.find(row.code) != std::string::npos);
+      CHECK((heard.find("Content-Type: text/html") != std::string::npos) == (accept.find("html") != std::string::npos));
+      CHECK((heard.find("\"code\":\"" + row.code + "\"") != std::string::npos) ==
+            (accept.find("json") != std::string::npos));
+    }
+  }
+  Rig rig;
+  rig.browser_says("GET /" + std::string(70'000, 'x'));
+  CHECK(rig.browser->take().find("414 The address of this request is too long (long-request-line).\n") !=
+        std::string::npos);
+}
