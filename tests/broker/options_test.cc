@@ -104,3 +104,12 @@ TEST_CASE("a time is seconds, or has its unit") {
   CHECK(parsed->options.patience.keep_alive_proxy == 700s);
   CHECK(parsed->options.drain_time == 500ms);
 }
+
+TEST_CASE("--warmup alone of the times may be 0") {
+  const auto warmup = [](const char* value) { return parse({"--http", "127.0.0.1:0", "--warmup", value}); };
+  CHECK(parse({"--http", "127.0.0.1:0"})->options.warmup == limits::warmup_time);
+  CHECK(warmup("0")->options.warmup == Duration::zero());
+  CHECK(warmup("3s")->options.warmup == 3s);
+  CHECK_FALSE(warmup("soon"));
+  CHECK_FALSE(parse({"--http", "127.0.0.1:0", "--body-idle", "0"}));
+}
