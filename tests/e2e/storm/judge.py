@@ -139,8 +139,13 @@ class Judge:
             return [f"another status than the app's {request.act.status}"]
         if answered[0].did != "answered":
             return [f"it looks whole, but the app did: {answered[0].did}"]
-        if told.body_digest == digest(self.right_body(request, answered[0])):
+        right = self.right_body(request, answered[0])
+        if told.body_digest == digest(right):
             return []
+        if not self.storm.mux and request.act.framing == "close" and self.near(told, "agent", ("kill",)):
+            # The kernel ends a killed agent's pooled sockets with a FIN, which is all that ends such an answer there.
+            if told.body_digest == digest(right[:told.body_length]):
+                return []
         return [f"the wrong bytes, {told.body_length} of them: {told.sample!r}"]
 
     def right_body(self, request, sighting):

@@ -82,6 +82,16 @@ class Answers(JudgeTest):
         self.bad("it looks whole", told(cut, body_digest=digest(right(cut)[:50])), sighting(cut, "cut"))
         self.good(told(cut, "cut", status=200), sighting(cut, "cut"))
 
+    def test_an_answer_until_the_end_of_a_killed_agents_socket(self):
+        request = Request("c", act=Act(framing="close", size=100))
+        part = told(request, body_digest=digest(right(request)[:50]), body_length=50)
+        killed = {"disturbances": [Disturbance("agent", "kill", 1.2, 1.2, 2.0)]}
+        self.good(part, sighting(request), mux=False, **killed)
+        self.bad("the wrong bytes", part, sighting(request), mux=True, **killed)
+        self.bad("the wrong bytes", part, sighting(request), mux=False)
+        part.body_digest = digest(right(GET)[:50])
+        self.bad("the wrong bytes", part, sighting(request), mux=False, **killed)
+
     def test_an_answer_that_is_nobodys(self):
         self.bad("not the app's", told(GET, status=200), sighting(GET))
 

@@ -34,8 +34,10 @@ class Visitors:
         for visit in plan.visits(self.seed, number):
             if now() >= until:
                 return
-            await Connection(self, visit, deadline).go()
-            await asyncio.sleep(visit.rest)
+            connection = Connection(self, visit, deadline)
+            await connection.go()
+            # Where there is nothing to be had, nobody hurries.
+            await asyncio.sleep(visit.rest + (0.2 if connection.turned_away else 0))
 
 
 class Connection:
@@ -45,6 +47,7 @@ class Connection:
         self.visitors, self.visit, self.storm = visitors, visit, visitors.storm
         self.deadline = deadline
         self.open_told = []  # not yet ended
+        self.turned_away = False  # by the broker
         self.wire = None
 
     async def go(self):
@@ -75,7 +78,7 @@ class Connection:
         except OSError:
             sock.close()
             self.end(self.begin(self.visit.requests[0], begun), "refused")
-            await asyncio.sleep(0.1)
+            self.turned_away = True
             return False
         self.wire = Wire(sock, self.visit.slow)
         return True
@@ -285,6 +288,7 @@ class Connection:
 
     def note(self, told, fields):
         told.ids = tuple(fields.get("x-storm", "").split())
+        self.turned_away = self.turned_away or not told.ids
         told.retry_after = "retry-after" in fields
 
     async def body(self, index, told, pieces):
