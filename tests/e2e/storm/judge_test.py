@@ -89,6 +89,10 @@ class Answers(JudgeTest):
         self.good(part, sighting(request), mux=False, **killed)
         self.bad("the wrong bytes", part, sighting(request), mux=True, **killed)
         self.bad("the wrong bytes", part, sighting(request), mux=False)
+        killed = {"disturbances": [Disturbance("broker", "kill", 1.2, 1.2, 2.0)]}
+        self.bad("the wrong bytes", part, sighting(request), **killed)
+        part.framing = "close"
+        self.good(part, sighting(request), **killed)
         part.body_digest = digest(right(GET)[:50])
         self.bad("the wrong bytes", part, sighting(request), mux=False, **killed)
 

@@ -129,6 +129,7 @@ class Told:
     half_closed: float = 0.0  # when the FIN went out, 0: never
     heard: float = 0.0  # when the last byte of an answer came, 0: never
     status: int = 0
+    framing: str = ""  # of the answer, as it came
     ids: tuple = ()  # (id, attempt) as the app's answer names them; empty: not the app's answer
     code: str = None  # of an answer that is the broker's
     message: str = ""

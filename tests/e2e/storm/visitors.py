@@ -260,6 +260,7 @@ class Connection:
             framing, length = framing_of(fields, "close")
             if request.method == "HEAD" or told.status in (204, 304):
                 framing, length = "none", 0
+            told.framing = framing
             await self.body(index, told, wire.body(framing, length))
         except Gone:
             self.end(told, "cut" if told.status or wire.read else "closed")
