@@ -49,7 +49,8 @@ def visit(choose, name):
     if leave is None and version == "HTTP/1.1" and not pipelined and choose.random() < 0.15:
         requests[-1], leave = upgrade(choose, f"{name}.{count - 1}", count - 1)
     half_close = leave is None and not requests[-1].upgrade and choose.random() < 0.1
-    return Visit(tuple(requests), pipelined, slow, half_close, leave, rest=seconds(choose, 0.6), gap=seconds(choose, 0.3))
+    secure = choose.random() < 0.3
+    return Visit(tuple(requests), pipelined, secure, slow, half_close, leave, rest=seconds(choose, 0.6), gap=seconds(choose, 0.3))
 
 
 def request(choose, name, version, pipelined, slow):

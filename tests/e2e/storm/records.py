@@ -87,6 +87,7 @@ class Visit:
 
     requests: tuple
     pipelined: bool = False
+    secure: bool = False  # over TLS, where the broker has it
     slow: bool = False  # reads little at a time
     half_close: bool = False  # FIN behind the last request
     leave: Leave = None

@@ -108,7 +108,7 @@ class Whole:
             await world.back()
             app.end_idle()
             idle = await Idle.when_steady(world, app)
-            visitors = Visitors(self.seed, self.storm, requests, world.http.port, world.host)
+            visitors = Visitors(self.seed, self.storm, requests, world)
             weather = Weather(self.seed, self.seconds, world, app, self.storm)
             self.storm.begun = time.monotonic()
             until = self.storm.begun + self.seconds

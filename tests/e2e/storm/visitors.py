@@ -5,11 +5,12 @@ import contextlib
 import json
 import random
 import socket
+import ssl
 import time
 
 from storm import plan
 from storm.records import Told, digest, echo_bytes
-from storm.wire import LAST_CHUNK, Gone, Odd, Wire, chunk, framing_of, head
+from storm.wire import LAST_CHUNK, Gone, Odd, SecureWire, Wire, chunk, framing_of, head
 
 now = time.monotonic
 
@@ -19,10 +20,10 @@ class Left(Exception):
 
 
 class Visitors:
-    def __init__(self, seed, storm, requests, port, host):
+    def __init__(self, seed, storm, requests, world):
         self.seed, self.storm, self.requests = seed, storm, requests
-        self.port, self.host = port, host
-        self.over = False
+        self.port, self.https_port, self.name = world.http.port, world.https.port, world.name
+        self.tls = ssl.create_default_context(cafile=str(world.authority.ca)) if world.authority else None
 
     async def run(self, count, seconds, patience):
         """All visitors at once; none begins anything after `seconds`, and none waits `patience` seconds longer."""
@@ -72,16 +73,29 @@ class Connection:
         sock.setblocking(False)
         if self.visit.slow:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        begun = now()
+        begun, visitors = now(), self.visitors
+        self.secure = self.visit.secure and visitors.tls is not None
+        self.port = visitors.https_port if self.secure else visitors.port
         try:
-            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.visitors.port))
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
         except OSError:
             sock.close()
-            self.end(self.begin(self.visit.requests[0], begun), "refused")
-            self.turned_away = True
-            return False
-        self.wire = Wire(sock, self.visit.slow)
+            return self.nobody(begun, "refused")
+        if not self.secure:
+            self.wire = Wire(sock, self.visit.slow)
+            return True
+        self.wire = SecureWire(sock, self.visit.slow, visitors.tls, visitors.name)
+        try:
+            await self.wire.handshake()
+        except Gone:
+            return self.nobody(begun, "closed")
         return True
+
+    def nobody(self, begun, outcome):
+        """The first request ends before it could be sent."""
+        self.end(self.begin(self.visit.requests[0], begun), outcome)
+        self.turned_away = True
+        return False
 
     def leaves(self, index, at):
         leave = self.visit.leave
@@ -174,7 +188,7 @@ class Connection:
     # ---- Sending
 
     def head(self, request):
-        fields = [("Host", self.visitors.host), ("X-Storm", request.id), ("Accept", "application/json")]
+        fields = [("Host", f"{self.visitors.name}:{self.port}"), ("X-Storm", request.id), ("Accept", "application/json")]
         if request.upload == "length":
             fields.append(("Content-Length", request.upload_size))
         elif request.upload == "chunked":

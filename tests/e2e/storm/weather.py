@@ -36,7 +36,7 @@ class World:
         self.way, self.flags, self.app_port = way, flags, app_port
         self.authority = harness.Authority(folder / "ca") if way.tls else None
         self.http, self.https = Hold(), Hold()
-        self.host = f"{NAME}.{harness.DOMAIN}:{self.http.port}"
+        self.name = f"{NAME}.{harness.DOMAIN}"
         self.broker = self.agent = None
         self.ended, self.faults = [], []  # processes that are no more; what they did wrong
 
@@ -82,8 +82,8 @@ class World:
             how = f"after {signum.name}" if signum else "by itself"
             self.faults.append(f"{process.name} ended {how} with {code}\n{process.tail(10)}")
 
-    def alive(self):
-        """Both; one that ended by itself is a fault, and started again."""
+    def dead(self):
+        """The name of one that ended by itself, which is a fault; it is to be started again."""
         for process in (self.broker, self.agent):
             if process.popen.poll() is not None:
                 self.look_at(process, process.wait_end())
@@ -119,7 +119,7 @@ class World:
         return None
 
     async def serves(self):
-        return (await self.ask(PROBE, self.host) or (0,))[0] == 200
+        return (await self.ask(PROBE, self.name) or (0,))[0] == 200
 
     async def back(self):
         """Waits until the tunnel serves."""
@@ -134,40 +134,46 @@ class World:
 class Weather:
     def __init__(self, seed, seconds, world, app, storm):
         self.choose = random.Random(f"{seed}/weather")
-        self.seconds, self.world, self.app, self.storm = seconds, world, app, storm
+        self.short, self.world, self.app, self.storm = seconds < 20, world, app, storm
 
     async def broker_and_agent(self, until):
+        """One thing after the other, each kind before one comes again; at times a process stands still beside it."""
         kinds = ("stop agent", "stop broker", "drain agent", "drain broker", "kill agent", "kill broker")
-        # Each kind comes before one comes again.
-        deck, rounds = [], 0
+        deck, rounds, world = [], 0, self.world
         while now() < until:
-            await asyncio.sleep(self.choose.uniform(0.1, 0.7 if self.seconds < 20 else 5))
+            await asyncio.sleep(self.choose.uniform(0.1, 0.7 if self.short else 5))
             if not deck:
                 deck = self.choose.sample(kinds, len(kinds))
                 rounds += 1
                 if rounds == 2:
-                    deck.append("stop agent for long")
-            if now() < until:
-                await self.disturb(*deck.pop().split(" ", 2))
+                    deck.append(self.choose.choice(("stop agent", "stop broker")) + " long")
+            if now() >= until:
+                return
+            if dead := await asyncio.to_thread(world.dead):
+                await self.disturb("kill", dead, dead=True)
+                continue
+            kind, who, *how_long = deck.pop().split(" ")
+            together = [self.disturb(kind, who, bool(how_long))]
+            # Not a broker that stands still while an agent is killed: that one's name is free once the broker knows.
+            if (kind, who) in (("drain", "agent"), ("drain", "broker"), ("kill", "broker")) and self.choose.random() < 0.3:
+                together.append(self.disturb("stop", "agent" if who == "broker" else "broker"))
+            await asyncio.gather(*together)
 
-    async def disturb(self, kind, who, how_long=""):
+    async def disturb(self, kind, who, long=False, dead=False):
         world = self.world
-        dead = await asyncio.to_thread(world.alive)
-        if dead:
-            kind, who = "dead", dead
         process = world.agent if who == "agent" else world.broker
-        disturbance = Disturbance(who, kind if kind != "dead" else "kill", now())
+        disturbance = Disturbance(who, kind, now())
         self.storm.disturbances.append(disturbance)
         if kind == "stop":
             process.send_signal(signal.SIGSTOP)
             try:
                 # Longer than two heartbeats: the link is lost.
-                await asyncio.sleep(20 if how_long else self.choose.choice((0.05, 0.5, 2)) * self.choose.uniform(0.5, 1))
+                await asyncio.sleep(20 if long else self.choose.choice((0.05, 0.5, 2)) * self.choose.uniform(0.5, 1))
             finally:
                 process.send_signal(signal.SIGCONT)
             disturbance.gone = now()
         else:
-            if kind != "dead":
+            if not dead:
                 await asyncio.to_thread(world.end, process, signal.SIGTERM if kind == "drain" else signal.SIGKILL)
             disturbance.gone = now()
             await asyncio.sleep(self.choose.choice((0, self.choose.uniform(0, 1))))
@@ -178,13 +184,13 @@ class Weather:
     async def door(self, until):
         """The app by itself: nobody at the door, one connection at a time, idle connections closed."""
         while now() < until:
-            await asyncio.sleep(self.choose.uniform(0.2, 1.5 if self.seconds < 20 else 5))
+            await asyncio.sleep(self.choose.uniform(0.2, 1.5 if self.short else 5))
             what = self.choose.choice(("down", "single", "idle", "idle"))
             if now() >= until:
                 return
             if what == "down":
                 await self.app.down(self.choose.uniform(0.05, 0.5))
             elif what == "single":
-                await self.app.one_at_a_time(self.choose.uniform(0.2, 1.5 if self.seconds < 20 else 5))
+                await self.app.one_at_a_time(self.choose.uniform(0.2, 1.5 if self.short else 5))
             else:
                 self.app.end_idle()

@@ -1,7 +1,9 @@
-"""One connection with HTTP/1.1 by hand, for app and visitors alike: exact bytes out, strict reading, an end that is told
-apart from a reset. On one asyncio loop; nothing here knows what a storm is."""
+"""One connection with HTTP/1.1 by hand, plain or over TLS, for app and visitors alike: exact bytes out, strict reading, an
+end that is told apart from a reset. On one asyncio loop; nothing here knows what a storm is."""
 import asyncio
+import contextlib
 import socket
+import ssl
 import struct
 
 RESET = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
@@ -36,24 +38,25 @@ class Wire:
 
     async def more(self):
         """Whether a byte came; False at the other side's FIN."""
+        data = await self.receive()
+        self.read += data
+        return bool(data)
+
+    async def receive(self):
         if self.slow:
             await asyncio.sleep(0.02)
         try:
-            data = await self.loop.sock_recv(self.sock, 1 << 13 if self.slow else 1 << 18)
+            return await self.loop.sock_recv(self.sock, 1 << 13 if self.slow else 1 << 18)
         except (*RESET, TimeoutError):
             raise Gone("rst") from None
-        self.read += data
-        return bool(data)
 
     async def need_more(self):
         if not await self.more():
             raise Gone("fin")
 
     def finish_sending(self):
-        try:
+        with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
     def close(self):
         """As close(2): a FIN, or a reset by the kernel where unread bytes wait."""
@@ -126,6 +129,60 @@ class Wire:
                 piece = await self.some(length)
                 length -= len(piece)
                 yield piece
+
+
+class SecureWire(Wire):
+    """The client's side of TLS. Only close_notify is an end: a bare FIN is a cut."""
+
+    def __init__(self, sock, slow, context, name):
+        super().__init__(sock, slow)
+        self.inbox, self.outbox = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session = context.wrap_bio(self.inbox, self.outbox, server_hostname=name)
+        self.flushing = asyncio.Lock()
+
+    async def handshake(self):
+        while await self.when_heard(self.session.do_handshake) is False:
+            pass
+        await self.flush()
+
+    async def send(self, data):
+        for begin in range(0, len(data), 1 << 16):
+            self.session.write(data[begin:begin + (1 << 16)])
+            await self.flush()
+
+    async def more(self):
+        while (data := await self.when_heard(lambda: self.session.read(1 << 18))) is False:
+            pass
+        self.read += data
+        return bool(data)
+
+    async def when_heard(self, call):
+        """What it gives, b"" at the end; False when some bytes of the peer have come and it is to be called again."""
+        try:
+            return call()
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLWantReadError:
+            await self.flush()
+        except ssl.SSLError:
+            raise Gone("rst") from None
+        data = await self.receive()
+        if not data:
+            raise Gone("rst")
+        self.inbox.write(data)
+        return False
+
+    async def flush(self):
+        async with self.flushing:
+            if self.outbox.pending:
+                await super().send(self.outbox.read())
+
+    def finish_sending(self):
+        with contextlib.suppress(ssl.SSLError, OSError):
+            self.session.unwrap()
+        with contextlib.suppress(OSError):
+            self.sock.send(self.outbox.read())
+        super().finish_sending()
 
 
 def framing_of(fields, without="none"):
