@@ -133,20 +133,22 @@ class World:
 
 class Weather:
     def __init__(self, seed, seconds, world, app, storm):
-        self.choose = random.Random(f"{seed}/weather")
-        self.short, self.world, self.app, self.storm = seconds < 20, world, app, storm
+        self.seed, self.short, self.world, self.app, self.storm = seed, seconds < 20, world, app, storm
+
+    def plan(self, what):
+        return random.Random(f"{self.seed}/{what}")
 
     async def broker_and_agent(self, until):
         """One thing after the other, each kind before one comes again; at times a process stands still beside it."""
         kinds = ("stop agent", "stop broker", "drain agent", "drain broker", "kill agent", "kill broker")
-        deck, rounds, world = [], 0, self.world
+        choose, deck, rounds, world = self.plan("weather"), [], 0, self.world
         while now() < until:
-            await asyncio.sleep(self.choose.uniform(0.1, 0.7 if self.short else 5))
+            await asyncio.sleep(choose.uniform(0.1, 0.7 if self.short else 5))
             if not deck:
-                deck = self.choose.sample(kinds, len(kinds))
+                deck = choose.sample(kinds, len(kinds))
                 rounds += 1
                 if rounds == 2:
-                    deck.append(self.choose.choice(("stop agent", "stop broker")) + " long")
+                    deck.append(choose.choice(("stop agent", "stop broker")) + " long")
             if now() >= until:
                 return
             if dead := await asyncio.to_thread(world.dead):
@@ -155,20 +157,21 @@ class Weather:
             kind, who, *how_long = deck.pop().split(" ")
             together = [self.disturb(kind, who, bool(how_long))]
             # Not a broker that stands still while an agent is killed: that one's name is free once the broker knows.
-            if (kind, who) in (("drain", "agent"), ("drain", "broker"), ("kill", "broker")) and self.choose.random() < 0.3:
+            if (kind, who) in (("drain", "agent"), ("drain", "broker"), ("kill", "broker")) and choose.random() < 0.3:
                 together.append(self.disturb("stop", "agent" if who == "broker" else "broker"))
             await asyncio.gather(*together)
 
     async def disturb(self, kind, who, long=False, dead=False):
         world = self.world
         process = world.agent if who == "agent" else world.broker
+        choose = self.plan(f"disturbance {len(self.storm.disturbances)}")
         disturbance = Disturbance(who, kind, now())
         self.storm.disturbances.append(disturbance)
         if kind == "stop":
             process.send_signal(signal.SIGSTOP)
             try:
                 # Longer than two heartbeats: the link is lost.
-                await asyncio.sleep(20 if long else self.choose.choice((0.05, 0.5, 2)) * self.choose.uniform(0.5, 1))
+                await asyncio.sleep(20 if long else choose.choice((0.05, 0.5, 2)) * choose.uniform(0.5, 1))
             finally:
                 process.send_signal(signal.SIGCONT)
             disturbance.gone = now()
@@ -176,21 +179,22 @@ class Weather:
             if not dead:
                 await asyncio.to_thread(world.end, process, signal.SIGTERM if kind == "drain" else signal.SIGKILL)
             disturbance.gone = now()
-            await asyncio.sleep(self.choose.choice((0, self.choose.uniform(0, 1))))
+            await asyncio.sleep(choose.choice((0, choose.uniform(0, 1))))
             await asyncio.to_thread(world.start_agent if who == "agent" else world.start_broker)
         await world.back()
         disturbance.ended = now()
 
     async def door(self, until):
         """The app by itself: nobody at the door, one connection at a time, idle connections closed."""
+        choose = self.plan("door")
         while now() < until:
-            await asyncio.sleep(self.choose.uniform(0.2, 1.5 if self.short else 5))
-            what = self.choose.choice(("down", "single", "idle", "idle"))
+            await asyncio.sleep(choose.uniform(0.2, 1.5 if self.short else 5))
+            what = choose.choice(("down", "single", "idle", "idle"))
             if now() >= until:
                 return
             if what == "down":
-                await self.app.down(self.choose.uniform(0.05, 0.5))
+                await self.app.down(choose.uniform(0.05, 0.5))
             elif what == "single":
-                await self.app.one_at_a_time(self.choose.uniform(0.2, 1.5 if self.short else 5))
+                await self.app.one_at_a_time(choose.uniform(0.2, 1.5 if self.short else 5))
             else:
                 self.app.end_idle()
