@@ -46,7 +46,8 @@ void Splice::end() {
 
 bool Splice::unbegun() const {
   const Side& app = sides_[1];
-  return turn_ == Turn::answer && app.pipe->queued() >= app.unanswered;
+  // A socket hands much of what it is given to the kernel before it tells: little is all queued, or has been told.
+  return turn_ == Turn::answer && app.unanswered < limits::request_kept && app.pipe->queued() == app.unanswered;
 }
 
 void Splice::note_turn(Bytes beginning) {

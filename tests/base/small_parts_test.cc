@@ -107,13 +107,13 @@ TEST_CASE("a terminal sees text from afar with nothing in it that moves the curs
         "plain text, gr\xc3\xbc\xc3\x9f dich \xe2\x82\xac \xf0\x9f\x98\x80");
   CHECK(printable("\x1b[2J\r\n\t\x7f") == "\\x1b[2J\\x0d\\x0a\\x09\\x7f");
   CHECK(printable(std::string_view("\0", 1)) == "\\x00");
-  CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");                    // C1: CSI in one character
-  CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");           // right-to-left override
-  CHECK(printable("\xe2\x81\xa6") == "\\xe2\\x81\\xa6");           // isolate
-  CHECK(printable("\xe2\x80\xa6") == "\xe2\x80\xa6");              // an ellipsis is not one of them
+  CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");           // C1: CSI in one character
+  CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");  // right-to-left override
+  CHECK(printable("\xe2\x81\xa6") == "\\xe2\\x81\\xa6");  // isolate
+  CHECK(printable("\xe2\x80\xa6") == "\xe2\x80\xa6");     // an ellipsis is not one of them
   // Zero width: space, joiner, word joiner, byte order mark, soft hyphen, Arabic letter mark, Hangul filler, a tag.
-  for (const char* hidden : {"\xe2\x80\x8b", "\xe2\x80\x8d", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad",
-                             "\xd8\x9c", "\xe3\x85\xa4", "\xf3\xa0\x81\x81", "\xe2\x80\xa8", "\xe2\x80\x8f"}) {
+  for (const char* hidden : {"\xe2\x80\x8b", "\xe2\x80\x8d", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad", "\xd8\x9c",
+                             "\xe3\x85\xa4", "\xf3\xa0\x81\x81", "\xe2\x80\xa8", "\xe2\x80\x8f"}) {
     CHECK(printable(hidden).starts_with("\\x"));
   }
   CHECK(printable("\xff\xfe") == "\\xff\\xfe");                    // not UTF-8

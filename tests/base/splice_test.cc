@@ -376,6 +376,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("more than is ever asked again may have left untold, and is not refused") {
+  for (const std::size_t size : {limits::request_kept - 1, limits::request_kept}) {
+    CAPTURE(size);
+    World world;
+    world.splice->refuse_unbegun(turn_of);
+    world.splice->start();
+    world.left.pipe->write(to_bytes("GET /1"));
+    world.pump();
+    world.right.pipe->write(to_bytes("200 OK"));
+    world.pump();
+    world.left.pipe->write(to_bytes(std::string(size, 'x')));
+    while (world.left.pipe->queued() != 0) world.left_pipe.step();
+    world.right.pipe->end();
+    world.right_pipe.step(0);
+    world.pump();
+    CHECK(world.done.has_value() == (size < limits::request_kept));
+  }
+}
+
 TEST_CASE("end() ends both ways behind what is queued") {
   World world;
   world.splice->start();

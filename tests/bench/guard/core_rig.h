@@ -111,7 +111,8 @@ class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
     void on_link_stream(std::unique_ptr<LinkStream> stream) override {
       stream->accept();
       Splice::Owner& owner = rig;
-      rig.splices_.push_back(std::make_unique<Splice>(rig.rt_.runtime, std::move(stream), std::make_unique<App>(rig), owner));
+      rig.splices_.push_back(
+          std::make_unique<Splice>(rig.rt_.runtime, std::move(stream), std::make_unique<App>(rig), owner));
       rig.splices_.back()->start();
     }
     CoreRig& rig;
