@@ -301,12 +301,18 @@ void Exchange::ask_again() {
 
 void Exchange::upstream_lost(const Error& why) {
   if (may_ask_again(why)) return ask_again();
-  if (upstream_.agent_gone() && !answer_began_) return fail({ErrorKind::closed, "the agent's link was lost"});
+  // An interim answer, or a part of a head, is nothing that the visitor could not be told about.
+  if (upstream_.agent_gone() && state_ != State::answering) {
+    return fail({ErrorKind::closed, "the agent's link was lost"});
+  }
   if (state_ == State::answering || answer_began_) return fail({ErrorKind::cancelled, "the app cut its answer short"});
   // A reset or an end without a word is one and the same to a visitor: the app broke.
   const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::unbegun ||
                         why.kind == ErrorKind::timeout || why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
-  fail(said_why ? why : Error{ErrorKind::cancelled, "the app closed the connection without an answer"});
+  if (said_why) return fail(why);
+  // A pooled socket that ends may be the app's end or the agent's.
+  fail({ErrorKind::cancelled, upstream_.tells_unbegun() ? "the app closed the connection without an answer"
+                                                        : "the app or its agent closed the connection without an answer"});
 }
 
 // The app is slow, or has stopped in the middle of its answer.

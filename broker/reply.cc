@@ -113,7 +113,7 @@ Trouble trouble_of(const Error& why) {
     case ErrorKind::timeout:
       return {502, "app-connect-timeout", "The app behind this tunnel did not take the connection in time."};
     case ErrorKind::io: return {504, "app-timeout", "The app behind this tunnel did not answer in time."};
-    default: return {502, "app-broke", "The connection to the app behind this tunnel broke before an answer came."};
+    default: return {502, "app-broke", "No answer came from behind this tunnel: " + why.detail + "."};
   }
 }
 

@@ -9,6 +9,12 @@
 #include <utility>
 
 namespace tenfold {
+namespace {
+
+// A deadline that is missed by so much was missed by a loop that stood still, or by a host that did.
+constexpr Duration late = 1s;
+
+}  // namespace
 
 // Where each part of a turn hangs in uv_run(), in its order:
 //
@@ -101,7 +107,7 @@ void Loop::start_handles() {
   uv_check_start(&h.check, [](uv_check_t* handle) {
     Loop& loop = *static_cast<Loop*>(handle->data);
     // What was put off to the present belongs to this turn: what it writes leaves with the rest.
-    if (loop.timers_.next() <= loop.timers_.now()) loop.run_timers();
+    if (std::exchange(loop.late_, false) || loop.timers_.next() <= loop.timers_.now()) loop.run_timers();
     loop.run_deferred();
     loop.rearm_timer();
   });
@@ -201,7 +207,12 @@ void Loop::rearm_timer() {
       [](uv_timer_t* handle) {
         Loop& loop = *static_cast<Loop*>(handle->data);
         loop.armed_for_ = never;
-        loop.run_timers();
+        // The process stood still: what came meanwhile is heard before anybody is blamed for silence.
+        if (loop.timers_.next() < std::chrono::steady_clock::now() - late) {
+          loop.late_ = true;
+        } else {
+          loop.run_timers();
+        }
       },
       delay, 0);
 }
