@@ -1,7 +1,6 @@
-"""A storm of 5 seconds in each mode: `./dev storm` is the long one. Its seed is in what it says, and
-TENFOLD_STORM_SEED=N repeats it."""
+"""A storm of 5 seconds in each mode, always of the same plan: `./dev storm` is the long one, of a new plan each time.
+TENFOLD_STORM_SEED=N takes another."""
 import os
-import random
 
 from harness import E2E
 from storm.run import run
@@ -11,7 +10,7 @@ SECONDS = 5
 
 class Storm(E2E):
     def storm(self, mode):
-        seed = int(os.environ.get("TENFOLD_STORM_SEED") or random.SystemRandom().randrange(1 << 30))
+        seed = int(os.environ.get("TENFOLD_STORM_SEED") or 1)
         title, summary, findings = run(seed, mode, SECONDS, self.folder)
         if findings:
             self.fail("\n".join(["", title, summary, *findings]))
