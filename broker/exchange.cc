@@ -305,14 +305,15 @@ void Exchange::upstream_lost(const Error& why) {
   if (upstream_.agent_gone() && state_ != State::answering) {
     return fail({ErrorKind::closed, "the agent's link was lost"});
   }
-  if (state_ == State::answering || answer_began_) return fail({ErrorKind::cancelled, "the app cut its answer short"});
+  // A pooled socket that ends may be the app's end or the agent's.
+  const char* const who = upstream_.tells_unbegun() ? "the app" : "the app or its agent";
+  if (state_ == State::answering || answer_began_) {
+    return fail({ErrorKind::cancelled, std::string(who) + " cut its answer short"});
+  }
   // A reset or an end without a word is one and the same to a visitor: the app broke.
   const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::unbegun ||
                         why.kind == ErrorKind::timeout || why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
-  if (said_why) return fail(why);
-  // A pooled socket that ends may be the app's end or the agent's.
-  fail({ErrorKind::cancelled, upstream_.tells_unbegun() ? "the app closed the connection without an answer"
-                                                        : "the app or its agent closed the connection without an answer"});
+  fail(said_why ? why : Error{ErrorKind::cancelled, std::string(who) + " closed the connection without an answer"});
 }
 
 // The app is slow, or has stopped in the middle of its answer.

@@ -293,5 +293,6 @@ class Judge:
                 yield "its body is whole to the app, and is not what was sent"
             if sighting.did == "silent":
                 yield "the app was never told that its visitor left"
-            if sighting.did == "left" and told.outcome == "whole" and told.ids and sighting.attempt == len(sightings):
+            answered = told.outcome == "whole" and told.ids and sighting.attempt == len(sightings)
+            if sighting.did == "left" and answered and not self.near(told, kinds=("kill",)):
                 yield "the app saw its peer leave, and its visitor an answer"
