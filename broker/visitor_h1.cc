@@ -293,9 +293,8 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
 void VisitorH1::on_own_request(const OwnRequest& request, Bytes rest) {
   OwnSite::Answer answer = side_.own_site.answer(request);
   if (auto* grant = std::get_if<LinkGrant>(&answer)) {
-    if (request_whole_) return become_link(std::move(*grant), rest);
-    side_.registry.release(grant->claim);
-    return refuse({400, "upgrade-with-body"});
+    assert(request_whole_ && "a request with a body is refused before its name is claimed");
+    return become_link(std::move(*grant), rest);
   }
   reply(std::get<Reply>(answer), !request_whole_);
 }
