@@ -14,14 +14,14 @@
 #include <string>
 #include <vector>
 
-#include "agent/backoff.h"
-#include "agent/classic/pool_client.h"
-#include "agent/forwarder.h"
-#include "agent/handshake_round.h"
-#include "agent/known_brokers.h"
-#include "agent/network.h"
+#include "agent/forward/forwarder.h"
+#include "agent/links/backoff.h"
+#include "agent/links/handshake_round.h"
+#include "agent/links/known_brokers.h"
+#include "agent/links/pool_client.h"
+#include "agent/links/session.h"
 #include "agent/options.h"
-#include "agent/session.h"
+#include "agent/targets/network.h"
 
 namespace tenfold {
 

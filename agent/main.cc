@@ -11,8 +11,8 @@
 
 #include "agent/agent.h"
 #include "agent/options.h"
-#include "agent/socket_network.h"
-#include "agent/terminal.h"
+#include "agent/screen/terminal.h"
+#include "agent/targets/socket_network.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
 #include "io/standard_streams.h"

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "agent/version.h"
-#include "http1/head.h"
+#include "agent/links/version.h"
+#include "http/head.h"
 #include "io/log_sink.h"
 #include "mux/handshake.h"
 
@@ -180,7 +180,7 @@ Result<Options> understand(const Words& words, const Environment& environment) {
   }
 
   options.local_host = words.local_host;
-  if (!options.local_host.empty() && !http1::is_authority(options.local_host)) {
+  if (!options.local_host.empty() && !http::is_authority(options.local_host)) {
     return usage("--local-host", words.local_host, "not a host or host:port");
   }
 

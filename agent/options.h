@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "agent/endpoint.h"
+#include "agent/targets/endpoint.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/time.h"

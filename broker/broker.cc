@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "broker/address_counts.h"
+#include "broker/admission/address_counts.h"
 #include "broker/classic/classic_ports.h"
-#include "broker/front_door.h"
-#include "broker/own_site.h"
-#include "broker/public_side.h"
-#include "broker/tunnel_name.h"
+#include "broker/desk/own_site.h"
+#include "broker/desk/public_side.h"
+#include "broker/front/front_door.h"
+#include "broker/tunnels/tunnel_name.h"
 #include "tls/tls_context.h"
 
 namespace tenfold::broker {

@@ -6,10 +6,10 @@
 #include <optional>
 #include <utility>
 
-#include "broker/client_address.h"
-#include "broker/router.h"
-#include "http1/head.h"
-
+#include "broker/admission/client_address.h"
+#include "broker/desk/router.h"
+#include "http/head.h"
+#include "http/host.h"
 namespace tenfold::broker {
 namespace {
 
@@ -56,7 +56,7 @@ bool is_url(std::string_view url) {
          std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-bool is_site_url(std::string_view url) { return is_url(url) && http1::is_authority(url.substr(url.find("://") + 3)); }
+bool is_site_url(std::string_view url) { return is_url(url) && http::is_authority(url.substr(url.find("://") + 3)); }
 
 Error parse_port_range(const std::string& text, Options& options) {
   const char* const end = text.data() + text.size();
@@ -72,7 +72,7 @@ Error parse_listeners(std::string_view flag, const std::vector<std::string>& tex
   for (const std::string& text : texts) {
     Result<HostPort> address = parse_host_port(text, true);
     if (!address) return bad(flag, text, "must be ADDR:PORT");
-    if (!address->host.empty() && !is_ip_literal(address->host) && address->host.find(':') == std::string::npos) {
+    if (!address->host.empty() && !http::is_ip_literal(address->host) && address->host.find(':') == std::string::npos) {
       return bad(flag, text, "the address must be an IP");
     }
     out.push_back(*std::move(address));

@@ -9,8 +9,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "broker/patience.h"
-#include "broker/proxy_list.h"
+#include "broker/admission/proxy_list.h"
+#include "broker/app/patience.h"
 #include "io/address.h"
 #include "io/log_sink.h"
 

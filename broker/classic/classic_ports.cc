@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "broker/client_address.h"
+#include "broker/admission/client_address.h"
 
 namespace tenfold::broker {
 namespace {

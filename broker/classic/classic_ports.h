@@ -9,11 +9,10 @@
 #include <string>
 #include <unordered_map>
 
-#include "broker/address_counts.h"
-#include "broker/admission.h"
+#include "broker/admission/address_counts.h"
+#include "broker/admission/admission.h"
 #include "broker/classic/classic_tunnel.h"
-#include "broker/own_site.h"
-#include "broker/tunnel_registry.h"
+#include "broker/tunnels/grant.h"
 #include "io/loop.h"
 #include "io/tcp_listener.h"
 

@@ -13,10 +13,10 @@
 #include <string>
 #include <string_view>
 
-#include "broker/address_counts.h"
-#include "broker/idle_pipes.h"
-#include "broker/tunnel.h"
-#include "broker/waiting_room.h"
+#include "broker/admission/address_counts.h"
+#include "broker/tunnels/idle_pipes.h"
+#include "broker/tunnels/tunnel.h"
+#include "broker/tunnels/waiting_room.h"
 
 namespace tenfold::broker {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "broker/secret.h"
-#include "broker/tunnel_name.h"
+#include "broker/admission/secret.h"
+#include "broker/tunnels/tunnel_name.h"
 #include "mux/control_codec.h"
 #include "mux/link_stream.h"
 

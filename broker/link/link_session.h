@@ -6,10 +6,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "broker/admission.h"
+#include "broker/admission/admission.h"
 #include "broker/link/link_tunnel.h"
-#include "broker/own_site.h"
-#include "broker/tunnel_registry.h"
+#include "broker/tunnels/grant.h"
 #include "io/link_driver.h"
 #include "io/loop.h"
 

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "broker/idle_pipes.h"
-#include "broker/tunnel.h"
-#include "broker/waiting_room.h"
+#include "broker/tunnels/idle_pipes.h"
+#include "broker/tunnels/tunnel.h"
+#include "broker/tunnels/waiting_room.h"
 #include "mux/link.h"
 
 namespace tenfold::broker {

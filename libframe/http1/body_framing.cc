@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/limits.h"
-#include "http1/octets.h"
+#include "http/octets.h"
 
 namespace tenfold::http1 {
 
@@ -24,7 +24,7 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
   if (text.empty()) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : text) {
-    if (!is_digit(c)) return std::nullopt;
+    if (!http::is_digit(c)) return std::nullopt;
     const auto digit = static_cast<std::uint64_t>(c - '0');
     if (value > (largest_size - digit) / 10) return std::nullopt;
     value = value * 10 + digit;
@@ -33,19 +33,19 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
 }
 
 int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
+  if (http::is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
 
 // The fault of a Transfer-Encoding that is not exactly "chunked".
-Fault coding_fault(const Fields& fields) {
+http::Fault coding_fault(const http::Fields& fields) {
   int chunked = 0;
   bool unknown_before = false;
   bool any_behind = false;
-  any_token(fields, "transfer-encoding", [&](std::string_view coding) {
-    if (equal_nocase(coding, "chunked")) {
+  http::any_token(fields, "transfer-encoding", [&](std::string_view coding) {
+    if (http::equal_nocase(coding, "chunked")) {
       ++chunked;
     } else {
       (chunked == 0 ? unknown_before : any_behind) = true;
@@ -62,10 +62,10 @@ Fault coding_fault(const Fields& fields) {
 }
 
 // An answer's, RFC 9110 8.6: the same number several times, in a list or in several fields, is that number.
-Framed agreed_length(const Fields& fields) {
+Framed agreed_length(const http::Fields& fields) {
   std::optional<std::uint64_t> agreed;
   const char* fault = nullptr;
-  any_token(fields, "content-length", [&](std::string_view element) {
+  http::any_token(fields, "content-length", [&](std::string_view element) {
     const std::optional<std::uint64_t> value = parse_length(element);
     if (!value) fault = "bad-content-length";
     if (value && agreed && *value != *agreed) fault = "content-length-conflict";
@@ -78,9 +78,9 @@ Framed agreed_length(const Fields& fields) {
 }
 
 // The framing that the fields give, of kind `otherwise` when they say nothing. RFC 9112 6.3, items 3 to 6.
-Framed framing_of(int minor_version, const Fields& fields, Framing::Kind otherwise) {
-  const Field* const length = find(fields, "content-length");
-  if (find(fields, "transfer-encoding") != nullptr) {
+Framed framing_of(int minor_version, const http::Fields& fields, Framing::Kind otherwise) {
+  const http::Field* const length = http::find(fields, "content-length");
+  if (http::find(fields, "transfer-encoding") != nullptr) {
     // RFC 9112 6.1: "A server or client that receives an HTTP/1.0 message containing a
     // Transfer-Encoding header field MUST treat the message as if the framing is faulty".
     if (minor_version < 1) return {{}, {400, "encoding-on-1.0"}};
@@ -92,7 +92,7 @@ Framed framing_of(int minor_version, const Fields& fields, Framing::Kind otherwi
   if (length == nullptr) return {{otherwise, 0}, {}};
   if (otherwise == Framing::Kind::until_close) return agreed_length(fields);
   // Even two that agree: RFC 9110 8.6 lets a recipient refuse them.
-  if (count(fields, "content-length") > 1) return {{}, {400, "content-length-conflict"}};
+  if (http::count(fields, "content-length") > 1) return {{}, {400, "content-length-conflict"}};
   const std::optional<std::uint64_t> value = parse_length(length->value);
   if (!value) return {{}, {400, "bad-content-length"}};
   return {{Framing::Kind::length, *value}, {}};
@@ -100,18 +100,18 @@ Framed framing_of(int minor_version, const Fields& fields, Framing::Kind otherwi
 
 }  // namespace
 
-Framed request_framing(const RequestHead& head) {
+Framed request_framing(const http::RequestHead& head) {
   return framing_of(head.minor_version, head.fields, Framing::Kind::none);
 }
 
-Framed response_framing(const ResponseHead& head, bool to_head) {
+Framed response_framing(const http::ResponseHead& head, bool to_head) {
   // RFC 9112 6.3: "Any response to a HEAD request and any response with a 1xx (Informational), 204 (No
   // Content), or 304 (Not Modified) status code is always terminated by the first empty line after
   // the header fields, regardless of the header fields present in the message".
   if (to_head || head.status < 200 || head.status == 204 || head.status == 304) {
     // Its length is told, or nothing follows; but not one that could be read in two ways.
-    if (find(head.fields, "content-length") == nullptr) return {};
-    if (find(head.fields, "transfer-encoding") != nullptr) return {{}, {502, "content-length-conflict"}};
+    if (http::find(head.fields, "content-length") == nullptr) return {};
+    if (http::find(head.fields, "transfer-encoding") != nullptr) return {{}, {502, "content-length-conflict"}};
     Framed told = agreed_length(head.fields);
     told.framing.kind = Framing::Kind::none;
     return told;
@@ -205,7 +205,7 @@ void BodyReader::on_extension_octet(char c) {
     const bool blank = c == ' ' || c == '\t';
     if (!blank && c != ';') return fail(400, "bad-chunk-size");
     phase_ = blank ? Phase::gap : Phase::extension;
-  } else if (!is_text_octet(c)) {
+  } else if (!http::is_text_octet(c)) {
     return fail(400, "bad-chunk-extension");
   }
   if (++extension_bytes_ > limits::chunk_extension_bytes) fail(431, "long-chunk-extensions");
@@ -237,8 +237,8 @@ bool BodyReader::end_of_input() {
   return phase_ == Phase::done;
 }
 
-const Fields& BodyReader::trailers() const {
-  static const Fields none;
+const http::Fields& BodyReader::trailers() const {
+  static const http::Fields none;
   return trailers_ != nullptr ? trailers_->request().fields : none;
 }
 

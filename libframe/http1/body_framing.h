@@ -17,7 +17,7 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "http1/head.h"
+#include "http/head.h"
 #include "http1/head_reader.h"
 
 namespace tenfold::http1 {
@@ -35,16 +35,16 @@ struct Framing {
 
 struct Framed {
   Framing framing;
-  Fault fault;  // set: refuse the message
+  http::Fault fault;  // set: refuse the message
 };
 
 // 400 for Content-Length with Transfer-Encoding, differing or malformed Content-Length,
 // Transfer-Encoding on HTTP/1.0, chunked not last or twice; 501 for an unknown coding.
-Framed request_framing(const RequestHead& head);
+Framed request_framing(const http::RequestHead& head);
 
 // `to_head`: the answer is to a HEAD. Faults (status 502) as above, but equal Content-Lengths are one. 1xx, 204 and 304
 // have no body.
-Framed response_framing(const ResponseHead& head, bool to_head);
+Framed response_framing(const http::ResponseHead& head, bool to_head);
 
 class BodyReader {
  public:
@@ -63,14 +63,14 @@ class BodyReader {
 
   bool done() const { return phase_ == Phase::done; }
   bool failed() const { return phase_ == Phase::failed; }
-  const Fault& fault() const { return fault_; }  // 400, or 431 for extensions or trailers beyond their caps
+  const http::Fault& fault() const { return fault_; }  // 400, or 431 for extensions or trailers beyond their caps
 
   // The connection ended: an until_close body is done by that; any other, unless done, is cut.
   // Returns whether the body is whole.
   bool end_of_input();
 
   // The fields behind a chunked body, when done(); filter with allowed_in_trailer().
-  const Fields& trailers() const;
+  const http::Fields& trailers() const;
 
   // Of a body with a length; 0 when done. Unknown for chunked and until_close: the largest number there is.
   std::uint64_t remaining() const;
@@ -111,7 +111,7 @@ class BodyReader {
   std::uint8_t digits_ = 0;            // of the present chunk's size
   std::uint16_t extension_bytes_ = 0;  // of all chunks so far
   std::uint64_t left_ = 0;             // bytes of payload still to come in this body or chunk
-  Fault fault_;
+  http::Fault fault_;
   std::unique_ptr<HeadReader> trailers_;
 };
 

@@ -10,17 +10,17 @@
 #include <vector>
 
 #include "base/limits.h"
-#include "http1/head.h"
+#include "http/head.h"
 
 namespace tenfold::http1 {
 
 class HeadBuffers {
  public:
   std::string take_text() { return take(texts_, usual_text); }
-  Fields take_fields() { return take(fields_, usual_fields); }
+  http::Fields take_fields() { return take(fields_, usual_fields); }
 
   void put(std::string text) { keep(texts_, std::move(text), limits::head_buffer_kept); }
-  void put(Fields fields) { keep(fields_, std::move(fields), limits::head_buffer_kept / sizeof(Field)); }
+  void put(http::Fields fields) { keep(fields_, std::move(fields), limits::head_buffer_kept / sizeof(http::Field)); }
 
  private:
   static constexpr std::size_t usual_text = 1024;
@@ -46,7 +46,7 @@ class HeadBuffers {
   }
 
   std::vector<std::string> texts_;
-  std::vector<Fields> fields_;
+  std::vector<http::Fields> fields_;
 };
 
 }  // namespace tenfold::http1

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "http1/octets.h"
+#include "http/octets.h"
 
 namespace tenfold::http1 {
 
@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::uint8_t empty_lines_skipped = 2;
 
-// What is_text() refused, by its name.
+// What http::is_text() refused, by its name.
 const char* bad_octet(std::string_view text) {
-  switch (*std::find_if_not(text.begin(), text.end(), is_text_octet)) {
+  switch (*std::find_if_not(text.begin(), text.end(), http::is_text_octet)) {
     case '\r': return "bare-cr";
     case '\0': return "nul";
     default: return "control-octet";
@@ -53,7 +53,7 @@ void HeadReader::borrow() {
 void HeadReader::give_back() {
   borrowed_ = false;
   std::string text = std::exchange(text_, {});
-  Fields fields = std::exchange(this->fields(), {});
+  http::Fields fields = std::exchange(this->fields(), {});
   if (buffers_ == nullptr) return;
   buffers_->put(std::move(text));
   buffers_->put(std::move(fields));
@@ -103,7 +103,7 @@ void HeadReader::on_line() {
     return fail(400, "bare-lf");
   }
   if (in_fields_ && (line.starts_with(' ') || line.starts_with('\t'))) return fail(400, "obs-fold");
-  if (!is_text(line)) return fail(400, bad_octet(line));
+  if (!http::is_text(line)) return fail(400, bad_octet(line));
 
   if (!in_fields_) {
     on_start_line(line);
@@ -137,9 +137,9 @@ void HeadReader::on_request_line(std::string_view line) {
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) return fail(400, "bad-request-line");
   const std::string_view target = line.substr(first + 1, last - first - 1);
-  if (!is_token(line.substr(0, first))) return fail(400, "bad-method");
+  if (!http::is_token(line.substr(0, first))) return fail(400, "bad-method");
   if (target.empty() || target.find(' ') != std::string_view::npos) return fail(400, "bad-request-line");
-  if (!is_target(target)) return fail(400, "bad-target");
+  if (!http::is_target(target)) return fail(400, "bad-target");
   // RFC 9112 3.2: no form of a target has one. Who cuts it off and who does not see two paths.
   if (target.find('#') != std::string_view::npos) return fail(400, "fragment");
   on_version(line.substr(last + 1));
@@ -151,13 +151,14 @@ void HeadReader::on_status_line(std::string_view line) {
   if (space == std::string_view::npos) return fail(502, "bad-status-line");
   on_version(line.substr(0, space));
   const std::string_view rest = line.substr(space + 1);
-  if (rest.size() < 3 || !is_digit(rest[1]) || !is_digit(rest[2])) return fail(502, "bad-status");
+  if (rest.size() < 3 || !http::is_digit(rest[1]) || !http::is_digit(rest[2])) return fail(502, "bad-status");
   if (rest[0] < '1' || rest[0] > '5') return fail(502, "bad-status");
   if (rest.size() > 3 && rest[3] != ' ') return fail(502, "bad-status");
 }
 
 void HeadReader::on_version(std::string_view text) {
-  if (text.size() != 8 || !text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' || !is_digit(text[7])) {
+  if (text.size() != 8 || !text.starts_with("HTTP/") || !http::is_digit(text[5]) || text[6] != '.' ||
+      !http::is_digit(text[7])) {
     return fail(400, "bad-version");
   }
   // RFC 9110 2.5: a higher minor version is served as the highest that is known.
@@ -167,12 +168,12 @@ void HeadReader::on_version(std::string_view text) {
 
 void HeadReader::on_field_line(std::string_view line) {
   if (++lines_ > caps().fields) return fail(431, "many-fields");
-  const auto after = std::find_if_not(line.begin(), line.end(), is_tchar);
+  const auto after = std::find_if_not(line.begin(), line.end(), http::is_tchar);
   if (after == line.begin() && after != line.end() && *after == ':') return fail(400, "empty-name");
   if (after != line.end() && *after == ':') return;
   // RFC 9112 5.1: "No whitespace is allowed between the field name and colon."
   const std::string_view rest(after, line.end());
-  if (trim_blanks(rest).starts_with(':')) return fail(400, "space-before-colon");
+  if (http::trim_blanks(rest).starts_with(':')) return fail(400, "space-before-colon");
   fail(400, rest.find(':') == std::string_view::npos ? "no-colon" : "bad-name");
 }
 
@@ -199,12 +200,12 @@ void HeadReader::split() {
     response_.reason = line.size() > status + 3 ? line.substr(status + 4) : std::string_view{};
     response_.minor_version = minor_version_;
   }
-  Fields& fields = this->fields();
+  http::Fields& fields = this->fields();
   fields.reserve(lines_);
   for (std::size_t i = 0; i < lines_; ++i) {
     const std::string_view line = next_line();
     const std::size_t colon = line.find(':');
-    fields.push_back({line.substr(0, colon), trim_blanks(line.substr(colon + 1))});
+    fields.push_back({line.substr(0, colon), http::trim_blanks(line.substr(colon + 1))});
   }
   state_ = State::done;
   check_options(fields);
@@ -218,31 +219,31 @@ void HeadReader::split() {
 void HeadReader::check_request() {
   const std::string_view target = request_.target;
   const bool connects = request_.method == "CONNECT";
-  const std::string_view authority = connects ? target : target_authority(target);
+  const std::string_view authority = connects ? target : http::target_authority(target);
   const bool has_authority = connects || (target.front() != '/' && target != "*");
   if (target == "*" && request_.method != "OPTIONS") return fail(400, "bad-target");
   // RFC 9110 4.2.4: "a recipient SHOULD parse for userinfo and treat its presence as an error".
   if (authority.find('@') != std::string_view::npos) return fail(400, "userinfo");
-  if (has_authority && !is_authority(authority)) return fail(400, "bad-target");
+  if (has_authority && !http::is_authority(authority)) return fail(400, "bad-target");
   // No other scheme's resources are behind a tunnel.
-  if (has_authority && !connects && target_scheme(target).empty()) return fail(400, "bad-target");
+  if (has_authority && !connects && http::target_scheme(target).empty()) return fail(400, "bad-target");
 
-  const Field* const host = find(request_.fields, "host");
+  const http::Field* const host = http::find(request_.fields, "host");
   if (host == nullptr) {
     // Left to the router on HTTP/1.0.
     if (request_.minor_version >= 1) fail(400, "missing-host");
     return;
   }
-  if (count(request_.fields, "host") > 1) return fail(400, "second-host");
+  if (http::count(request_.fields, "host") > 1) return fail(400, "second-host");
   // An empty one is for targets that say themselves where they go.
-  if (host->value.empty() ? !has_authority : !is_authority(host->value)) fail(400, "bad-host");
+  if (host->value.empty() ? !has_authority : !http::is_authority(host->value)) fail(400, "bad-host");
 }
 
 // They are dropped, but one of which others make a length must be one.
 void HeadReader::check_trailers() {
-  for (const Field& field : request_.fields) {
-    if (!equal_nocase(field.name, "content-length")) continue;
-    if (field.value.empty() || !std::all_of(field.value.begin(), field.value.end(), is_digit)) {
+  for (const http::Field& field : request_.fields) {
+    if (!http::equal_nocase(field.name, "content-length")) continue;
+    if (field.value.empty() || !std::all_of(field.value.begin(), field.value.end(), http::is_digit)) {
       return fail(400, "bad-content-length");
     }
   }
@@ -250,19 +251,19 @@ void HeadReader::check_trailers() {
 
 // HopByHop may walk through these for every field: a head may list no more of them, empty ones included, than it can
 // have fields. And a request's must not take away what routes or frames it.
-void HeadReader::check_options(const Fields& fields) {
+void HeadReader::check_options(const http::Fields& fields) {
   std::ptrdiff_t elements = 0;
-  for (const Field& field : fields) {
-    if (!equal_nocase(field.name, "connection")) continue;
+  for (const http::Field& field : fields) {
+    if (!http::equal_nocase(field.name, "connection")) continue;
     elements += 1 + std::count(field.value.begin(), field.value.end(), ',');
   }
   if (elements == 0) return;
   if (elements > static_cast<std::ptrdiff_t>(caps().fields)) return fail(431, "many-connection-options");
   if (!is_request()) return;
-  any_token(fields, "connection", [this](std::string_view option) {
-    if (equal_nocase(option, "host")) fail(400, "connection-names-host");
-    if (equal_nocase(option, "content-length")) fail(400, "connection-names-length");
-    if (equal_nocase(option, "transfer-encoding")) fail(400, "connection-names-coding");
+  http::any_token(fields, "connection", [this](std::string_view option) {
+    if (http::equal_nocase(option, "host")) fail(400, "connection-names-host");
+    if (http::equal_nocase(option, "content-length")) fail(400, "connection-names-length");
+    if (http::equal_nocase(option, "transfer-encoding")) fail(400, "connection-names-coding");
     return failed();
   });
 }

@@ -20,7 +20,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
-#include "http1/head.h"
+#include "http/head.h"
 #include "http1/head_buffers.h"
 
 namespace tenfold::http1 {
@@ -46,8 +46,8 @@ class HeadReader {
   bool started() const { return !text_.empty(); }
 
   // When done().
-  const RequestHead& request() const { return request_; }
-  const ResponseHead& response() const { return response_; }
+  const http::RequestHead& request() const { return request_; }
+  const http::ResponseHead& response() const { return response_; }
 
   // Whether the request is a HEAD, as far as its first line has come: a refusal has no body then.
   bool to_head() const { return is_request() && text_.starts_with("HEAD "); }
@@ -55,7 +55,7 @@ class HeadReader {
   // When failed(), which is as soon as the line at fault is whole, or a cap is passed; the same
   // however the bytes were cut. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For
   // a response always 502.
-  const Fault& fault() const { return fault_; }
+  const http::Fault& fault() const { return fault_; }
   // When failed(): whether the head is whole all the same, and at fault only in what it asks for, as one without a
   // Host. Who merely looks on reads it on.
   bool readable() const { return readable_; }
@@ -75,7 +75,7 @@ class HeadReader {
 
   bool is_request() const { return kind_ == Kind::request || kind_ == Kind::forwarded; }
   Caps caps() const;
-  Fields& fields() { return kind_ == Kind::response ? response_.fields : request_.fields; }
+  http::Fields& fields() { return kind_ == Kind::response ? response_.fields : request_.fields; }
   void borrow();
   void give_back();
   std::size_t room() const;
@@ -88,7 +88,7 @@ class HeadReader {
   void split();
   void check_request();
   void check_trailers();
-  void check_options(const Fields& fields);
+  void check_options(const http::Fields& fields);
   void fail(int status, const char* reason);
 
   Kind kind_;
@@ -100,9 +100,9 @@ class HeadReader {
   std::uint16_t lines_ = 0;  // field lines so far
   std::uint32_t line_ = 0;   // where in `text_` the present line begins
   std::string text_;         // the head as it came; every view points in here
-  RequestHead request_;
-  ResponseHead response_;
-  Fault fault_;
+  http::RequestHead request_;
+  http::ResponseHead response_;
+  http::Fault fault_;
   HeadBuffers* const buffers_;  // or null
   bool borrowed_ = false;
 };

@@ -6,20 +6,20 @@
 #include <cassert>
 #include <charconv>
 
-#include "http1/octets.h"
+#include "http/octets.h"
 
 namespace tenfold::http1 {
 
 void HeadWriter::request_line(std::string_view method, std::string_view target) {
-  assert(is_token(method));
-  assert(!target.empty() && is_target(target));
+  assert(http::is_token(method));
+  assert(!target.empty() && http::is_target(target));
   out_.append(method).append(1, ' ').append(target).append(" HTTP/1.1\r\n");
 }
 
 void HeadWriter::status_line(int status, std::string_view reason) {
   assert(status >= 100 && status <= 599);
   if (reason.empty()) reason = reason_phrase(status);
-  assert(is_text(reason));
+  assert(http::is_text(reason));
   const char digits[3] = {static_cast<char>('0' + status / 100), static_cast<char>('0' + status / 10 % 10),
                           static_cast<char>('0' + status % 10)};
   // RFC 9112 4: "A server MUST send the space that separates the status-code from the
@@ -28,8 +28,8 @@ void HeadWriter::status_line(int status, std::string_view reason) {
 }
 
 void HeadWriter::field(std::string_view name, std::string_view value) {
-  assert(is_token(name));
-  assert(is_text(value));
+  assert(http::is_token(name));
+  assert(http::is_text(value));
   out_.append(name).append(": ").append(value).append("\r\n");
 }
 
@@ -101,7 +101,7 @@ std::string_view reason_phrase(int status) {
     case 426: return "Upgrade Required";
     case 428: return "Precondition Required";
     case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
+    case 431: return "Request Header http::Fields Too Large";
     case 500: return "Internal Server Error";
     case 501: return "Not Implemented";
     case 502: return "Bad Gateway";

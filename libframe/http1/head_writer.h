@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
-#include "http1/head.h"
+#include "http/head.h"
 
 namespace tenfold::http1 {
 

@@ -129,7 +129,7 @@ class Loop {
   std::size_t deferred_ = 0;     // how many wait
   std::size_t pool_work_ = 0;    // that has not ended
   TimePoint armed_for_ = never;  // what the uv timer is set to
-  bool late_ = false;  // deadlines wait until this turn's events were heard
+  bool late_ = false;            // deadlines wait until this turn's events were heard
   bool stopped_ = false;
   bool in_callback_ = false;
 

@@ -20,8 +20,6 @@ inline constexpr std::string_view name_rule =
 inline constexpr std::string_view bad_name_text =
     "Invalid subdomain: a name has 1 to 63 of a-z, 0-9 and -, with no - first or last, and is not control.";
 static_assert(bad_name_text.substr(19, name_rule.size()) == name_rule, "one rule, one text");
-inline constexpr std::string_view peer_field = "tenfold-peer";
-inline constexpr std::string_view cause_field = "tenfold-cause";
 
 // ---- The agent's side: what an answer means.
 

@@ -17,16 +17,16 @@
 #include <memory>
 #include <string>
 
+#include "base/flood_bucket.h"
 #include "base/limits.h"
 #include "base/runtime.h"
 #include "duplex.h"
+#include "http2/frame_guard.h"
+#include "http2/nghttp2_glue.h"
 #include "mux/control_codec.h"
-#include "mux/flood_bucket.h"
-#include "mux/frame_guard.h"
 #include "mux/keepalive.h"
 #include "mux/link.h"
 #include "mux/link_stream.h"
-#include "mux/nghttp2_glue.h"
 #include "mux/stream_table.h"
 #include "mux/turn_list.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/agent.h"
-#include "link_broker.h"
+#include "links/link_broker.h"
 
 namespace tenfold::test {
 

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/network.h"
+#include "agent/targets/network.h"
 #include "base/limits.h"
 #include "mux/link_stream.h"
 #include "support/memory_pipe.h"

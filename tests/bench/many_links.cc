@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "agent/handshake_call.h"
-#include "agent/socket_network.h"
+#include "agent/links/handshake_call.h"
+#include "agent/targets/socket_network.h"
 #include "base/limits.h"
 #include "http1/head_reader.h"
 #include "http1/head_writer.h"

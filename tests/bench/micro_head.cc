@@ -58,13 +58,13 @@ void head_write(benchmark::State& state) {
   http1::HeadBuffers buffers;
   http1::HeadReader reader(http1::HeadReader::Kind::request, &buffers);
   reader.feed(to_bytes(request));
-  const http1::RequestHead& head = reader.request();
+  const http::RequestHead& head = reader.request();
   std::string out;
   for ([[maybe_unused]] auto _ : state) {
     out.clear();
     http1::HeadWriter writer(out);
     writer.request_line(head.method, head.target);
-    for (const http1::Field& field : head.fields) writer.field(field.name, field.value);
+    for (const http::Field& field : head.fields) writer.field(field.name, field.value);
     writer.end();
     benchmark::DoNotOptimize(out.data());
   }

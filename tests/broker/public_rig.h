@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "broker/admission.h"
-#include "broker/own_site.h"
-#include "broker/public_side.h"
-#include "broker/visitor_h1.h"
+#include "broker/admission/admission.h"
+#include "broker/desk/own_site.h"
+#include "broker/desk/public_side.h"
+#include "broker/front/visitor_h1.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 

@@ -19,6 +19,7 @@ namespace {
 
 using namespace tenfold;
 using namespace tenfold::http1;
+using namespace tenfold::http;
 using fuzz::require;
 using Kind = Framing::Kind;
 

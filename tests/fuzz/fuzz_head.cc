@@ -20,6 +20,7 @@ namespace {
 
 using namespace tenfold;
 using namespace tenfold::http1;
+using namespace tenfold::http;
 using fuzz::require;
 using Kind = HeadReader::Kind;
 

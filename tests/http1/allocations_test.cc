@@ -23,6 +23,7 @@ void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace tenfold;
 using namespace tenfold::http1;
+using namespace tenfold::http;
 
 namespace {
 

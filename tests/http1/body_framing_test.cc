@@ -5,6 +5,7 @@
 
 using namespace tenfold;
 using namespace tenfold::http1;
+using namespace tenfold::http;
 using Kind = Framing::Kind;
 
 namespace {

@@ -14,6 +14,7 @@
 
 using namespace tenfold;
 using namespace tenfold::http1;
+using namespace tenfold::http;
 using Kind = HeadReader::Kind;
 
 namespace {

@@ -8,6 +8,7 @@
 
 using namespace tenfold;
 using namespace tenfold::http1;
+using namespace tenfold::http;
 
 TEST_CASE("a request head is written behind what is there") {
   std::string out = "before";

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "../mux/raw_frames.h"
+#include "../http2/raw_frames.h"
 #include "base/limits.h"
 #include "mux/link_stream.h"
 #include "proto/control.pb.h"

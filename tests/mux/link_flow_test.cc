@@ -1,9 +1,9 @@
 // Windows, credit and turns: who may send how much, and who is next.
 #include <map>
 
+#include "../http2/raw_frames.h"
 #include "base/limits.h"
 #include "link_pair.h"
-#include "raw_frames.h"
 
 using namespace tenfold;
 using namespace tenfold::test;

@@ -1,7 +1,7 @@
 // How a link ends: closed, drained, lost, silent.
+#include "../http2/raw_frames.h"
 #include "base/limits.h"
 #include "link_pair.h"
-#include "raw_frames.h"
 
 using namespace tenfold;
 using namespace tenfold::test;

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "../http2/raw_frames.h"
+#include "http2/h2_code.h"
 #include "link_pair.h"
-#include "mux/h2_code.h"
-#include "raw_frames.h"
 
 namespace tenfold::test {
 

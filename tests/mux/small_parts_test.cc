@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/flood_bucket.h"
 #include "base/limits.h"
-#include "mux/flood_bucket.h"
-#include "mux/h2_code.h"
+#include "http2/h2_code.h"
+#include "http2/stream_head.h"
+#include "http2/window_growth.h"
 #include "mux/keepalive.h"
-#include "mux/stream_head.h"
 #include "mux/stream_table.h"
 #include "mux/turn_list.h"
-#include "mux/window_growth.h"
 
 using namespace tenfold;
 

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "broker/admission.h"
+#include "broker/admission/admission.h"
+#include "broker/desk/own_site.h"
+#include "broker/front/visitor_h1.h"
 #include "broker/link/link_tunnel.h"
-#include "broker/own_site.h"
-#include "broker/visitor_h1.h"
 #include "link_wire.h"
 #include "mux/link_stream.h"
 #include "splice.h"

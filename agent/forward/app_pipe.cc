@@ -1,0 +1,322 @@
+#include "agent/forward/app_pipe.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "agent/forward/own_answer.h"
+#include "base/limits.h"
+
+namespace tenfold {
+
+using Turn = HttpPass::Turn;
+
+AppPipe::AppPipe(Forwarding& forwarding, HttpPass* pass, std::unique_ptr<Duplex> connection)
+    : forwarding_(forwarding),
+      runtime_(forwarding.runtime),
+      pass_(pass),
+      redials_(false),
+      state_(State::open),
+      connection_(std::move(connection)),
+      held_(runtime_.blocks) {}
+
+AppPipe::AppPipe(Forwarding& forwarding, HttpPass& pass)
+    : forwarding_(forwarding),
+      runtime_(forwarding.runtime),
+      pass_(&pass),
+      redials_(true),
+      state_(State::away),
+      held_(runtime_.blocks) {}
+
+AppPipe::~AppPipe() = default;
+
+// ---- From the splice -------------------------------------------------------------
+
+void AppPipe::set_handler(Duplex::Handler* handler) {
+  handler_ = handler;
+  if (connection_ != nullptr) connection_->set_handler(handler == nullptr ? nullptr : this);
+  if (handler != nullptr && (holding_ || ended_ || leaving_)) runtime_.timers.arm_in(later_, 0s);
+}
+
+std::size_t AppPipe::write(Bytes bytes) {
+  switch (state_) {
+    case State::away:
+      held_.append(bytes);
+      dial();
+      return 0;
+    case State::dialling: held_.append(bytes); return 0;
+    case State::open: {
+      if (std::exchange(idle_, false)) {
+        holding_ = true;
+        runtime_.timers.arm_in(later_, 0s);
+      }
+      if (holding_) {
+        held_.append(bytes);
+        return 0;
+      }
+      const std::size_t gone = pass_on(bytes);
+      settle_clock();
+      return gone;
+    }
+    case State::answered:
+      runtime_.timers.arm(linger_, std::min(runtime_.now() + limits::linger_time, answered_at_ + limits::linger_most));
+      return bytes.size();
+    case State::over: return bytes.size();
+  }
+  return bytes.size();
+}
+
+std::size_t AppPipe::queued() const { return held_.size() + (connection_ == nullptr ? 0 : connection_->queued()); }
+
+void AppPipe::end() {
+  if (std::exchange(ended_, true)) return;
+  note_visitor_gone();
+  if (state_ == State::open && !holding_ && !(idle_ && redials_)) return connection_->end();
+  runtime_.timers.arm_in(later_, 0s);
+}
+
+void AppPipe::reset(ErrorKind why) {
+  if (state_ == State::over) return;
+  note_visitor_gone();
+  be_over();
+  if (connection_ != nullptr) connection_->reset(why);
+}
+
+void AppPipe::be_over() {
+  state_ = State::over;
+  held_.clear();
+  runtime_.timers.disarm(later_);
+  runtime_.timers.disarm(clock_);
+  runtime_.timers.disarm(linger_);
+  dialing_.reset();
+  handler_ = nullptr;
+}
+
+void AppPipe::close(const Error& why) {
+  Duplex::Handler* const handler = handler_;
+  be_over();
+  handler->on_closed(why);
+}
+
+void AppPipe::credit(std::size_t n) {
+  const std::size_t former = std::min(n, owed_);
+  owed_ -= former;
+  n -= former;
+  if (n == 0 || state_ != State::open) return;
+  assert(n <= uncredited_);
+  uncredited_ -= n;
+  connection_->credit(n);
+}
+
+void AppPipe::leave() {
+  leaving_ = true;
+  runtime_.timers.arm_in(later_, 0s);
+}
+
+// ---- To the app ------------------------------------------------------------------
+
+void AppPipe::dial() {
+  state_ = State::dialling;
+  dialing_ = forwarding_.local.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
+}
+
+void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
+  runtime_.graveyard.bury(std::move(dialing_));
+  if (!local) {
+    std::uint8_t begin[5] = {};
+    held_.peek(begin);
+    return answer(bad_gateway(local.error().kind, to_text(begin) != "HEAD "));
+  }
+  state_ = State::open;
+  connection_ = *std::move(local);
+  connection_->set_handler(this);
+  pass_on_held();
+}
+
+// As a Duplex's write().
+std::size_t AppPipe::pass_on(Bytes bytes) {
+  if (pass_ == nullptr) question_.add(bytes);
+  unanswered_ = true;
+  last_sent_ = runtime_.now();
+  const std::size_t gone = connection_->write(bytes);
+  unsent_ += bytes.size() - gone;
+  return gone;
+}
+
+void AppPipe::pass_on_held() {
+  holding_ = false;
+  std::size_t gone = 0;
+  while (!held_.empty()) {
+    const Bytes front = held_.front();
+    gone += pass_on(front);
+    held_.consume(front.size());
+  }
+  if (ended_) connection_->end();
+  settle_clock();
+  if (gone != 0) handler_->on_sent(gone);
+}
+
+void AppPipe::on_sent(std::size_t n) {
+  assert(n <= unsent_);
+  unsent_ -= n;
+  last_sent_ = runtime_.now();
+  settle_clock();
+  handler_->on_sent(n);
+}
+
+// ---- From the app ----------------------------------------------------------------
+
+void AppPipe::on_data(Bytes bytes) {
+  if (idle_ || holding_) return on_stale();
+  if (std::exchange(unanswered_, false) && pass_ == nullptr) question_.clear();
+  const std::size_t taken = pass_ == nullptr ? bytes.size() : pass_->on_answer(bytes);
+  uncredited_ += taken;
+  if (taken != bytes.size()) connection_->credit(bytes.size() - taken);
+  if (taken != 0) handler_->on_data(bytes.first(taken));
+  if (pass_ != nullptr && state_ == State::open) after_answer(taken != bytes.size());
+}
+
+// `left_over`: the app said more than its answer.
+void AppPipe::after_answer(bool left_over) {
+  settle_clock();
+  const Turn turn = pass_->turn();
+  if (leaving_ && (turn == Turn::between || turn == Turn::over)) runtime_.timers.arm_in(later_, 0s);
+  if (turn != Turn::between) return;
+  idle_ = true;
+  if (left_over || forwarding_.no_keep_alive) return on_stale();
+  if (ended_) runtime_.timers.arm_in(later_, 0s);
+}
+
+void AppPipe::on_end() {
+  if (redials_ && (idle_ || holding_)) return on_stale();
+  app_ended_ = true;
+  const bool owes = owes_answer();
+  handler_->on_end();
+  // The broker has sent its request to an app that seemed to be idle, and waits for a word on whether that was begun.
+  if (owes && !redials_ && handler_ != nullptr)
+    close({ErrorKind::closed, "the app closed its connection without an answer"});
+}
+
+// Whether the app has something of a request, and has said nothing to it.
+bool AppPipe::owes_answer() const {
+  if (!unanswered_) return false;
+  return pass_ == nullptr ? question_.is_request() : pass_->turn() == Turn::request;
+}
+
+void AppPipe::on_closed(const Error& why) {
+  if ((idle_ || holding_) && (redials_ || why)) return on_stale();
+  close(why);
+}
+
+// What the connection says or does now answers nothing, for nothing of a request has been written to it since the last
+// answer: it is not for another one.
+void AppPipe::on_stale() {
+  const bool asked = std::exchange(holding_, false);
+  const bool end_told = app_ended_;
+  drop_connection();
+  if (handler_ == nullptr) return;
+  if (!redials_) {
+    if (asked) return close({ErrorKind::unbegun, "the app had closed its connection before"});
+    finish_here();
+    if (!end_told) handler_->on_end();
+    return;
+  }
+  state_ = State::away;
+  if (asked) return dial();
+  if (ended_ || leaving_) runtime_.timers.arm_in(later_, 0s);
+}
+
+// What was written to it and has not left counts as gone: there is no on_sent() for it any more.
+void AppPipe::drop_connection() {
+  idle_ = app_ended_ = unanswered_ = false;
+  owed_ += std::exchange(uncredited_, 0);
+  const std::size_t lost = std::exchange(unsent_, 0);
+  connection_->reset(ErrorKind::cancelled);
+  runtime_.graveyard.bury(std::move(connection_));
+  if (lost != 0) handler_->on_sent(lost);
+}
+
+// ---- In the app's place ------------------------------------------------------------
+
+// The agent's own answer, and the last.
+void AppPipe::answer(const std::string& text) {
+  runtime_.timers.disarm(clock_);
+  if (connection_ != nullptr) drop_connection();
+  const std::size_t held = held_.size();
+  held_.clear();
+  if (held != 0 && handler_ != nullptr) handler_->on_sent(held);
+  if (handler_ == nullptr) return;
+  pass_->on_answer(to_bytes(text));
+  owed_ += text.size();
+  finish_here();
+  handler_->on_data(to_bytes(text));
+  if (handler_ != nullptr) handler_->on_end();
+}
+
+// Nothing more comes from here. What still comes from the visitor is let go of for a while: an answer behind which
+// unread bytes are cut off may be lost with them (RFC 9112, 9.6).
+void AppPipe::finish_here() {
+  state_ = State::answered;
+  answered_at_ = runtime_.now();
+  runtime_.timers.arm_in(linger_, limits::linger_time);
+  if (ended_) runtime_.timers.arm_in(later_, 0s);
+}
+
+void AppPipe::on_linger_over() { close({ErrorKind::cancelled, "answered in the app's place"}); }
+
+// What could not be told, or was put off, inside a call.
+void AppPipe::on_turn_end() {
+  if (handler_ == nullptr) return;
+  if (holding_) return pass_on_held();
+  if (may_finish()) {
+    if (connection_ != nullptr) drop_connection();
+    if (handler_ == nullptr) return;
+    finish_here();
+    handler_->on_end();
+  }
+  if (state_ == State::answered && ended_) close({});
+}
+
+// Whether the visitor's side is not to get another answer.
+bool AppPipe::may_finish() const {
+  if (state_ != State::away && state_ != State::open) return false;
+  const bool at_rest = state_ == State::away || idle_;
+  if (ended_ && redials_ && at_rest) return true;
+  return leaving_ && (pass_->turn() == Turn::between || pass_->turn() == Turn::over);
+}
+
+// ---- How long the app takes ----------------------------------------------------------
+
+// The clock runs while the app holds things up: it has the whole request, or does not take what there is of it.
+void AppPipe::settle_clock() {
+  if (forwarding_.first_byte == Duration::zero()) return;
+  const bool takes_nothing = unsent_ != 0 && pass_->turn() == Turn::request;
+  if (state_ == State::open && !app_ended_ && (takes_nothing || pass_->awaits_app())) {
+    runtime_.timers.arm_in(clock_, forwarding_.first_byte);
+  } else {
+    runtime_.timers.disarm(clock_);
+  }
+}
+
+void AppPipe::on_too_slow() {
+  const HttpPass::Asked* const asked = pass_->asked();
+  const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
+  forwarding_.status.app_slow(what.method, what.target, forwarding_.first_byte, true);
+  answer(gateway_timeout(forwarding_.first_byte, what.method != "HEAD"));
+}
+
+// The visitor's side ends or breaks off: if that is after a long wait, for the app's sake.
+void AppPipe::note_visitor_gone() {
+  const Duration waited = runtime_.now() - last_sent_;
+  if (state_ != State::open || app_ended_ || !unanswered_ || waited < limits::slow_app) return;
+  std::optional<HttpPass::Asked> asked;
+  if (pass_ == nullptr) {
+    asked = question_.whole();
+  } else if (pass_->awaits_app()) {
+    asked = *pass_->asked();
+  }
+  unanswered_ = false;
+  if (asked) forwarding_.status.app_slow(asked->method, asked->target, waited, false);
+}
+
+}  // namespace tenfold

@@ -1,0 +1,71 @@
+// Forwarder: one pipe from the broker, joined with the local app. The pipe is a stream of a link, which asks for the
+// app at once and is told when that does not answer; or a pooled classic socket, which lies idle until a visitor's
+// first byte, and serves one visitor after the other, each over a connection of the app's that is open then
+// (app_pipe.h).
+//
+//   stream           VisitorPipe, where a flag asks for it -- Splice -- AppPipe -- the app
+//   pooled socket    VisitorPipe --------------------------- Splice -- AppPipe -- the app
+//                          \__ HttpPass, if there is one, reads both ways __/
+//
+// Its maker owns it and buries it on on_forwarder_done().
+#pragma once
+
+#include <memory>
+
+#include "agent/forward/app_pipe.h"
+#include "agent/forward/forwarding.h"
+#include "agent/forward/http_pass.h"
+#include "agent/forward/visitor_pipe.h"
+#include "mux/link_stream.h"
+#include "splice.h"
+
+namespace tenfold {
+
+class Forwarder final : public Splice::Owner {
+ public:
+  class Owner {
+   public:
+    // A pooled socket's, at most once: the server has ended its side while a request is under way. The socket serves no
+    // other request, but its answer is waited for.
+    virtual void on_forwarder_half_closed(Forwarder&) {}
+    // The last event. `why.kind` is none when both ways ended cleanly, or the visitor was answered by us.
+    virtual void on_forwarder_done(Forwarder& forwarder, const Error& why) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Forwarder(Forwarding& forwarding, std::unique_ptr<LinkStream> stream, Owner& owner);
+  Forwarder(Forwarding& forwarding, std::unique_ptr<Duplex> pooled, Owner& owner);
+  ~Forwarder();
+
+  // Once.
+  void start();
+
+  // A pooled socket's: whether any visitor came by it.
+  bool visited() const { return visitor_pipe_->visited(); }
+
+  // A pooled socket's: ends when no request is under way on it, which may be at once, in a later turn.
+  void leave();
+
+ private:
+  void on_splice_done(Splice& splice, const Error& why) override;
+
+  void make_pass();
+  void on_open(Result<std::unique_ptr<Duplex>> local);
+  void join(std::unique_ptr<AppPipe> app);
+  void finish(const Error& why);
+
+  Forwarding& forwarding_;
+  Owner& owner_;
+  std::unique_ptr<HttpPass> pass_;       // or none: bytes are only copied
+  std::unique_ptr<Duplex> visitor_;      // until it is joined
+  LinkStream* stream_ = nullptr;         // the stream in it, if it is one
+  VisitorPipe* visitor_pipe_ = nullptr;  // the outermost of it, where there is a pass
+  AppPipe* app_ = nullptr;               // in splice_
+  std::unique_ptr<Dialing> dialing_;
+  std::unique_ptr<Splice> splice_;
+  bool done_ = false;
+};
+
+}  // namespace tenfold

@@ -1,0 +1,77 @@
+#include "agent/targets/local_target.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "http/head.h"
+
+namespace tenfold {
+
+// One open(): the hosts in turn until one answers, all within one deadline.
+class LocalTarget::Opening final : public Dialing {
+ public:
+  Opening(LocalTarget& target, OnOpen on_open)
+      : target_(target),
+        on_open_(std::move(on_open)),
+        host_(target.first_),
+        deadline_(target.runtime_.now() + limits::local_connect_time) {
+    dial();
+  }
+
+ private:
+  void dial() {
+    const Endpoint& endpoint = target_.endpoint_;
+    dialing_ = target_.network_.dial({.address = {target_.hosts_[host_], endpoint.address.port},
+                                      .tls = target_.tls_,
+                                      .tls_name = endpoint.address.host,
+                                      .deadline = deadline_ - target_.runtime_.now()},
+                                     [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
+  }
+
+  void on_dialed(Result<Dialed> dialed) {
+    target_.runtime_.graveyard.bury(std::move(dialing_));
+    if (!dialed && ++tried_ < target_.hosts_.size() && target_.runtime_.now() < deadline_) {
+      host_ = (host_ + 1) % target_.hosts_.size();
+      return dial();
+    }
+    if (dialed) target_.first_ = host_;
+    target_.on_result(dialed ? Error{} : dialed.error());
+    if (dialed) {
+      on_open_(std::move(dialed->pipe));
+    } else {
+      on_open_(dialed.error());
+    }
+  }
+
+  LocalTarget& target_;
+  OnOpen on_open_;
+  std::size_t host_;       // of hosts_: being dialled
+  std::size_t tried_ = 0;  // hosts that failed
+  const TimePoint deadline_;
+  std::unique_ptr<Dialing> dialing_;
+};
+
+LocalTarget::LocalTarget(Runtime& runtime, Network& network, Status& status, const Endpoint& endpoint,
+                         std::shared_ptr<TlsContext> tls)
+    : runtime_(runtime), network_(network), status_(status), endpoint_(endpoint), tls_(std::move(tls)) {
+  if (http::equal_nocase(endpoint.address.host, "localhost")) {
+    hosts_ = {"::1", "127.0.0.1"};
+  } else {
+    hosts_ = {endpoint.address.host};
+  }
+}
+
+std::unique_ptr<Dialing> LocalTarget::open(OnOpen on_open) {
+  return std::make_unique<Opening>(*this, std::move(on_open));
+}
+
+void LocalTarget::on_result(const Error& error) {
+  if (error) {
+    runtime_.log.info("local-down", {{"target", to_string(endpoint_)}, {"cause", describe(error)}});
+    status_.local_down(error);
+  } else {
+    status_.local_up();
+  }
+}
+
+}  // namespace tenfold

@@ -1,0 +1,107 @@
+#include "broker/admission/admission.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "broker/admission/client_address.h"
+#include "broker/admission/secret.h"
+#include "http/head.h"
+
+namespace tenfold::broker {
+namespace {
+
+// RFC 6750 2.1's b68token, of a length that fits a head.
+bool is_token(std::string_view text) {
+  return !text.empty() && text.size() <= 1024 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/=").find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> read_token_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{ErrorKind::usage, "cannot read the token file " + path};
+  std::vector<std::string> tokens;
+  std::string line;
+  std::size_t total = 0;
+  for (int number = 1; std::getline(file, line); ++number) {
+    total += line.size() + 1;
+    if (total > limits::config_bytes) return Error{ErrorKind::usage, "the token file " + path + " is over 1 MiB"};
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
+    if (line.empty() || line.front() == '#') continue;
+    if (!is_token(line)) {
+      return Error{ErrorKind::usage, path + ":" + std::to_string(number) +
+                                         ": not a token (letters, digits and -._~+/= only, 1024 at most)"};
+    }
+    tokens.push_back(line);
+  }
+  if (tokens.empty()) return Error{ErrorKind::usage, "the token file " + path + " has no token"};
+  return tokens;
+}
+
+Admission::Admission(Runtime& runtime, AdmissionOptions options) : runtime_(runtime), options_(std::move(options)) {}
+
+Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view authorization, For what) {
+  using handshake::Refusal;
+  if (!options_.tokens.empty()) {
+    constexpr std::string_view scheme = "Bearer ";
+    const bool bearer =
+        authorization.size() > scheme.size() && http::equal_nocase(authorization.substr(0, scheme.size()), scheme);
+    if (!bearer) return {Refusal::unauthorized};
+    const std::string_view token = authorization.substr(scheme.size());
+    // Every token is looked at, so that the time taken tells nothing.
+    std::size_t known = 0;
+    for (std::size_t i = 0; i < options_.tokens.size(); ++i) {
+      if (same_secret(options_.tokens[i], token)) known = i + 1;
+    }
+    if (known == 0) return {Refusal::unauthorized};
+    return {Refusal::none, known};
+  }
+  if (what == For::resumed) return {};
+  const Refusal refusal = admit_another(client_ip);
+  return {.refusal = refusal, .token = 0, .charged = refusal == Refusal::none};
+}
+
+handshake::Refusal Admission::admit_another(std::string_view client_ip) {
+  using handshake::Refusal;
+  if (is_this_machine(client_ip)) return Refusal::none;
+  forget_idle();
+  Address& address = addresses_[address_group(client_ip)];
+  if (address.tunnels >= options_.tunnels_per_ip) return Refusal::limit;
+  if (runtime_.now() - address.window_start >= limits::creates_window) {
+    address.window_start = runtime_.now();
+    address.creates = 0;
+  }
+  if (address.creates >= options_.creates_per_ip) return Refusal::rate;
+  ++address.creates;
+  return Refusal::none;
+}
+
+void Admission::refund(std::string_view client_ip) {
+  const auto found = addresses_.find(address_group(client_ip));
+  if (found == addresses_.end() || found->second.creates == 0) return;
+  if (--found->second.creates == 0 && found->second.tunnels == 0) addresses_.erase(found);
+}
+
+void Admission::on_tunnel_up(std::string_view client_ip) { ++addresses_[address_group(client_ip)].tunnels; }
+
+void Admission::on_tunnel_down(std::string_view client_ip) {
+  const auto found = addresses_.find(address_group(client_ip));
+  if (found == addresses_.end() || found->second.tunnels == 0) return;
+  // Whose attempts do not count (it came with a token) has nothing more to be remembered.
+  if (--found->second.tunnels == 0 && found->second.creates == 0) addresses_.erase(found);
+}
+
+// Addresses come from afar: those with no tunnel and no recent attempt are forgotten whenever their number has doubled.
+void Admission::forget_idle() {
+  if (addresses_.size() < forget_at_) return;
+  std::erase_if(addresses_, [&](const auto& entry) {
+    return entry.second.tunnels == 0 && runtime_.now() - entry.second.window_start >= limits::creates_window;
+  });
+  forget_at_ = std::max<std::size_t>(1024, addresses_.size() * 2);
+}
+
+}  // namespace tenfold::broker

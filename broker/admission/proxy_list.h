@@ -1,0 +1,39 @@
+// ProxyList: the load balancers in front of us, whose word about a visitor's address counts.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "broker/admission/client_address.h"
+#include "http/head.h"
+
+namespace tenfold::broker {
+
+class ProxyList {
+ public:
+  // "10.0.0.7", "10.0.0.0/8", "fd00::/8". Errors (usage) name the text.
+  Error add(std::string_view network);
+
+  bool contains(std::string_view ip) const;
+
+  // Who asks: `peer_ip`, or, when that is a listed proxy, the last address in X-Forwarded-For that is not one itself;
+  // where all of them are, the first. `unknown_client` when the header is missing, or when a hop that decides cannot be
+  // read.
+  std::string client_ip(std::string_view peer_ip, const http::Fields& fields) const;
+
+  // The scheme that the visitor used: `own`, the listener's, or what a listed proxy says.
+  std::string_view scheme(std::string_view peer_ip, const http::Fields& fields, std::string_view own) const;
+
+ private:
+  struct Network {
+    AddressBytes address;
+    int bits;
+  };
+  bool contains(const AddressBytes& address) const;
+
+  std::vector<Network> networks_;
+};
+
+}  // namespace tenfold::broker

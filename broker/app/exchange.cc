@@ -1,0 +1,356 @@
+#include "broker/app/exchange.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <utility>
+
+#include "base/limits.h"
+#include "http1/head_writer.h"
+
+namespace tenfold::broker {
+namespace {
+
+bool is_safe(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
+}
+
+// How long the app keeps an idle connection, by its own word (RFC 9112 9.3, the Keep-Alive field of RFC 2068 19.7.1),
+// less what a request takes to get there.
+Duration app_keeps(const http::Fields& fields) {
+  Duration keeps = Duration::max();
+  http::any_token(fields, "Keep-Alive", [&](std::string_view parameter) {
+    constexpr std::string_view name = "timeout=";
+    if (parameter.size() <= name.size() || !http::equal_nocase(parameter.substr(0, name.size()), name)) return false;
+    unsigned seconds = 0;
+    const char* const end = parameter.data() + parameter.size();
+    if (const auto [rest, error] = std::from_chars(parameter.data() + name.size(), end, seconds);
+        error == std::errc{} && rest == end) {
+      keeps = seconds > 1 ? std::chrono::seconds(seconds - 1) : std::chrono::milliseconds(seconds * 500);
+    }
+    return true;
+  });
+  return keeps;
+}
+
+// An answer without a body that speaks of one: a careless app may send it all the same, later.
+bool speaks_of_a_body(const http::Fields& fields) {
+  const http::Field* length = http::find(fields, "Content-Length");
+  return (length != nullptr && length->value != "0") || http::find(fields, "Transfer-Encoding") != nullptr;
+}
+
+}  // namespace
+
+Exchange::~Exchange() { cancel(); }
+
+void Exchange::start(std::shared_ptr<Tunnel> tunnel, const ForwardedRequest& request) {
+  assert(state_ == State::idle);
+  state_ = State::opening;
+  tunnel_ = std::move(tunnel);
+  visitor_address_.assign(request.visitor);
+  to_head_ = request.head.method == "HEAD";
+  has_body_ = request.framing.kind == http1::Framing::Kind::chunked || request.framing.length != 0;
+  chunked_ = request.framing.kind == http1::Framing::Kind::chunked;
+  safe_ = is_safe(request.head.method) && !has_body_;
+  long_body_ = has_body_ && (chunked_ || request.framing.length > limits::request_kept);
+  continue_awaited_ =
+      has_body_ && request.head.minor_version == 1 && http::has_token(request.head.fields, "Expect", "100-continue");
+  head_ = head_buffers_.take_text();
+  write_forwarded_head(request, tunnel_->name(), head_, upgrade_);
+  tunnel_->open(*this);
+}
+
+void Exchange::on_open(Upstream upstream) {
+  state_ = State::awaiting;
+  upstream_ = std::move(upstream);
+  upstream_->set_handler(this);
+  upstream_->write(to_bytes(head_));
+  upstream_.note_asked(*this);
+  if (retried_) {
+    for (ByteQueue body = std::move(kept_body_); !body.empty(); body.consume(body.front().size())) {
+      write_body(body.front());
+    }
+    upstream_->write(to_bytes(kept_end_));
+  }
+  request_sent_ = request_sent_ || !has_body_;
+  await_app();
+  if (retried_) return settle_body();
+  if (has_body_) visitor_.on_body_wanted();
+}
+
+void Exchange::send_body(Bytes bytes) {
+  if (state_ == State::idle || bytes.empty()) return;
+  assert(!request_sent_);
+  continue_awaited_ = false;
+  body_unsent_ += bytes.size();
+  const bool opening = state_ == State::opening;  // for one more try: on_open() goes on with it
+  if (!answer_began_ && (!retried_ || opening) && !body_lost_) {
+    body_lost_ = !opening && kept_body_.size() + bytes.size() > limits::request_kept;
+    if (body_lost_) {
+      kept_body_.clear();
+    } else {
+      kept_body_.append(bytes);
+    }
+  }
+  if (opening) return;
+  write_body(bytes);
+  await_app();
+  settle_body();
+}
+
+void Exchange::write_body(Bytes bytes) {
+  if (chunked_) upstream_->write(http1::ChunkHead(bytes.size()).bytes());
+  upstream_->write(bytes);
+  if (chunked_) upstream_->write(to_bytes(http1::chunk_end));
+}
+
+void Exchange::end_body(const http::Fields& trailers) {
+  if (state_ == State::idle) return;
+  request_sent_ = true;
+  continue_awaited_ = false;
+  if (chunked_) {
+    kept_end_ = http1::last_chunk;
+    write_trailers(trailers, kept_end_);
+    if (state_ != State::opening) upstream_->write(to_bytes(kept_end_));
+  }
+  await_app();
+}
+
+void Exchange::await_app() {
+  if (state_ == State::awaiting) runtime_.timers.arm_in(*this, patience_.first_byte);
+  if (state_ == State::answering) runtime_.timers.arm_in(*this, gap_time());
+}
+
+Duration Exchange::gap_time() const { return gap_ == Limit::body_idle ? patience_.body_idle : patience_.stream_idle; }
+
+// The app is awaited while something of the request is on its way to it, or all of it is there; and between two bytes
+// of its answer while the visitor has taken what came.
+bool Exchange::visitor_awaited() const {
+  if (state_ == State::answering) return answer_held_ != 0;
+  return !request_sent_ && !continue_awaited_ && upstream_->queued() == 0;
+}
+
+void Exchange::credit(std::size_t n) {
+  if (!upstream_) return;
+  answer_held_ -= n;
+  upstream_->credit(n);
+  if (state_ != State::answering) return;
+  if (std::exchange(reader_stands_, false)) upstream_.note_reader(*this, false);
+  settle_reader();
+}
+
+void Exchange::settle_reader() {
+  await_app();
+  if (answer_held_ == 0 || std::exchange(reader_stands_, true)) return;
+  upstream_.note_reader(*this, true);
+}
+
+void Exchange::on_evicted() {
+  fail({ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe"}, Limit::reader_stands);
+}
+
+void Exchange::cancel() {
+  withdraw();
+  // What was written goes, and a FIN behind it: a bare cut would overtake the request's head, and look to a classic
+  // client like a socket that was closed before anybody used it. (A stream's reset says why, and needs no help.)
+  if (upstream_ && !answer_began_) upstream_->end();
+  if (upstream_) upstream_.drop(ErrorKind::cancelled);
+  reset_state();
+}
+
+// At most what is still queued has not gone: the rest has, framing or not.
+void Exchange::settle_body() {
+  const std::size_t queued = upstream_ ? upstream_->queued() : 0;
+  if (body_unsent_ <= queued) return;
+  const std::size_t gone = body_unsent_ - queued;
+  body_unsent_ = queued;
+  visitor_.on_body_gone(gone);
+}
+
+void Exchange::on_sent(std::size_t) {
+  await_app();
+  settle_body();
+}
+
+void Exchange::on_data(Bytes bytes) {
+  if (!std::exchange(answer_began_, true)) {
+    upstream_.note_answered(*this);
+    kept_body_.clear();
+  }
+  while (!bytes.empty()) {
+    if (state_ == State::awaiting) {
+      const std::size_t taken = reader_.feed(bytes);
+      upstream_->credit(taken);
+      bytes = bytes.subspan(taken);
+      head_bytes_ += taken;
+      if (reader_.failed()) return fail({ErrorKind::protocol, reader_.fault().reason});
+      if (reader_.done() && !take_head(bytes)) return;
+      continue;
+    }
+    const http1::BodyReader::Step step = answer_body_.next(bytes);
+    upstream_->credit(step.taken - step.payload.size());
+    bytes = bytes.subspan(step.taken);
+    if (!step.payload.empty()) {
+      answer_held_ += step.payload.size();
+      visitor_.on_answer_data(step.payload);
+      if (state_ != State::answering) return;
+    }
+    if (answer_body_.failed()) return fail({ErrorKind::protocol, answer_body_.fault().reason});
+    // Bytes that nobody asked for: whatever they are, they are not the next answer.
+    if (answer_body_.done()) return finish(bytes.empty());
+    settle_reader();
+  }
+}
+
+bool Exchange::take_head(Bytes rest) {
+  const http::ResponseHead& head = reader_.response();
+  if (head.status == 101) {
+    if (!request_sent_ || !switches_as_asked(head, upgrade_)) {
+      fail({ErrorKind::protocol, "unasked-upgrade"});
+      return false;
+    }
+    withdraw();
+    Upstream upstream = std::move(upstream_);
+    upstream->set_handler(nullptr);
+    runtime_.timers.disarm(*this);
+    visitor_.on_switched(head, std::move(upstream), rest);
+    reset_state();
+    return false;
+  }
+  if (head.status < 200) {
+    if (++interims_ > static_cast<int>(limits::interim_answers) || head_bytes_ > limits::interim_bytes) {
+      fail({ErrorKind::protocol, "endless-1xx"});
+      return false;
+    }
+    continue_awaited_ = continue_awaited_ && head.status != 100;
+    await_app();
+    visitor_.on_interim(head);
+    if (state_ != State::awaiting) return false;
+    reader_.clear();
+    return true;
+  }
+  const http1::Framed framed = http1::response_framing(head, to_head_);
+  if (framed.fault) {
+    fail({ErrorKind::protocol, framed.fault.reason});
+    return false;
+  }
+  state_ = State::answering;
+  using Kind = http1::Framing::Kind;
+  keep_upstream_ = http::wants_keep_alive(head.minor_version, head.fields) &&
+                   framed.framing.kind != Kind::until_close &&
+                   (framed.framing.kind != Kind::none || !speaks_of_a_body(head.fields));
+  upstream_keeps_ = app_keeps(head.fields);
+  gap_ = framed.framing.kind == Kind::length ? Limit::body_idle : Limit::stream_idle;
+  await_app();
+  answer_body_.start(framed.framing);
+  visitor_.on_answer(head, framed.framing);
+  if (state_ != State::answering) return false;
+  if (!answer_body_.done()) return true;
+  finish(rest.empty());
+  return false;
+}
+
+void Exchange::finish(bool clean) {
+  // "If the app answers before the body's end, that upstream is closed": what is left of the body
+  // would be read as the next request.
+  if (clean && keep_upstream_ && request_sent_ && upstream_->queued() == 0) {
+    // What the visitor has not taken yet stands in its own queue, and holds back its next request there.
+    upstream_->credit(answer_held_);
+    withdraw();
+    Upstream::give_back(std::move(upstream_), upstream_keeps_);
+  } else {
+    withdraw();
+    upstream_.drop(ErrorKind::cancelled);
+  }
+  const std::size_t unsent = body_unsent_;
+  reset_state();
+  if (unsent != 0) visitor_.on_body_gone(unsent);
+  visitor_.on_answer_end(answer_body_.trailers());
+}
+
+void Exchange::on_end() {
+  if (state_ == State::answering && answer_body_.end_of_input()) {
+    keep_upstream_ = false;
+    return finish(true);
+  }
+  // A stock classic client cannot say it, nor can a pipe that is new have met its app's idle close.
+  const bool may_tell = state_ == State::awaiting && !answer_began_ && !safe_ && upstream_.reused() &&
+                        upstream_.tells_unbegun() && may_ask_again({ErrorKind::unbegun, {}});
+  if (!may_tell) return upstream_lost({ErrorKind::none, {}});
+  state_ = State::ended;
+  runtime_.timers.arm_in(*this, limits::verdict_time);
+}
+
+void Exchange::on_closed(const Error& why) { upstream_lost(why); }
+
+bool Exchange::may_ask_again(const Error& why) const {
+  if ((state_ != State::awaiting && state_ != State::ended) || answer_began_ || retried_) return false;
+  if (why.kind == ErrorKind::unbegun) return !body_lost_;
+  return safe_ && (upstream_.reused() || upstream_.agent_gone());
+}
+
+void Exchange::ask_again() {
+  retried_ = true;
+  withdraw();
+  upstream_.drop(ErrorKind::cancelled);
+  runtime_.timers.disarm(*this);
+  state_ = State::opening;
+  const std::shared_ptr<Tunnel> tunnel = tunnel_;  // the call may end the exchange
+  tunnel->open(*this);
+}
+
+void Exchange::upstream_lost(const Error& why) {
+  if (may_ask_again(why)) return ask_again();
+  // An interim answer, or a part of a head, is nothing that the visitor could not be told about.
+  if (upstream_.agent_gone() && state_ != State::answering) {
+    return fail({ErrorKind::closed, "the agent's link was lost"});
+  }
+  // A pooled socket that ends may be the app's end or the agent's.
+  const char* const who = upstream_.tells_unbegun() ? "the app" : "the app or its agent";
+  if (state_ == State::answering || answer_began_) {
+    return fail({ErrorKind::cancelled, std::string(who) + " cut its answer short"});
+  }
+  // A reset or an end without a word is one and the same to a visitor: the app broke.
+  const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::unbegun ||
+                        why.kind == ErrorKind::timeout || why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
+  fail(said_why ? why : Error{ErrorKind::cancelled, std::string(who) + " closed the connection without an answer"});
+}
+
+// The app is slow, or has stopped in the middle of its answer.
+void Exchange::on_timer() {
+  if (state_ == State::ended) return upstream_lost({ErrorKind::none, {}});
+  if (visitor_awaited()) return await_app();
+  if (state_ == State::answering) return fail({ErrorKind::io, "the app's answer stopped half way"}, gap_);
+  fail({ErrorKind::io, "no answer from the app in time"}, Limit::first_byte);
+}
+
+void Exchange::fail(const Error& why, Limit limit) {
+  withdraw();
+  upstream_.drop(ErrorKind::cancelled);
+  const std::size_t unsent = body_unsent_;
+  reset_state();
+  if (unsent != 0) visitor_.on_body_gone(unsent);
+  visitor_.on_failed(why, limit);
+}
+
+void Exchange::reset_state() {
+  runtime_.timers.disarm(*this);
+  state_ = State::idle;
+  tunnel_ = nullptr;
+  reader_.clear();
+  head_buffers_.put(std::exchange(head_, {}));
+  kept_body_.clear();
+  kept_end_.clear();
+  body_lost_ = false;
+  request_sent_ = false;
+  continue_awaited_ = false;
+  retried_ = false;
+  answer_began_ = false;
+  interims_ = 0;
+  head_bytes_ = 0;
+  body_unsent_ = 0;
+  answer_held_ = 0;
+  reader_stands_ = false;
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,36 @@
+// What the broker's own site hands to link/ and classic/ when a new tunnel is granted: so those two do not look up at
+// the desk, and the desk does not know how a tunnel of either kind is made.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "broker/tunnels/tunnel_registry.h"
+
+namespace tenfold::broker {
+
+// The connection is to become a link: answer 101, then hand it to the link side with this.
+struct LinkGrant {
+  Claim claim;
+  std::string url;  // the tunnel's public one
+  std::string resume_token;
+  std::string client_ip;
+  std::string owner;     // TunnelRegistry's, of all tunnels of the link
+  bool trusted = false;  // came with a token: no limits by address
+};
+
+// Opens the port of a classic tunnel.
+class ClassicDoor {
+ public:
+  // The port, or why there is none. The tunnel attaches itself to the claim.
+  virtual Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) = 0;
+  virtual std::size_t max_conn() const = 0;
+
+ protected:
+  ~ClassicDoor() = default;
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,19 @@
+#include "http/host.h"
+
+#include <algorithm>
+
+namespace tenfold::http {
+
+std::string_view without_port(std::string_view host) {
+  if (!host.empty() && host.front() == '[') return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+bool is_ip_literal(std::string_view host) {
+  if (!host.empty() && host.front() == '[') return true;
+  // A name's last label is never all digits (RFC 1123 2.1), an IPv4 address's always.
+  const std::string_view last = host.substr(host.rfind('.') + 1);
+  return !last.empty() && std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace tenfold::http

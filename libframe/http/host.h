@@ -1,0 +1,14 @@
+// The host of a Host field or an authority (RFC 9110 7.2), taken apart.
+#pragma once
+
+#include <string_view>
+
+namespace tenfold::http {
+
+// Without its port, brackets kept.
+std::string_view without_port(std::string_view host);
+
+// An IPv4 address, or anything in brackets.
+bool is_ip_literal(std::string_view host);
+
+}  // namespace tenfold::http

@@ -1,0 +1,429 @@
+#include "http2/nghttp2_glue.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/limits.h"
+#include "http2/window_growth.h"
+
+namespace tenfold {
+
+static_assert(static_cast<int>(H2Code::http_1_1_required) == NGHTTP2_HTTP_1_1_REQUIRED);
+
+namespace {
+
+constexpr std::size_t most_kept_events = 64;  // of scratch that an idle link keeps
+
+Nghttp2Glue& glue_of(void* user) { return *static_cast<Nghttp2Glue*>(user); }
+
+std::string_view text_of(const std::uint8_t* at, std::size_t size) { return {reinterpret_cast<const char*>(at), size}; }
+
+enum class Keep { name_and_value, name };  // what stays where it is until the frame has left
+
+nghttp2_nv field(std::string_view name, std::string_view value, Keep keep, int flags = NGHTTP2_NV_FLAG_NONE) {
+  // nghttp2 only reads through these pointers.
+  const auto octets = [](std::string_view text) {
+    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
+  };
+  flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  if (keep == Keep::name_and_value) flags |= NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  return {octets(name), octets(value), name.size(), value.size(), static_cast<std::uint8_t>(flags)};
+}
+
+// What nghttp2 may refuse concerns a stream or a session that is over: nothing is to be done. Memory is
+// another matter, and callbacks do not fail.
+void check(int result) {
+  if (result == NGHTTP2_ERR_NOMEM) throw std::bad_alloc();
+  assert(result != NGHTTP2_ERR_CALLBACK_FAILURE);
+}
+
+// Whether a reset of ours says that the peer broke the rules, and not that a stream is no longer wanted.
+bool is_fault(std::uint32_t code) {
+  return code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_REFUSED_STREAM &&
+         code != NGHTTP2_CONNECT_ERROR;
+}
+
+// Marks that nghttp2 is on the stack.
+class Inside {
+ public:
+  explicit Inside(bool& flag) : flag_(flag) {
+    assert(!flag);
+    flag_ = true;
+  }
+  ~Inside() { flag_ = false; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+}  // namespace
+
+// What nghttp2 calls.
+struct Nghttp2Glue::Callbacks {
+  using Kind = MuxEvent::Kind;
+
+  static void record_head(Nghttp2Glue& glue, const nghttp2_frame* frame) {
+    const StreamHead& head = glue.head_;
+    if (glue.side_ == Side::client) {
+      glue.record(Kind::answered, frame->hd.stream_id, static_cast<std::uint32_t>(head.status()), {}, head.cause());
+      return;
+    }
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return;
+    if (glue.opens_used_ == glue.opens_.size()) glue.opens_.emplace_back();
+    Open& open = glue.opens_[glue.opens_used_];
+    open.name = head.name();
+    open.peer = head.peer();
+    open.good = head.opens();
+    glue.record(Kind::opened, frame->hd.stream_id, static_cast<std::uint32_t>(glue.opens_used_++));
+  }
+
+  static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void* user) {
+    glue_of(user).head_.start();
+    return 0;
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
+                       const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
+    Nghttp2Glue& glue = glue_of(user);
+    if (glue.head_.take(text_of(name, name_size), text_of(value, value_size))) return 0;
+    glue.head_too_heavy_ = true;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // decodes the rest of the block without telling us
+  }
+
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Nghttp2Glue& glue = glue_of(user);
+    const std::int32_t id = frame->hd.stream_id;
+    const bool flagged = (frame->hd.flags & 0x1) != 0;  // END_STREAM or ACK, whichever the type has
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        record_head(glue, frame);
+        if (flagged) glue.record(Kind::ended, id);
+        break;
+      case NGHTTP2_DATA:
+        if (flagged) glue.record(Kind::ended, id);
+        break;
+      case NGHTTP2_WINDOW_UPDATE:
+        if (id != 0) glue.record(Kind::window, id);
+        break;
+      case NGHTTP2_SETTINGS:
+        if (!flagged) glue.record(Kind::settings, 0);
+        break;
+      case NGHTTP2_PING:
+        if (flagged) {
+          const std::uint8_t* octets = frame->ping.opaque_data + 4;
+          const std::uint32_t number = std::uint32_t{octets[0]} << 24 | std::uint32_t{octets[1]} << 16 |
+                                       std::uint32_t{octets[2]} << 8 | octets[3];
+          glue.record(Kind::pong, 0, number);
+        }
+        break;
+      case NGHTTP2_GOAWAY: glue.record(Kind::going, 0, frame->goaway.error_code); break;
+      default: break;
+    }
+    return 0;
+  }
+
+  static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size,
+                     void* user) {
+    glue_of(user).record(Kind::data, id, 0, {data, size});
+    return 0;
+  }
+
+  static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user) {
+    glue_of(user).record(Kind::closed, id, code);
+    return 0;
+  }
+
+  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+    // An open beyond MAX_CONCURRENT_STREAMS; on_frame_sent() sees the other faults.
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) glue_of(user).record(Kind::fault, frame->hd.stream_id);
+    return 0;
+  }
+
+  static ssize_t read_chunk(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t most, std::uint32_t* flags,
+                            nghttp2_data_source*, void* user) {
+    Nghttp2Glue& glue = glue_of(user);
+    const Source::Chunk chunk = glue.source_.next_chunk(id, most);
+    if (!chunk.ready) return NGHTTP2_ERR_DEFERRED;
+    assert(chunk.size <= most && frame_header + chunk.size <= glue.room_left());
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (chunk.last) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    glue.chunk_is_last_ = chunk.last;
+    return static_cast<ssize_t>(chunk.size);
+  }
+
+  // Comes straight behind read_chunk(), which has seen to it that there is room.
+  static int send_chunk(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* header, std::size_t size,
+                        nghttp2_data_source*, void* user) {
+    Nghttp2Glue& glue = glue_of(user);
+    const std::int32_t id = frame->hd.stream_id;
+    const MutableBytes room = glue.room_.subspan(glue.room_used_, frame_header + size);
+    const Bytes elsewhere = glue.source_.take_chunk(id, {header, frame_header}, room, glue.chunk_is_last_);
+    if (elsewhere.empty()) {
+      glue.take_room(room.size());
+    } else {
+      glue.output_.push_back(elsewhere);
+      glue.output_size_ += elsewhere.size();
+    }
+    if (size == 0) return 0;
+    if (!glue.events_.empty() && glue.events_.back().kind == Kind::sent && glue.events_.back().id == id) {
+      glue.events_.back().value += static_cast<std::uint32_t>(size);
+    } else {
+      glue.record(Kind::sent, id, static_cast<std::uint32_t>(size));
+    }
+    return 0;
+  }
+
+  static ssize_t send_frame(nghttp2_session*, const std::uint8_t* bytes, std::size_t size, int, void* user) {
+    Nghttp2Glue& glue = glue_of(user);
+    if (size > glue.room_left()) {
+      assert(glue.output_size_ != 0);  // each frame of ours but DATA is far smaller than a whole room
+      glue.room_full_ = true;
+      return NGHTTP2_ERR_WOULDBLOCK;
+    }
+    std::memcpy(glue.take_room(size).data(), bytes, size);
+    return static_cast<ssize_t>(size);
+  }
+
+  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Nghttp2Glue& glue = glue_of(user);
+    const std::int32_t id = frame->hd.stream_id;
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+          glue.record(Kind::refusal_sent, id);
+        } else {
+          glue.source_.on_head_sent(id);
+        }
+        break;
+      case NGHTTP2_RST_STREAM:
+        if (is_fault(frame->rst_stream.error_code)) glue.record(Kind::fault, id);
+        break;
+      case NGHTTP2_GOAWAY:
+        glue.goaway_reason_ = text_of(frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+        glue.record(Kind::gone, 0, frame->goaway.error_code);
+        break;
+      default: break;
+    }
+    return 0;
+  }
+};
+
+Nghttp2Glue::Nghttp2Glue(const Setup& setup, Source& source)
+    : source_(source),
+      side_(setup.side),
+      credit_at_once_(static_cast<std::int32_t>(WindowGrowth::returned_at_once(setup.link_window))) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  check(nghttp2_session_callbacks_new(&callbacks));
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::on_header);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_stream_close);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, Callbacks::on_invalid_frame);
+  nghttp2_session_callbacks_set_send_callback(callbacks, Callbacks::send_frame);
+  nghttp2_session_callbacks_set_send_data_callback(callbacks, Callbacks::send_chunk);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::on_frame_sent);
+
+  nghttp2_option* option = nullptr;
+  check(nghttp2_option_new(&option));
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  // Closed streams are kept for the sake of priorities alone: 27 MB of them after 200,000 streams.
+  nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_max_outbound_ack(option, limits::link_acks_queued);
+  // Otherwise a thousand visitors who leave early end the link.
+  nghttp2_option_set_stream_reset_rate_limit(option, limits::link_reset_burst, limits::link_reset_rate);
+  // RFC 7541 4.2 lets an encoder use less than the peer's SETTINGS_HEADER_TABLE_SIZE, which may be 4 GiB.
+  nghttp2_option_set_max_deflate_dynamic_table_size(option, NGHTTP2_DEFAULT_HEADER_TABLE_SIZE);
+
+  const auto open = side_ == Side::client ? nghttp2_session_client_new2 : nghttp2_session_server_new2;
+  const int opened = open(&session_, callbacks, this, option);
+  nghttp2_option_del(option);
+  nghttp2_session_callbacks_del(callbacks);
+  check(opened);
+
+  std::array<nghttp2_settings_entry, 3> settings;
+  // No SETTINGS_NO_RFC7540_PRIORITIES from a client: nghttp2 1.65 and later never take turns there.
+  settings[0] = side_ == Side::client
+                    ? nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}
+                    : nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, setup.max_streams};
+  settings[1] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, setup.stream_window};
+  settings[2] = {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits::link_header_list};
+  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()));
+  check(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                              static_cast<std::int32_t>(setup.link_window)));
+}
+
+Nghttp2Glue::~Nghttp2Glue() {
+  assert(!inside_);
+  nghttp2_session_del(session_);
+}
+
+H2Code Nghttp2Glue::receive(Bytes bytes) {
+  ssize_t taken = 0;
+  {
+    const Inside inside(inside_);
+    taken = nghttp2_session_mem_recv(session_, bytes.data(), bytes.size());
+  }
+  check(static_cast<int>(std::min<ssize_t>(taken, 0)));
+  // Otherwise one reader that stands still would stop all of them, and what streams that were reset still get would
+  // never come back. All that has arrived counts, padding and what nghttp2 ignores included.
+  if (connection_unreturned() >= credit_at_once_) return_credit(0, connection_unreturned());
+  if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return H2Code::protocol_error;
+  // What else it gives up at is a flood: of PINGs and SETTINGS that nobody reads the answers to, of CONTINUATIONs.
+  return taken < 0 || head_too_heavy_ ? H2Code::enhance_your_calm : H2Code::no_error;
+}
+
+void Nghttp2Glue::clear_events() {
+  most_events_ = std::max(most_events_, events_.size());
+  events_.clear();
+  opens_used_ = 0;
+}
+
+void Nghttp2Glue::trim() {
+  if (std::exchange(most_events_, 0) > most_kept_events || !events_.empty()) return;
+  if (events_.capacity() > most_kept_events) events_ = {};
+  if (opens_.size() > most_kept_events) opens_ = {};
+}
+
+void Nghttp2Glue::start_output(MutableBytes room) {
+  room_ = room;
+  room_used_ = 0;
+  output_.clear();
+  output_size_ = 0;
+  room_full_ = false;
+}
+
+MutableBytes Nghttp2Glue::take_room(std::size_t size) {
+  const MutableBytes taken = room_.subspan(room_used_, size);
+  room_used_ += size;
+  output_size_ += size;
+  // What stands in a row is one piece.
+  if (!output_.empty() && output_.back().data() + output_.back().size() == taken.data()) {
+    output_.back() = {output_.back().data(), output_.back().size() + size};
+  } else {
+    output_.push_back(taken);
+  }
+  return taken;
+}
+
+void Nghttp2Glue::send() {
+  const Inside inside(inside_);
+  check(nghttp2_session_send(session_));
+}
+
+bool Nghttp2Glue::want_send() const { return nghttp2_session_want_write(session_) != 0; }
+
+std::int32_t Nghttp2Glue::submit_open(std::string_view name, std::string_view peer) {
+  assert(!inside_);
+  const std::array fields = {
+      field(":method", "CONNECT", Keep::name_and_value),
+      field(":authority", name, Keep::name),
+      // Another one for each stream: in HPACK's table it would only drive out the names.
+      field(peer_field, peer, Keep::name, NGHTTP2_NV_FLAG_NO_INDEX),
+  };
+  const nghttp2_data_provider chunks{{.ptr = nullptr}, Callbacks::read_chunk};
+  const std::int32_t id =
+      nghttp2_submit_request(session_, nullptr, fields.data(), peer.empty() ? 2 : 3, &chunks, nullptr);
+  check(id);
+  return std::max(id, 0);
+}
+
+void Nghttp2Glue::submit_accept(std::int32_t id) {
+  assert(!inside_);
+  const std::array fields = {field(":status", "200", Keep::name_and_value)};
+  const nghttp2_data_provider chunks{{.ptr = nullptr}, Callbacks::read_chunk};
+  check(nghttp2_submit_response(session_, id, fields.data(), fields.size(), &chunks));
+}
+
+void Nghttp2Glue::submit_refusal(std::int32_t id, ErrorKind cause) {
+  assert(!inside_);
+  const std::array fields = {
+      field(":status", cause == ErrorKind::timeout ? "504" : "502", Keep::name_and_value),
+      field(cause_field, cause_word(cause), Keep::name_and_value),
+  };
+  check(nghttp2_submit_response(session_, id, fields.data(), fields.size(), nullptr));
+}
+
+void Nghttp2Glue::submit_reset(std::int32_t id, H2Code code) {
+  assert(!inside_);
+  check(nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::uint32_t>(code)));
+}
+
+void Nghttp2Glue::submit_ping(std::uint32_t number) {
+  assert(!inside_);
+  const std::array<std::uint8_t, 8> octets = {0,
+                                              0,
+                                              0,
+                                              0,
+                                              static_cast<std::uint8_t>(number >> 24),
+                                              static_cast<std::uint8_t>(number >> 16),
+                                              static_cast<std::uint8_t>(number >> 8),
+                                              static_cast<std::uint8_t>(number)};
+  check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, octets.data()));
+}
+
+void Nghttp2Glue::submit_goaway() {
+  assert(!inside_);
+  check(nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                              NGHTTP2_NO_ERROR, nullptr, 0));
+}
+
+void Nghttp2Glue::terminate(H2Code code) {
+  assert(!inside_);
+  check(nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code)));
+}
+
+void Nghttp2Glue::resume(std::int32_t id) {
+  assert(!inside_);
+  check(nghttp2_session_resume_data(session_, id));
+}
+
+// Not nghttp2_session_consume(): that waits until half of a window has gathered, and what it has gathered does not
+// agree with WINDOW_UPDATEs of our own.
+void Nghttp2Glue::return_credit(std::int32_t id, std::int32_t n) {
+  assert(!inside_);
+  if (n > 0) check(nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, n));
+}
+
+void Nghttp2Glue::set_stream_window(std::int32_t id, std::uint32_t window) {
+  assert(!inside_);
+  check(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::int32_t>(window)));
+}
+
+void Nghttp2Glue::set_initial_window(std::uint32_t window) {
+  assert(!inside_);
+  const nghttp2_settings_entry entry{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window};
+  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &entry, 1));
+}
+
+std::int32_t Nghttp2Glue::connection_window() const { return nghttp2_session_get_remote_window_size(session_); }
+
+std::int32_t Nghttp2Glue::stream_window(std::int32_t id) const {
+  return nghttp2_session_get_stream_remote_window_size(session_, id);
+}
+
+std::int32_t Nghttp2Glue::stream_unreturned(std::int32_t id) const {
+  return std::max(nghttp2_session_get_stream_effective_recv_data_length(session_, id), 0);
+}
+
+std::int32_t Nghttp2Glue::connection_unreturned() const {
+  return nghttp2_session_get_effective_recv_data_length(session_);
+}
+
+bool Nghttp2Glue::has_stream(std::int32_t id) const { return nghttp2_session_find_stream(session_, id) != nullptr; }
+
+std::uint32_t Nghttp2Glue::peer_max_streams() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+std::uint32_t Nghttp2Glue::next_stream_id() const { return nghttp2_session_get_next_stream_id(session_); }
+
+}  // namespace tenfold

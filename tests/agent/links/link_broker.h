@@ -1,0 +1,73 @@
+// LinkBroker: the far end of an agent's link, as a test plays it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "links/agent_fixture.h"
+#include "mux/control_codec.h"
+#include "mux/link_stream.h"
+
+namespace tenfold::test {
+
+class LinkBroker final : public Link::Handler {
+ public:
+  LinkBroker(FakeNetwork& network, std::unique_ptr<Duplex> pipe)
+      : driven_(network.drive_as(Link::Role::broker, std::move(pipe), *this)) {
+    driven_->start({});
+  }
+
+  void register_tunnel(const std::string& name, const std::string& url, const std::string& resume_token = "resume") {
+    control::ControlMessage message;
+    message.mutable_registered()->set_name(name);
+    message.mutable_registered()->add_urls(url);
+    message.mutable_registered()->set_resume_token(resume_token);
+    link().send(message);
+  }
+  void tell_drain(std::uint32_t deadline_ms) {
+    control::ControlMessage message;
+    message.mutable_drain()->set_deadline_ms(deadline_ms);
+    link().send(message);
+  }
+  void tell_notice(const std::string& text) {
+    control::ControlMessage message;
+    message.mutable_notice()->set_text(text);
+    link().send(message);
+  }
+
+  // A visitor's stream, heard by `visitor`.
+  LinkStream& open(Peer& visitor, std::string_view name, std::string_view peer = {}) {
+    Result<std::unique_ptr<LinkStream>> stream = link().open_stream({name, peer});
+    REQUIRE(stream);
+    LinkStream& opened = **stream;
+    visitor.attach(*std::move(stream));
+    return opened;
+  }
+
+  Link& link() { return driven_->link(); }
+
+  std::vector<std::string> heard;  // kinds of the agent's control messages
+  bool draining = false;           // the agent takes no new stream
+  bool closed = false;
+
+  void on_link_stream(std::unique_ptr<LinkStream>) override {}
+  void on_control(const control::ControlMessage& message) override {
+    switch (message.kind_case()) {
+      case control::ControlMessage::kHello: heard.push_back("hello " + message.hello().agent_id()); break;
+      case control::ControlMessage::kGoodbye: heard.push_back("goodbye"); break;
+      default: heard.push_back("other"); break;
+    }
+  }
+  void on_link_output() override {}
+  void on_link_draining() override { draining = true; }
+  void on_link_closed(const Error&) override { closed = true; }
+
+ private:
+  std::unique_ptr<DrivenLink> driven_;
+};
+
+inline const std::string upgraded_answer =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n";
+
+}  // namespace tenfold::test

@@ -1,0 +1,186 @@
+#include "agent/screen/status.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "base/limits.h"
+#include "links/agent_fixture.h"
+
+namespace tenfold {
+namespace {
+
+struct StatusFixture {
+  test::RecordingOutput output;
+  Status person{output, {}, "http://localhost:8080", [] { return std::time_t{0}; }};
+  Status program{output, {.json = true, .colour = false}, "http://localhost:8080", [] { return std::time_t{0}; }};
+};
+
+TEST_CASE_FIXTURE(StatusFixture, "the URL is the one line on stdout") {
+  person.ready({.url = "http://blue-fox.example", .name = "blue-fox"});
+  CHECK(output.lines == std::vector<std::string>{"your url is: http://blue-fox.example"});
+  CHECK(output.has_error("forwarding to http://localhost:8080"));
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "the same URL again is not printed again, another one is") {
+  person.ready({.url = "http://a.example", .name = "a"});
+  person.ready({.url = "http://a.example", .name = "a"});
+  CHECK(output.lines.size() == 1);
+  CHECK(output.has_error("connected again: http://a.example"));
+  person.ready({.url = "http://b.example", .name = "b"});
+  CHECK(output.lines.back() == "your url is: http://b.example");
+  CHECK(output.has_error("http://a.example is no longer yours"));
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "a broker that stays away is told of once, and again when the reason is another") {
+  person.ready({.url = "http://a.example", .name = "a"});
+  output.errors.clear();
+  for (int i = 0; i < 5; ++i) person.reconnecting(1s, {ErrorKind::refused, "127.0.0.1:7080"});
+  CHECK(output.errors.size() == 1);
+  CHECK(output.has_error("connection lost"));
+  person.reconnecting(1s, {ErrorKind::tls, "certificate has expired"});
+  CHECK(output.errors.size() == 2);
+  person.ready({.url = "http://a.example", .name = "a"});
+  person.reconnecting(1s, {ErrorKind::tls, "certificate has expired"});
+  CHECK(output.errors.size() == 4);
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "the local app's state is told when it changes") {
+  person.local_up();
+  CHECK(output.errors.empty());
+  for (int i = 0; i < 5; ++i) person.local_down({ErrorKind::refused, "127.0.0.1:8080"});
+  CHECK(output.errors.size() == 1);
+  for (int i = 0; i < 5; ++i) person.local_up();
+  CHECK(output.errors.size() == 2);
+  CHECK(output.has_error("http://localhost:8080 answers again"));
+}
+
+TEST_CASE("the URL and the last words are kept when a slow reader makes other lines be dropped") {
+  class KeptOutput final : public StatusOutput {
+   public:
+    void out(std::string_view) override { ++others; }
+    void err(std::string_view) override { ++others; }
+    void out_kept(std::string_view line) override { kept.emplace_back(line); }
+    std::vector<std::string> kept;
+    int others = 0;
+  };
+  const auto run = [](bool json) {
+    KeptOutput output;
+    Status status(output, {.json = json, .colour = false}, "http://localhost:8080", [] { return std::time_t{0}; });
+    status.ready({.url = "http://a.example", .name = "a", .cached_url = "http://b.example"});
+    status.request("GET", "/", "127.0.0.1");
+    status.notice("from afar");
+    status.reconnecting(1s, {ErrorKind::refused, "127.0.0.1:7080"});
+    status.refused("name-taken", "The name a is in use.");
+    status.stopped();
+    CHECK(output.others >= 3);
+    return output.kept;
+  };
+  CHECK(run(false) == std::vector<std::string>{"your url is: http://a.example", "your cachedUrl is: http://b.example"});
+  const std::vector<std::string> events = run(true);
+  REQUIRE(events.size() == 3);
+  CHECK(events[0].starts_with(R"({"event":"ready",)"));
+  CHECK(events[1].starts_with(R"({"event":"refused",)"));
+  CHECK(events[2] == R"({"event":"stopped"})");
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "a slow app is told of with its request, and how its visitor fared") {
+  person.app_slow("GET", "/report", 30s, true);
+  person.app_slow("GET", "/\x1b[2J", 75400ms, false);
+  person.app_slow("", "", 1500ms, true);
+  CHECK(output.errors == std::vector<std::string>{
+                             "http://localhost:8080 did not answer GET /report within 30 s",
+                             "a visitor waited 75 s for http://localhost:8080 and got no answer to GET /\\x1b[2J",
+                             "http://localhost:8080 did not answer a request within 1.5 s",
+                         });
+}
+
+TEST_CASE("slow apps do not flood the terminal") {
+  test::RecordingOutput output;
+  std::time_t now = 1'000'000;
+  Status status(output, {}, "http://localhost:8080", [&now] { return now; });
+  for (int i = 0; i < 1000; ++i) status.app_slow("GET", "/" + std::to_string(i), 30s, true);
+  CHECK(output.errors.size() == limits::slow_lines);
+  now += limits::slow_lines_s;
+  status.app_slow("GET", "/last", 30s, true);
+  CHECK(output.errors.size() == limits::slow_lines + 2);
+  CHECK(output.has_error("and 990 more requests that http://localhost:8080 did not answer"));
+  CHECK(output.has_error("GET /last"));
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "requests look as lt prints them") {
+  setenv("TZ", "UTC", 1);
+  tzset();
+  person.request("GET", "/a?b", "");
+  CHECK(output.lines == std::vector<std::string>{"Thu Jan 01 1970 00:00:00 GMT+0000 (UTC) GET /a?b"});
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "text from afar reaches the terminal without control characters") {
+  const std::string bad =
+      "\x1b]0;owned\x07 \xc2\x9b"
+      "2J \xe2\x80\xae";
+  person.ready({.url = bad, .name = bad, .cached_url = bad});
+  person.notice(bad);
+  person.refused(bad, bad);
+  person.fallback(bad);
+  person.request(bad, bad, bad);
+  person.reconnecting(1s, {ErrorKind::protocol, bad});
+  person.local_down({ErrorKind::io, bad});
+  person.app_slow(bad, bad, 30s, true);
+  person.app_slow(bad, bad, 30s, false);
+  for (const auto* lines : {&output.lines, &output.errors}) {
+    for (const std::string& line : *lines) {
+      CAPTURE(line);
+      CHECK(line.find('\x1b') == std::string::npos);
+      CHECK(line.find('\x07') == std::string::npos);
+      CHECK(line.find("\xc2\x9b") == std::string::npos);
+      CHECK(line.find("\xe2\x80\xae") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "a program reads one object a line on stdout, and stderr stays empty") {
+  program.ready({.url = "http://a.example", .name = "a", .mode = Status::Mode::classic, .sockets = 10});
+  program.reconnecting(1500ms, {ErrorKind::refused, "x"});
+  program.local_down({ErrorKind::timeout, "y"});
+  program.local_up();
+  program.app_slow("GET", "/report", 30s, true);
+  program.app_slow("GET", "/report", 75400ms, false);
+  program.request("GET", "/\"\n", "1.2.3.4:5");
+  program.notice("hello");
+  program.drain();
+  program.fallback("it answered 404");
+  program.refused("name-taken", "taken");
+  program.stopping();
+  program.stopped();
+  CHECK(output.errors.empty());
+  CHECK(output.lines == std::vector<std::string>{
+                            R"({"event":"ready","url":"http://a.example","name":"a","mode":"classic"})",
+                            R"({"event":"reconnecting","in_ms":1500,"cause":"refused: x"})",
+                            R"({"event":"local_down","target":"http://localhost:8080","cause":"timeout: y"})",
+                            R"({"event":"local_up","target":"http://localhost:8080"})",
+                            R"({"event":"app_slow","target":"http://localhost:8080","method":"GET","path":"/report",)"
+                            R"("waited_ms":30000,"status":504})",
+                            R"({"event":"app_slow","target":"http://localhost:8080","method":"GET","path":"/report",)"
+                            R"("waited_ms":75400})",
+                            R"({"event":"request","method":"GET","path":"/\"\\x0a","peer":"1.2.3.4:5"})",
+                            R"({"event":"notice","text":"hello"})",
+                            R"({"event":"drain"})",
+                            R"({"event":"fallback","cause":"it answered 404"})",
+                            R"({"event":"refused","code":"name-taken","message":"taken"})",
+                            R"({"event":"stopping"})",
+                            R"({"event":"stopped"})",
+                        });
+}
+
+TEST_CASE_FIXTURE(StatusFixture, "colours only when they are wanted, and never on stdout") {
+  Status coloured(output, {.json = false, .colour = true}, "http://localhost:8080", [] { return std::time_t{0}; });
+  coloured.ready({.url = "http://a.example", .name = "a"});
+  CHECK(output.lines.back() == "your url is: http://a.example");
+  CHECK(output.errors.back().starts_with("\x1b[32m"));
+  person.ready({.url = "http://b.example", .name = "b"});
+  CHECK(output.errors.back().find('\x1b') == std::string::npos);
+}
+
+}  // namespace
+}  // namespace tenfold

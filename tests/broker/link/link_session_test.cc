@@ -1,0 +1,273 @@
+// The tunnels of an agent's link, how they are counted, and what Register may ask for; on a real loop, over a pipe in
+// memory.
+#include "broker/link/link_session.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "broker/admission/admission.h"
+#include "io/link_driver.h"
+#include "mux/link_stream.h"
+#include "proto/control.pb.h"
+#include "support/memory_pipe.h"
+#include "support/test_runtime.h"
+
+using namespace tenfold;
+using namespace tenfold::broker;
+using tenfold::test::MemoryPipe;
+using tenfold::test::RecordingLog;
+
+namespace {
+
+constexpr const char* office = "203.0.113.1";
+
+// A link with both its ends: the broker's session, and an agent that keeps what it is told.
+class Linked final : private LinkSession::Owner, private Link::Handler {
+ public:
+  Linked(LinkSide& side, LinkGrant grant) : loop_(side.loop), pipe_(side.loop.runtime()) {
+    LinkSession::Owner& owner = *this;
+    session_ = std::make_unique<LinkSession>(side, owner, pipe_.take_left(), std::move(grant), "203.0.113.1:4000");
+    Link::Handler& handler = *this;
+    agent_ = std::make_unique<LinkDriver>(loop_, pipe_.take_right(), Link::Role::agent, LinkOptions{}, handler);
+    session_->start({});
+    agent_->start({});
+    turn();
+  }
+  ~Linked() {
+    session_ = nullptr;
+    agent_ = nullptr;
+    loop_.runtime().graveyard.clear();
+  }
+
+  // Until both ends have said what they have to say.
+  void turn() {
+    for (int i = 0; i < 10; ++i) {
+      // From inside a turn, so that this one is whole.
+      loop_.post([this] { loop_.post([this] { loop_.stop(); }); });
+      loop_.run();
+      pipe_.pump();
+    }
+  }
+  // A good second's quiet: the link takes some more control messages.
+  void rest() {
+    struct Wake final : Timer {
+      explicit Wake(Loop& l) : loop(l) {}
+      void on_timer() override { loop.stop(); }
+      Loop& loop;
+    } wake(loop_);
+    loop_.runtime().timers.arm_in(wake, 1100ms);
+    loop_.run();
+  }
+  // The agent vanishes.
+  void cut() {
+    agent_ = nullptr;
+    turn();
+  }
+
+  // What a Register is answered with.
+  control::ControlMessage ask(const std::string& name, const std::string& token = {}) {
+    heard.clear();
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    message.mutable_register_()->set_resume_token(token);
+    agent_->link().send(message);
+    turn();
+    REQUIRE(heard.size() == 1);
+    return heard[0];
+  }
+  void flood(int times, const std::string& name) {
+    heard.clear();
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    for (int i = 0; i < times; ++i) agent_->link().send(message);
+    turn();
+  }
+  std::string refusal(const std::string& name, const std::string& token = {}) {
+    return ask(name, token).refused().code();
+  }
+  void unregister(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_unregister()->set_name(name);
+    agent_->link().send(message);
+    turn();
+  }
+
+  std::vector<control::ControlMessage> heard;
+  bool over = false;  // the broker's session
+
+ private:
+  void on_link_session_closed(LinkSession&) override {
+    over = true;
+    loop_.runtime().graveyard.bury(std::move(session_));
+  }
+  void on_link_stream(std::unique_ptr<LinkStream>) override {}
+  void on_control(const control::ControlMessage& message) override { heard.push_back(message); }
+  void on_link_output() override {}
+  void on_link_draining() override {}
+  void on_link_closed(const Error&) override {}
+
+  Loop& loop_;
+  MemoryPipe pipe_;
+  std::unique_ptr<LinkSession> session_;
+  std::unique_ptr<LinkDriver> agent_;
+};
+
+struct Sessions {
+  explicit Sessions(AdmissionOptions options = {}) : admission(loop.runtime(), std::move(options)) {}
+
+  // As OwnSite grants it.
+  std::unique_ptr<Linked> link(const std::string& name, const std::string& token, const std::string& ip = office) {
+    const Result<Claim> claim = registry.claim(name, token, ip);
+    REQUIRE(claim);
+    return std::make_unique<Linked>(side, LinkGrant{*claim, "https://" + name + ".example", token, ip, ip, false});
+  }
+  // How many tunnels the address may still have.
+  std::size_t room(const std::string& ip = office) {
+    std::size_t free = 0;
+    while (admission.admit_another(ip) != handshake::Refusal::limit) {
+      admission.refund(ip);
+      admission.on_tunnel_up(ip);
+      ++free;
+    }
+    for (std::size_t i = 0; i < free; ++i) admission.on_tunnel_down(ip);
+    return free;
+  }
+  void use_up_the_rate() {
+    while (admission.admit_another(office) == handshake::Refusal::none) {
+    }
+  }
+  bool logged(const std::string& part) const {
+    return std::any_of(log.lines.begin(), log.lines.end(),
+                       [&](const std::string& line) { return line.find(part) != std::string::npos; });
+  }
+
+  RecordingLog log;
+  Loop loop{log};
+  TunnelRegistry registry{loop.runtime()};
+  Admission admission;
+  LinkSide side{loop, registry, admission, "test"};
+};
+
+const std::string first_token = "0123456789abcdef";
+const std::string second_token = "fedcba9876543210";
+constexpr std::size_t most = limits::tunnels_per_ip;
+
+}  // namespace
+
+TEST_CASE("a tunnel counts for its address while its link lives") {
+  Sessions sessions;
+  CHECK(sessions.room() == most);
+  const auto one = sessions.link("one-tunnel", first_token);
+  CHECK(sessions.room() == most - 1);
+  CHECK(one->ask("two-tunnel").registered().name() == "two-tunnel");
+  CHECK(sessions.room() == most - 2);
+  one->unregister("two-tunnel");
+  CHECK(sessions.room() == most - 1);
+  one->cut();
+  CHECK(one->over);
+  CHECK(sessions.room() == most);
+}
+
+TEST_CASE("a ghost that its agent has left behind counts no more, and takes nothing with it at its end") {
+  Sessions sessions;
+  const auto ghost = sessions.link("one-tunnel", first_token);
+  const auto second = sessions.link("one-tunnel", first_token);
+  CHECK(sessions.room() == most - 1);
+  CHECK(sessions.logged("tunnel-down name=one-tunnel kind=mux cause=replaced"));
+  const auto third = sessions.link("one-tunnel", first_token);
+  CHECK(sessions.room() == most - 1);
+  SUBCASE("the ghost is found out") { ghost->cut(); }
+  SUBCASE("the ghost gives the name back that it had") { ghost->unregister("one-tunnel"); }
+  SUBCASE("both are found out") {
+    second->cut();
+    ghost->cut();
+  }
+  CHECK(sessions.room() == most - 1);
+  CHECK(sessions.registry.find("one-tunnel").state == TunnelRegistry::State::here);
+  third->cut();
+  CHECK(sessions.room() == most);
+}
+
+TEST_CASE("a ghost at one address and its agent at another: each address counts its own") {
+  Sessions sessions;
+  const auto ghost = sessions.link("one-tunnel", first_token, "198.51.100.1");
+  CHECK(sessions.room("198.51.100.1") == most - 1);
+  const auto second = sessions.link("one-tunnel", first_token, office);
+  CHECK(sessions.room("198.51.100.1") == most);
+  CHECK(sessions.room(office) == most - 1);
+  ghost->cut();
+  CHECK(sessions.room(office) == most - 1);
+  second->cut();
+  CHECK(sessions.room(office) == most);
+}
+
+TEST_CASE("a name that its own link asks for again counts once") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  for (int i = 0; i < 5; ++i) CHECK(one->ask("one-tunnel", first_token).has_registered());
+  CHECK(sessions.room() == most - 1);
+  one->cut();
+  CHECK(sessions.room() == most);
+}
+
+TEST_CASE("Register with a valid resume token passes the limits and is not charged") {
+  Sessions sessions;
+  const auto ghost = sessions.link("one-tunnel", first_token);
+  const auto other = sessions.link("two-tunnel", second_token);
+  SUBCASE("at the limit of the rate") {
+    sessions.use_up_the_rate();
+    CHECK(other->refusal("") == "rate");
+    CHECK(other->refusal("one-tunnel", second_token) == "rate");
+  }
+  SUBCASE("at the limit of the number") {
+    for (std::size_t i = 2; i < most; ++i) sessions.admission.on_tunnel_up(office);
+    CHECK(other->refusal("") == "limit");
+    CHECK(other->refusal("one-tunnel", second_token) == "limit");
+  }
+  for (int i = 0; i < 20; ++i) CHECK(other->ask("one-tunnel", first_token).registered().resume_token() == first_token);
+  CHECK(other->ask("two-tunnel", second_token).registered().name() == "two-tunnel");
+}
+
+TEST_CASE("Register that is refused for another reason than a limit is not charged") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  const auto other = sessions.link("two-tunnel", second_token);
+  for (int i = 0; i < 30; ++i) {
+    CHECK(other->refusal("one-tunnel") == "name-taken");
+    CHECK(other->refusal("one-tunnel", second_token) == "name-taken");
+    CHECK(other->refusal("No_Name") == "bad-name");
+  }
+  other->rest();
+  for (std::size_t i = 0; i < limits::creates_per_ip - 2; ++i) CHECK(other->ask("").has_registered());
+  CHECK(other->refusal("") == "limit");
+}
+
+TEST_CASE("a link with as many tunnels as it may have still takes back one of its own") {
+  AdmissionOptions options;
+  options.tunnels_per_ip = options.creates_per_ip = 2 * limits::tunnels_per_link;
+  Sessions sessions(options);
+  const auto one = sessions.link("one-tunnel", first_token);
+  for (std::size_t i = 1; i < limits::tunnels_per_link; ++i) REQUIRE(one->ask("").has_registered());
+  one->rest();
+  CHECK(one->refusal("") == "limit");
+  CHECK(one->ask("one-tunnel", first_token).has_registered());
+  CHECK(one->refusal("") == "limit");
+}
+
+TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  const auto other = sessions.link("two-tunnel", second_token, "203.0.113.2");
+  other->flood(1000, "one-tunnel");
+  CHECK(other->over);
+  CHECK(other->heard.size() < 200);
+  CHECK(sessions.logged("link-fault reason=too many control messages code=ENHANCE_YOUR_CALM"));
+  CHECK(sessions.registry.find("two-tunnel").state == TunnelRegistry::State::away);
+  CHECK(sessions.registry.find("one-tunnel").state == TunnelRegistry::State::here);
+}
