@@ -64,8 +64,15 @@ class Broker::Parts final : private Timer {
         classic(loop, classic_options(options), registry, admission, addresses),
         own_site(loop.runtime(), own_site_options(options), router, registry, admission, classic),
         drain_time(options.drain_time),
-        side{loop.runtime(), router,      registry,         own_site,
-             proxies,        request_ids, options.patience, loop.runtime().now() + options.warmup},
+        side{loop.runtime(),
+             router,
+             registry,
+             own_site,
+             proxies,
+             request_ids,
+             options.patience,
+             options.keep_alive_proxy,
+             loop.runtime().now() + options.warmup},
         link_side{loop, registry, admission, random_tunnel_name()},
         door(loop, {most_connections()}, addresses, side, link_side) {}
 

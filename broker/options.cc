@@ -86,7 +86,7 @@ Error parse_times(const Texts& texts, Options& options) {
     const std::optional<std::string>& text;
     Duration& value;
   };
-  Patience& patience = options.patience;
+  http::Patience& patience = options.patience;
   for (const Flag& flag :
        {Flag{"--keep-alive", texts.keep_alive, patience.keep_alive},
         Flag{"--first-byte", texts.first_byte, patience.first_byte},
@@ -105,7 +105,7 @@ Error parse_times(const Texts& texts, Options& options) {
   }
   // It is announced in whole seconds.
   if (patience.keep_alive < 1s) return bad("--keep-alive", *texts.keep_alive, "must be a second at least");
-  patience.keep_alive_proxy = std::max(patience.keep_alive_proxy, patience.keep_alive);
+  options.keep_alive_proxy = std::max(options.keep_alive_proxy, patience.keep_alive);
   return {};
 }
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
-#include "broker/app/patience.h"
+#include "http/patience.h"
 #include "io/address.h"
 #include "io/log_sink.h"
 
@@ -36,8 +36,9 @@ struct Options {
   std::size_t tunnels_per_ip = limits::tunnels_per_ip;
   std::size_t creates_per_ip = limits::creates_per_ip;
   std::size_t connections_per_ip = limits::connections_per_ip;
-  Patience patience;
-  Duration warmup = limits::warmup_time;  // zero: none
+  http::Patience patience;
+  Duration keep_alive_proxy = limits::keep_alive_idle_proxy;  // --keep-alive, of a listed proxy
+  Duration warmup = limits::warmup_time;                      // zero: none
   Duration drain_time = limits::drain_time;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

@@ -121,7 +121,9 @@ void Exchange::await_app() {
   if (state_ == State::answering) runtime_.timers.arm_in(*this, gap_time());
 }
 
-Duration Exchange::gap_time() const { return gap_ == Limit::body_idle ? patience_.body_idle : patience_.stream_idle; }
+Duration Exchange::gap_time() const {
+  return gap_ == http::Limit::body_idle ? patience_.body_idle : patience_.stream_idle;
+}
 
 // The app is awaited while something of the request is on its way to it, or all of it is there; and between two bytes
 // of its answer while the visitor has taken what came.
@@ -146,7 +148,7 @@ void Exchange::settle_reader() {
 }
 
 void Exchange::on_evicted() {
-  fail({ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe"}, Limit::reader_stands);
+  fail({ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe"}, http::Limit::reader_stands);
 }
 
 void Exchange::cancel() {
@@ -240,7 +242,7 @@ bool Exchange::take_head(Bytes rest) {
                    framed.framing.kind != Kind::until_close &&
                    (framed.framing.kind != Kind::none || !speaks_of_a_body(head.fields));
   upstream_keeps_ = app_keeps(head.fields);
-  gap_ = framed.framing.kind == Kind::length ? Limit::body_idle : Limit::stream_idle;
+  gap_ = framed.framing.kind == Kind::length ? http::Limit::body_idle : http::Limit::stream_idle;
   await_app();
   answer_body_.start(framed.framing);
   visitor_.on_answer(head, framed.framing);
@@ -321,10 +323,10 @@ void Exchange::on_timer() {
   if (state_ == State::ended) return upstream_lost({ErrorKind::none, {}});
   if (visitor_awaited()) return await_app();
   if (state_ == State::answering) return fail({ErrorKind::io, "the app's answer stopped half way"}, gap_);
-  fail({ErrorKind::io, "no answer from the app in time"}, Limit::first_byte);
+  fail({ErrorKind::io, "no answer from the app in time"}, http::Limit::first_byte);
 }
 
-void Exchange::fail(const Error& why, Limit limit) {
+void Exchange::fail(const Error& why, http::Limit limit) {
   withdraw();
   upstream_.drop(ErrorKind::cancelled);
   const std::size_t unsent = body_unsent_;

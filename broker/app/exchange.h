@@ -26,8 +26,8 @@
 
 #include "base/runtime.h"
 #include "broker/app/forwarded_head.h"
-#include "broker/app/patience.h"
 #include "broker/tunnels/tunnel.h"
+#include "http/patience.h"
 #include "http1/body_framing.h"
 #include "http1/head_reader.h"
 
@@ -50,13 +50,13 @@ class Exchange final : private Opening, private Duplex::Handler, private Timer {
     // 101 to an Upgrade that was asked for. The upstream is raw from here; `early` came behind the head.
     virtual void on_switched(const http::ResponseHead& head, Upstream upstream, Bytes early) = 0;
     // No (whole) answer. A slow app is `io`, see trouble_of(). `limit`: the wait that ran out.
-    virtual void on_failed(const Error& why, Limit limit) = 0;
+    virtual void on_failed(const Error& why, http::Limit limit) = 0;
 
    protected:
     ~Visitor() = default;
   };
 
-  Exchange(Runtime& runtime, http1::HeadBuffers& head_buffers, const Patience& patience, Visitor& visitor)
+  Exchange(Runtime& runtime, http1::HeadBuffers& head_buffers, const http::Patience& patience, Visitor& visitor)
       : runtime_(runtime),
         head_buffers_(head_buffers),
         patience_(patience),
@@ -120,14 +120,14 @@ class Exchange final : private Opening, private Duplex::Handler, private Timer {
   void upstream_lost(const Error& why);
   bool may_ask_again(const Error& why) const;
   void ask_again();
-  void fail(const Error& why, Limit limit = Limit::none);
+  void fail(const Error& why, http::Limit limit = http::Limit::none);
   void settle_body();
   void settle_reader();
   void reset_state();
 
   Runtime& runtime_;
   http1::HeadBuffers& head_buffers_;
-  const Patience& patience_;
+  const http::Patience& patience_;
   Visitor& visitor_;
   State state_ = State::idle;
   std::shared_ptr<Tunnel> tunnel_;
@@ -152,11 +152,11 @@ class Exchange final : private Opening, private Duplex::Handler, private Timer {
   bool keep_upstream_ = false;  // the answer's head allows another request
   Duration upstream_keeps_{};   // ... as long as the app said
   int interims_ = 0;
-  std::size_t head_bytes_ = 0;   // of the answer's heads so far
-  std::size_t body_unsent_ = 0;  // bytes of send_body() that on_body_gone() has not told of
-  std::size_t answer_held_ = 0;  // bytes of on_answer_data() that were not credited: the visitor is behind
-  bool reader_stands_ = false;   // ... and the tunnel knows
-  Limit gap_ = Limit::none;      // what governs a pause in the answer's body
+  std::size_t head_bytes_ = 0;           // of the answer's heads so far
+  std::size_t body_unsent_ = 0;          // bytes of send_body() that on_body_gone() has not told of
+  std::size_t answer_held_ = 0;          // bytes of on_answer_data() that were not credited: the visitor is behind
+  bool reader_stands_ = false;           // ... and the tunnel knows
+  http::Limit gap_ = http::Limit::none;  // what governs a pause in the answer's body
 };
 
 }  // namespace tenfold::broker

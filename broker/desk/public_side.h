@@ -7,10 +7,10 @@
 
 #include "base/runtime.h"
 #include "broker/admission/proxy_list.h"
-#include "broker/app/patience.h"
 #include "broker/desk/reply.h"
 #include "broker/desk/router.h"
 #include "broker/tunnels/tunnel_registry.h"
+#include "http/patience.h"
 #include "http1/head_buffers.h"
 
 namespace tenfold::broker {
@@ -39,7 +39,8 @@ struct PublicSide {
   OwnSite& own_site;
   const ProxyList& proxies;
   RequestIds& request_ids;
-  Patience patience{};
+  http::Patience patience{};
+  Duration keep_alive_proxy = limits::keep_alive_idle_proxy;
   TimePoint warm_at{};  // until then agents are still on their way back, and an unknown name is 503
   http1::HeadBuffers head_buffers{};
   std::string head{};    // scratch, for one on its way to a visitor

@@ -94,7 +94,7 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   void on_answer_data(Bytes bytes) override;
   void on_answer_end(const http::Fields& trailers) override;
   void on_switched(const http::ResponseHead& head, Upstream upstream, Bytes early) override;
-  void on_failed(const Error& why, Limit limit) override;
+  void on_failed(const Error& why, http::Limit limit) override;
 
   void on_splice_done(Splice& splice, const Error& why) override;
   void on_timer() override;
@@ -108,16 +108,16 @@ class VisitorH1 final : private Duplex::Handler, private Exchange::Visitor, priv
   void become_link(LinkGrant grant, Bytes rest);
   void reply(const Reply& answer, bool close);
   void trouble(const Trouble& trouble, bool close);
-  void refuse(const http::Fault& fault, Limit limit = Limit::none);
+  void refuse(const http::Fault& fault, http::Limit limit = http::Limit::none);
   void request_done();
   void settle_answer();
   Awaited awaited_now() const;
   // Counts from now on for who is awaited now, if that is another one or `moved`.
   void await_visitor(Awaited moved = Awaited::nobody);
   void on_waited_enough();
-  Limit body_limit() const;
-  void log_cut(Limit limit);
-  Duration keep_alive() const { return from_proxy_ ? side_.patience.keep_alive_proxy : side_.patience.keep_alive; }
+  http::Limit body_limit() const;
+  void log_cut(http::Limit limit);
+  Duration keep_alive() const { return from_proxy_ ? side_.keep_alive_proxy : side_.patience.keep_alive; }
   void linger();
   void arm_linger();
   void cut_request();

@@ -79,17 +79,17 @@ void VisitorH1::on_switched(const http::ResponseHead& head, Upstream upstream, B
   splice_->start(to_bytes(held), early, ended_, false);
 }
 
-void VisitorH1::on_failed(const Error& why, Limit limit) {
+void VisitorH1::on_failed(const Error& why, http::Limit limit) {
   const Trouble what = trouble_of(why);
   side_.runtime.log.info("failed", {{"tunnel", route_.name},
                                     {"code", what.code},
-                                    {limit == Limit::none ? "cause" : "limit",
-                                     limit == Limit::none ? to_string(why.kind) : to_string(limit)},
+                                    {limit == http::Limit::none ? "cause" : "limit",
+                                     limit == http::Limit::none ? to_string(why.kind) : http::to_string(limit)},
                                     {"detail", why.detail},
                                     {"request", request_id_},
                                     {"peer", address_}});
   // "After the head has gone out, a failure is a visible cut, never a clean end."
-  if (answer_begun_) return limit == Limit::reader_stands ? reset() : cut();
+  if (answer_begun_) return limit == http::Limit::reader_stands ? reset() : cut();
   trouble(what, !request_whole_);
 }
 
@@ -114,13 +114,13 @@ void VisitorH1::reply(const Reply& answer, bool close) {
   request_done();
 }
 
-void VisitorH1::refuse(const http::Fault& fault, Limit limit) {
-  if (limit == Limit::none) {
+void VisitorH1::refuse(const http::Fault& fault, http::Limit limit) {
+  if (limit == http::Limit::none) {
     side_.runtime.log.info("reject", {{"reason", fault.reason}, {"status", fault.status}, {"peer", address_}});
   } else {
     side_.runtime.log.info(
         "reject",
-        {{"reason", fault.reason}, {"limit", to_string(limit)}, {"status", fault.status}, {"peer", address_}});
+        {{"reason", fault.reason}, {"limit", http::to_string(limit)}, {"status", fault.status}, {"peer", address_}});
   }
   if (answer_begun_) return cut();
   keep_ = false;
@@ -218,9 +218,9 @@ VisitorH1::Awaited VisitorH1::awaited_now() const {
 }
 
 // What governs a pause in the request's body.
-Limit VisitorH1::body_limit() const {
+http::Limit VisitorH1::body_limit() const {
   const bool known = body_.remaining() != std::numeric_limits<std::uint64_t>::max();
-  return known ? Limit::body_idle : Limit::stream_idle;
+  return known ? http::Limit::body_idle : http::Limit::stream_idle;
 }
 
 void VisitorH1::await_visitor(Awaited moved) {
@@ -229,7 +229,7 @@ void VisitorH1::await_visitor(Awaited moved) {
   switch (now) {
     case Awaited::sender:
       return side_.runtime.timers.arm_in(
-          *this, body_limit() == Limit::body_idle ? side_.patience.body_idle : side_.patience.stream_idle);
+          *this, body_limit() == http::Limit::body_idle ? side_.patience.body_idle : side_.patience.stream_idle);
     case Awaited::leaver: return side_.runtime.timers.arm_in(*this, side_.patience.half_close);
     // Nobody: the timer looks again, and disarming one would cost more.
     case Awaited::nobody:
@@ -242,19 +242,20 @@ void VisitorH1::on_waited_enough() {
     case Awaited::nobody: return side_.runtime.timers.arm_in(*this, side_.patience.reader_idle);
     case Awaited::sender: exchange_.cancel(); return refuse({408, "slow-body"}, body_limit());
     case Awaited::reader:
-      log_cut(Limit::reader_idle);
+      log_cut(http::Limit::reader_idle);
       exchange_.cancel();
       return reset();
     case Awaited::leaver:
-      log_cut(Limit::half_close);
+      log_cut(http::Limit::half_close);
       exchange_.cancel();
       return reset();
   }
 }
 
-void VisitorH1::log_cut(Limit limit) {
+void VisitorH1::log_cut(http::Limit limit) {
   side_.runtime.log.info(
-      "cut", {{"limit", to_string(limit)}, {"tunnel", route_.name}, {"request", request_id_}, {"peer", address_}});
+      "cut",
+      {{"limit", http::to_string(limit)}, {"tunnel", route_.name}, {"request", request_id_}, {"peer", address_}});
 }
 
 void VisitorH1::on_timer() {
@@ -263,9 +264,9 @@ void VisitorH1::on_timer() {
     case State::reading: return refuse({408, "slow-head"});
     case State::exchanging: return on_waited_enough();
     case State::lingering:
-      if (connection_->queued() != 0) log_cut(Limit::reader_idle);
+      if (connection_->queued() != 0) log_cut(http::Limit::reader_idle);
       return reset();
-    case State::cutting: log_cut(Limit::reader_idle); return reset();
+    case State::cutting: log_cut(http::Limit::reader_idle); return reset();
     case State::spliced: {
       const std::uint64_t carried = splice_->carried_from_left() + splice_->carried_from_right();
       const bool moved = std::exchange(carried_, carried) != carried;
@@ -273,7 +274,7 @@ void VisitorH1::on_timer() {
       if (idle_looks_ < looks_in_stream_idle) {
         return side_.runtime.timers.arm_in(*this, side_.patience.stream_idle / looks_in_stream_idle);
       }
-      log_cut(Limit::stream_idle);
+      log_cut(http::Limit::stream_idle);
       splice_->reset(ErrorKind::timeout);
       return on_splice_done(*splice_, {});
     }

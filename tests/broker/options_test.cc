@@ -101,7 +101,7 @@ TEST_CASE("a time is seconds, or has its unit") {
   CHECK(parsed->options.patience.stream_idle == 2h);
   CHECK(parsed->options.patience.half_close == 500ms);
   CHECK(parsed->options.patience.keep_alive == 700s);
-  CHECK(parsed->options.patience.keep_alive_proxy == 700s);
+  CHECK(parsed->options.keep_alive_proxy == 700s);
   CHECK(parsed->options.drain_time == 500ms);
 }
 

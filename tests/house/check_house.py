@@ -28,10 +28,10 @@ DOORS = {
 USES = {
     "libframe/base": set(),
     "libframe": {"libframe/base"},
-    "libframe/http": {"libframe/base"},
+    "libframe/http": {"libframe", "libframe/base"},
     "libframe/tls": {"libframe/base"},
-    "libframe/http1": {"libframe/http", "libframe/base"},
-    "libframe/http2": {"libframe/http", "libframe/base"},
+    "libframe/http1": {"libframe", "libframe/http", "libframe/base"},
+    "libframe/http2": {"libframe", "libframe/http", "libframe/base"},
     "libframe/mux": {"libframe", "libframe/http2", "libframe/base"},
     "libframe/io": {"libframe", "libframe/mux", "libframe/tls", "libframe/base"},
     "broker/admission": {"libframe/http", "libframe/mux", "libframe/base"},

@@ -1,5 +1,6 @@
-// Patience: how long the broker waits for whom, and how each wait that ran out is named in the log. One value, made of
-// the options; docs/OPERATING.md, "Time: who is waited for", has the same table for operators.
+// Patience: how long a server waits for whom, and how each wait that ran out is named in a log. One value, made of an
+// operator's options, a test's, or a kind of stream's. docs/OPERATING.md, "Time: who is waited for", has the same
+// table.
 //
 // The rule: a side that the other holds back is never timed out. Only who is silent though it could speak is.
 #pragma once
@@ -10,13 +11,13 @@
 #include "base/limits.h"
 #include "base/time.h"
 
-namespace tenfold::broker {
+namespace tenfold::http {
 
 struct Patience {
-  Duration keep_alive = limits::keep_alive_idle;              // --keep-alive
-  Duration keep_alive_proxy = limits::keep_alive_idle_proxy;  // the same for a listed proxy
-  Duration first_byte = limits::first_byte_time;              // --first-byte: the app, from the request to its answer
-  Duration body_idle = limits::body_idle;                     // --body-idle: the sender of a body of known length
+  Duration head = limits::head_time;              // a request's head, from its first byte to its last
+  Duration keep_alive = limits::keep_alive_idle;  // --keep-alive: between two requests
+  Duration first_byte = limits::first_byte_time;  // --first-byte: the app, from the request to its answer
+  Duration body_idle = limits::body_idle;         // --body-idle: the sender of a body of known length
   Duration stream_idle = limits::stream_idle;     // --stream-idle: ... of unknown length; an upgraded connection
   Duration half_close = limits::half_close_time;  // --half-close: the answer to a visitor who has sent FIN
   Duration reader_idle = limits::reader_idle;     // a visitor who takes nothing of his answer
@@ -38,4 +39,4 @@ constexpr std::string_view to_string(Limit limit) {
   return "none";
 }
 
-}  // namespace tenfold::broker
+}  // namespace tenfold::http
