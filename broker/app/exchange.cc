@@ -39,6 +39,17 @@ bool speaks_of_a_body(const http::Fields& fields) {
   return (length != nullptr && length->value != "0") || http::find(fields, "Transfer-Encoding") != nullptr;
 }
 
+// Of a head that was too large a person shall not look for what is wrong with it.
+Error bad_answer(std::string_view reason) {
+  std::string says = "is not valid HTTP: " + std::string(reason);
+  if (reason == "long-head") {
+    says = "has a head of more than " + std::to_string(limits::answer_head_bytes / limits::KiB) + " KiB";
+  } else if (reason == "many-fields") {
+    says = "has more than " + std::to_string(limits::answer_fields) + " fields";
+  }
+  return {ErrorKind::protocol, std::move(says), Origin::app};
+}
+
 }  // namespace
 
 Exchange::~Exchange() { cancel(); }
@@ -148,7 +159,8 @@ void Exchange::settle_reader() {
 }
 
 void Exchange::on_evicted() {
-  fail({ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe"}, http::Limit::reader_stands);
+  fail({ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe", Origin::visitor},
+       http::Limit::reader_stands);
 }
 
 void Exchange::cancel() {
@@ -185,7 +197,7 @@ void Exchange::on_data(Bytes bytes) {
       upstream_->credit(taken);
       bytes = bytes.subspan(taken);
       head_bytes_ += taken;
-      if (reader_.failed()) return fail({ErrorKind::protocol, reader_.fault().reason});
+      if (reader_.failed()) return fail(bad_answer(reader_.fault().reason));
       if (reader_.done() && !take_head(bytes)) return;
       continue;
     }
@@ -197,7 +209,7 @@ void Exchange::on_data(Bytes bytes) {
       visitor_.on_answer_data(step.payload);
       if (state_ != State::answering) return;
     }
-    if (answer_body_.failed()) return fail({ErrorKind::protocol, answer_body_.fault().reason});
+    if (answer_body_.failed()) return fail(bad_answer(answer_body_.fault().reason));
     // Bytes that nobody asked for: whatever they are, they are not the next answer.
     if (answer_body_.done()) return finish(bytes.empty());
     settle_reader();
@@ -208,7 +220,7 @@ bool Exchange::take_head(Bytes rest) {
   const http::ResponseHead& head = reader_.response();
   if (head.status == 101) {
     if (!request_sent_ || !switches_as_asked(head, upgrade_)) {
-      fail({ErrorKind::protocol, "unasked-upgrade"});
+      fail(bad_answer("unasked-upgrade"));
       return false;
     }
     withdraw();
@@ -221,7 +233,7 @@ bool Exchange::take_head(Bytes rest) {
   }
   if (head.status < 200) {
     if (++interims_ > static_cast<int>(limits::interim_answers) || head_bytes_ > limits::interim_bytes) {
-      fail({ErrorKind::protocol, "endless-1xx"});
+      fail(bad_answer("endless-1xx"));
       return false;
     }
     continue_awaited_ = continue_awaited_ && head.status != 100;
@@ -233,7 +245,7 @@ bool Exchange::take_head(Bytes rest) {
   }
   const http1::Framed framed = http1::response_framing(head, to_head_);
   if (framed.fault) {
-    fail({ErrorKind::protocol, framed.fault.reason});
+    fail(bad_answer(framed.fault.reason));
     return false;
   }
   state_ = State::answering;
@@ -305,25 +317,28 @@ void Exchange::upstream_lost(const Error& why) {
   if (may_ask_again(why)) return ask_again();
   // An interim answer, or a part of a head, is nothing that the visitor could not be told about.
   if (upstream_.agent_gone() && state_ != State::answering) {
-    return fail({ErrorKind::closed, "the agent's link was lost"});
+    return fail({ErrorKind::closed, "the agent's link was lost", Origin::link});
   }
   // A pooled socket that ends may be the app's end or the agent's.
   const char* const who = upstream_.tells_unbegun() ? "the app" : "the app or its agent";
   if (state_ == State::answering || answer_began_) {
-    return fail({ErrorKind::cancelled, std::string(who) + " cut its answer short"});
+    return fail({ErrorKind::closed, std::string(who) + " cut its answer short", Origin::app});
   }
+  if (why.kind == ErrorKind::unbegun) return fail({ErrorKind::closed, why.detail, Origin::agent});
   // A reset or an end without a word is one and the same to a visitor: the app broke.
-  const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::unbegun ||
-                        why.kind == ErrorKind::timeout || why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
-  fail(said_why ? why : Error{ErrorKind::cancelled, std::string(who) + " closed the connection without an answer"});
+  const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::timeout ||
+                        why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
+  fail(said_why ? Error{why.kind, why.detail, Origin::app}
+                : Error{ErrorKind::closed, std::string(who) + " closed the connection without an answer", Origin::app});
 }
 
 // The app is slow, or has stopped in the middle of its answer.
 void Exchange::on_timer() {
   if (state_ == State::ended) return upstream_lost({ErrorKind::none, {}});
   if (visitor_awaited()) return await_app();
-  if (state_ == State::answering) return fail({ErrorKind::io, "the app's answer stopped half way"}, gap_);
-  fail({ErrorKind::io, "no answer from the app in time"}, http::Limit::first_byte);
+  if (state_ == State::answering)
+    return fail({ErrorKind::silent, "the app's answer stopped half way", Origin::app}, gap_);
+  fail({ErrorKind::silent, "no answer from the app in time", Origin::app}, http::Limit::first_byte);
 }
 
 void Exchange::fail(const Error& why, http::Limit limit) {

@@ -33,7 +33,7 @@ void ClassicTunnel::note_sockets() {
 
 void ClassicTunnel::open(Opening& opening) {
   if (successor() != nullptr) return successor()->open(opening);
-  if (owner_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the client is gone"});
+  if (owner_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the client is gone", Origin::agent});
   waiting_.enter(opening);
   if (waiting_.size() == 1 && idle_.size() != 0) serve_waiting();
   watch().make_room();
@@ -102,7 +102,7 @@ void ClassicTunnel::close() {
   owner_ = nullptr;
   idle_.clear();
   parked_.clear();
-  waiting_.turn_away({ErrorKind::closed, "the client is gone"});
+  waiting_.turn_away({ErrorKind::closed, "the client is gone", Origin::agent});
 }
 
 }  // namespace tenfold::broker

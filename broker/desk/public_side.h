@@ -10,6 +10,7 @@
 #include "broker/desk/reply.h"
 #include "broker/desk/router.h"
 #include "broker/tunnels/tunnel_registry.h"
+#include "http/date_text.h"
 #include "http/patience.h"
 #include "http1/head_buffers.h"
 
@@ -45,7 +46,7 @@ struct PublicSide {
   http1::HeadBuffers head_buffers{};
   std::string head{};    // scratch, for one on its way to a visitor
   std::string target{};  // scratch, for a target that is not a part of the one that came
-  DateText dates{};
+  http::DateText dates{};
 };
 
 }  // namespace tenfold::broker

@@ -47,18 +47,6 @@ Reply last_hop_reply(const http::RequestHead& head);
 // What is allowed where nothing but CONNECT is refused.
 inline constexpr std::string_view tunnel_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
 
-// The Date field's text, RFC 9110 5.6.7: written once a second, so that an answer costs a look at the clock.
-class DateText {
- public:
-  // Good until the next call.
-  std::string_view now() { return at(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())); }
-  std::string_view at(std::time_t second);
-
- private:
-  std::time_t second_ = -1;
-  std::array<char, 30> text_{};
-};
-
 // Why a request is refused, as a visitor is told: the fault's name is the code.
 Trouble trouble_of(const http::Fault& fault);
 

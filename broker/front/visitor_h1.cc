@@ -276,7 +276,7 @@ void VisitorH1::to_tunnel(http1::Framing framing, std::string_view target, std::
   }
   if (ends_here(head)) return reply(last_hop_reply(head), !request_whole_);
   if (found.state == TunnelRegistry::State::away) {
-    return on_failed({ErrorKind::closed, "no agent has the name now"}, http::Limit::none);
+    return on_failed({ErrorKind::closed, "no agent has the name now", Origin::agent}, http::Limit::none);
   }
   if (came_round_again(head.fields, route_.name, side_.request_ids.broker_id())) {
     side_.runtime.log.info("reject", {{"reason", "loop"}, {"status", 508}, {"peer", address_}});

@@ -22,7 +22,7 @@ LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, Link& link, Owner* ow
 
 void LinkTunnel::open(Opening& opening) {
   if (successor() != nullptr) return successor()->open(opening);
-  if (link_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the agent's link is gone"});
+  if (link_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the agent's link is gone", Origin::agent});
   if (waiting_.size() != 0 || !serve(opening)) {
     waiting_.enter(opening);
     serve_soon();
@@ -52,7 +52,7 @@ bool LinkTunnel::serve(Opening& opening) {
 void LinkTunnel::detach() {
   link_ = nullptr;
   idle_.clear();
-  waiting_.turn_away({ErrorKind::closed, "the agent's link is gone"});
+  waiting_.turn_away({ErrorKind::closed, "the agent's link is gone", Origin::agent});
 }
 
 void LinkTunnel::leave() {

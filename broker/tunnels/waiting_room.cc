@@ -4,7 +4,7 @@ namespace tenfold::broker {
 
 void WaitingRoom::enter(Opening& opening) {
   if (waiting_.size() == limits::waiting_visitors) {
-    return opening.on_open_failed({ErrorKind::limit, "too many visitors wait for this tunnel"});
+    return opening.on_open_failed({ErrorKind::limit, "too many visitors wait for this tunnel", Origin::broker});
   }
   waiting_.push_back(opening, runtime_.now() + limits::waiting_time);
   if (!timer_.armed()) runtime_.timers.arm(timer_, waiting_.front_time());
@@ -21,7 +21,7 @@ void WaitingRoom::turn_away(const Error& why) {
 
 void WaitingRoom::on_timeout() {
   while (!waiting_.empty() && waiting_.front_time() <= runtime_.now()) {
-    next()->on_open_failed({ErrorKind::limit, "no free connection to the agent in time"});
+    next()->on_open_failed({ErrorKind::limit, "no free connection to the agent in time", Origin::broker});
   }
   if (!waiting_.empty()) runtime_.timers.arm(timer_, waiting_.front_time());
 }

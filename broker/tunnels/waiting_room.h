@@ -13,7 +13,7 @@ namespace tenfold::broker {
 class WaitingRoom {
  public:
   explicit WaitingRoom(Runtime& runtime) : runtime_(runtime) {}
-  ~WaitingRoom() { turn_away({ErrorKind::closed, "the tunnel is gone"}); }
+  ~WaitingRoom() { turn_away({ErrorKind::closed, "the tunnel is gone", Origin::agent}); }
 
   // Takes the opening in, or tells it at once that the room is full.
   void enter(Opening& opening);

@@ -17,8 +17,27 @@ const char* to_string(ErrorKind kind) {
     case ErrorKind::tls: return "tls";
     case ErrorKind::protocol: return "protocol";
     case ErrorKind::limit: return "limit";
+    case ErrorKind::silent: return "silent";
+    case ErrorKind::absent: return "absent";
+    case ErrorKind::unauthorized: return "unauthorized";
+    case ErrorKind::denied: return "denied";
+    case ErrorKind::loop: return "loop";
     case ErrorKind::io: return "io";
     case ErrorKind::usage: return "usage";
+  }
+  return "unknown";
+}
+
+const char* to_string(Origin origin) {
+  switch (origin) {
+    case Origin::none: return "none";
+    case Origin::visitor: return "visitor";
+    case Origin::broker: return "broker";
+    case Origin::link: return "link";
+    case Origin::agent: return "agent";
+    case Origin::app: return "app";
+    case Origin::registry: return "registry";
+    case Origin::peer: return "peer";
   }
   return "unknown";
 }

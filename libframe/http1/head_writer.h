@@ -34,9 +34,6 @@ class HeadWriter {
   std::string& out_;
 };
 
-// RFC 9110 15's phrase for a status, "" for one that it does not know.
-std::string_view reason_phrase(int status);
-
 // The line before a chunk of `size` bytes (size > 0); the chunk's payload and "\r\n" follow.
 class ChunkHead {
  public:

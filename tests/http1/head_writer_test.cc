@@ -34,15 +34,6 @@ TEST_CASE("a status line has the reason given, the usual one, or an empty one be
   CHECK(line(101, "") == "HTTP/1.1 101 Switching Protocols\r\n");
 }
 
-TEST_CASE("each status that the broker answers with has its phrase") {
-  for (const int status :
-       {100, 101, 200, 302, 400, 401, 403, 404, 408, 409, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505, 508}) {
-    CAPTURE(status);
-    CHECK_FALSE(reason_phrase(status).empty());
-  }
-  CHECK(reason_phrase(299).empty());
-}
-
 TEST_CASE("a chunk's head is its size in hexadecimal") {
   CHECK(to_text(ChunkHead(1).bytes()) == "1\r\n");
   CHECK(to_text(ChunkHead(255).bytes()) == "ff\r\n");

@@ -212,20 +212,6 @@ TEST_CASE("trailers may not say who asks either") {
   CHECK(out == "X-Sum: 1\r\n\r\n");
 }
 
-TEST_CASE("a date is written as RFC 9110 5.6.7 has it") {
-  DateText dates;
-  CHECK(dates.at(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
-  CHECK(dates.at(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
-  CHECK(dates.at(951782400) == "Tue, 29 Feb 2000 00:00:00 GMT");
-  CHECK(dates.now().size() == 29);
-}
-
-TEST_CASE("an answer that was too large is not called something else than HTTP") {
-  CHECK(trouble_of({ErrorKind::protocol, "long-head"}).says.find("more than 128 KiB") != std::string::npos);
-  CHECK(trouble_of({ErrorKind::protocol, "many-fields"}).says.find("more than 256 fields") != std::string::npos);
-  CHECK(trouble_of({ErrorKind::protocol, "bare-cr"}).says.find("not valid HTTP: bare-cr") != std::string::npos);
-}
-
 TEST_CASE("a 101 must name a protocol that was asked for") {
   const auto answer = [](std::string_view connection, std::string_view upgrade) {
     return http::ResponseHead{101, "", 1, {{"Connection", connection}, {"Upgrade", upgrade}}};
@@ -245,20 +231,4 @@ TEST_CASE("a request has come round only when this tunnel's own mark is in its V
     CHECK_FALSE(came_round_again({{"Via", other}}, "myapp", "id"));
   }
   CHECK_FALSE(came_round_again({}, "myapp", "id"));
-}
-
-TEST_CASE("a page about a fault cannot be made to carry markup") {
-  const Reply reply = trouble_reply({502, "x", "<script>&\""}, {{"Accept", "text/html"}}, "id");
-  CHECK(reply.body.find("<script>") == std::string::npos);
-  CHECK(reply.body.find("&lt;script&gt;&amp;&quot;") != std::string::npos);
-}
-
-TEST_CASE("every cause of failure has its status") {
-  CHECK(trouble_of({ErrorKind::refused, ""}).status == 502);
-  CHECK(trouble_of({ErrorKind::dns, ""}).status == 502);
-  CHECK(trouble_of({ErrorKind::tls, ""}).status == 502);
-  CHECK(trouble_of({ErrorKind::timeout, ""}).status == 502);
-  CHECK(trouble_of({ErrorKind::io, ""}).status == 504);
-  CHECK(trouble_of({ErrorKind::limit, ""}).status == 503);
-  CHECK(trouble_of({ErrorKind::closed, ""}).status == 503);
 }

@@ -313,9 +313,9 @@ TEST_CASE("an answer that is not HTTP is a 502") {
 }
 
 TEST_CASE("a full or absent tunnel is a 503 with Retry-After") {
-  for (const ErrorKind kind : {ErrorKind::limit, ErrorKind::closed}) {
+  for (const Error& why : {Error{ErrorKind::limit, "x", Origin::broker}, Error{ErrorKind::closed, "x", Origin::agent}}) {
     Rig rig;
-    rig.tunnel->refuse_with = {kind, "x"};
+    rig.tunnel->refuse_with = why;
     rig.browser_says(get);
     CHECK(rig.browser->heard.starts_with("HTTP/1.1 503 "));
     CHECK(rig.browser->heard.find("Retry-After: ") != std::string::npos);
