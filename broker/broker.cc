@@ -8,9 +8,11 @@
 #include "base/limits.h"
 #include "broker/admission/address_counts.h"
 #include "broker/classic/classic_ports.h"
+#include "broker/desk/desk.h"
 #include "broker/desk/own_site.h"
-#include "broker/desk/public_side.h"
 #include "broker/front/front_door.h"
+#include "broker/link/link_door.h"
+#include "broker/tunnels/memory_registry.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "tls/tls_context.h"
 
@@ -48,6 +50,12 @@ ClassicOptions classic_options(const Options& options) {
           options.max_conn,     most_classic(most_connections()), options.classic_any_address};
 }
 
+FrontDoorOptions front_door_options(const Options& options) {
+  FrontDoorOptions front{most_connections(), options.patience, options.patience};
+  front.proxy_patience.keep_alive = options.keep_alive_proxy;
+  return front;
+}
+
 }  // namespace
 
 // In the order of construction: each part borrows from those above it.
@@ -58,27 +66,36 @@ class Broker::Parts final : private Timer {
         stopped(std::move(on_stopped)),
         proxies(options.proxies),
         router(options.domain),
-        registry(loop.runtime()),
+        names(loop.runtime()),
+        registry(loop.runtime(), names),
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
-        own_site(loop.runtime(), own_site_options(options), router, registry, admission, classic),
-        drain_time(options.drain_time),
-        side{loop.runtime(),
-             router,
-             registry,
-             own_site,
-             proxies,
-             request_ids,
-             options.patience,
-             options.keep_alive_proxy,
-             loop.runtime().now() + options.warmup},
         link_side{loop, registry, admission, random_tunnel_name()},
-        door(loop, {most_connections()}, addresses, side, link_side) {}
+        links(link_side),
+        own_site(own_site_options(options), router, registry),
+        makers{loop.runtime(), own_site, registry, admission, classic},
+        shared{loop.runtime()},
+        desk_side{loop.runtime(),
+                  shared.head_buffers,
+                  router,
+                  registry,
+                  own_site,
+                  makers,
+                  links,
+                  proxies,
+                  request_ids,
+                  metrics,
+                  loop.runtime().now() + options.warmup},
+        desk(desk_side),
+        drain_time(options.drain_time),
+        door(loop, front_door_options(options), proxies, addresses, shared, desk, links) {}
 
   // What was buried while these parts stood may borrow from them: it goes before they do.
   ~Parts() override {
     door.close();
+    desk.close();
+    links.close();
     loop.runtime().graveyard.clear();
   }
 
@@ -86,7 +103,9 @@ class Broker::Parts final : private Timer {
     loop.runtime().log.info("draining");
     own_site.drain();
     loop.runtime().timers.arm_in(*this, drain_time);
-    door.drain(drain_time, [this] { stop(); });
+    links.announce_drain(drain_time);
+    // A link that drains takes no new stream, so the last visitor comes first.
+    door.drain([this] { links.drain([this] { stop(); }); });
   }
 
   void stop() {
@@ -98,8 +117,9 @@ class Broker::Parts final : private Timer {
   // The drain time is over; a moment later so is the one for what was ended then.
   void on_timer() override {
     if (std::exchange(ending, true)) return stop();
-    const FrontDoor::Ended ended = door.end_now();
-    loop.runtime().log.warn("drain-timeout", {{"upgraded_ended", ended.upgraded}, {"requests_cut", ended.requests}});
+    const std::size_t upgraded = desk.end_upgraded();
+    const std::size_t cut = door.end_now();
+    loop.runtime().log.warn("drain-timeout", {{"upgraded_ended", upgraded}, {"requests_cut", cut}});
     loop.runtime().timers.arm_in(*this, limits::drain_grace);
   }
 
@@ -109,14 +129,20 @@ class Broker::Parts final : private Timer {
   const ProxyList proxies;
   const Router router;
   RequestIds request_ids;
-  TunnelRegistry registry;
+  Metrics metrics;
+  NameTable names;
+  MemoryRegistry registry;
   Admission admission;
   AddressCounts addresses;
   ClassicPorts classic;
-  OwnSite own_site;
-  const Duration drain_time;
-  PublicSide side;
   const LinkSide link_side;
+  LinkDoor links;
+  OwnSite own_site;
+  const TunnelMakers makers;
+  http1::ServerShared shared;
+  const DeskSide desk_side;
+  Desk desk;
+  const Duration drain_time;
   FrontDoor door;
 };
 

@@ -116,7 +116,7 @@ std::string chain_behind(const ForwardedRequest& request) {
 
 void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
   std::string_view proto = request.scheme;
-  std::string_view host = request.host;
+  std::string_view host = request.head.authority;
   if (request.from_proxy) {
     head.field("X-Forwarded-For", chain_behind(request));
     if (const std::string_view claimed = claimed_scheme(request.head.fields); !claimed.empty()) proto = claimed;
@@ -144,7 +144,7 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
   }
 
   http1::HeadWriter head(out);
-  head.request_line(request.head.method, request.target);
+  head.request_line(request.head.method, request.head.target);
   const http::HopByHop hop_by_hop(fields);
   bool has_host = false;
   std::string_view asked_as;   // the visitor's X-Request-Id
@@ -178,9 +178,9 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
     }
     head.field(field.name, field.value);
   }
-  if (!has_host) head.field("Host", request.host);
-  if (request.framing.kind == http1::Framing::Kind::chunked) head.field("Transfer-Encoding", "chunked");
-  if (request.framing.kind == http1::Framing::Kind::length) head.field("Content-Length", request.framing.length);
+  if (!has_host) head.field("Host", request.head.authority);
+  if (request.body.kind == http::BodySize::Kind::unknown) head.field("Transfer-Encoding", "chunked");
+  if (request.body.kind == http::BodySize::Kind::known) head.field("Content-Length", request.body.length);
   write_claims(request, head);
   head.field("X-Request-Id", request.request_id);
   if (asked_as.empty()) asked_as = client_id;
@@ -231,7 +231,7 @@ std::string_view claimed_request_id(const http::Fields& fields) {
   return id;
 }
 
-void write_trailers(const http::Fields& trailers, std::string& out) {
+void write_forwarded_trailers(const http::Fields& trailers, std::string& out) {
   http1::HeadWriter head(out);
   for (const http::Field& field : trailers) {
     // An app may add them to the fields of the head.

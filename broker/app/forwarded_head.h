@@ -6,20 +6,18 @@
 #include <string_view>
 
 #include "http/head.h"
-#include "http1/body_framing.h"
+#include "http/server_stream.h"
 
 namespace tenfold::broker {
 
 // A request on its way to the app. The views are good during the call only.
 struct ForwardedRequest {
-  const http::RequestHead& head;
-  http1::Framing framing;
-  std::string_view target;       // origin-form: what the app sees
+  const http::RequestHead& head;  // a ServerStream's
+  http::BodySize body;
   std::string_view visitor;      // IP:PORT, for the agent
   std::string_view peer_ip;      // of the connection: the visitor's, or the proxy's in between
   std::string_view client_ip;    // ProxyList's
   std::string_view scheme;       // "http" or "https", for X-Forwarded-Proto
-  std::string_view host;         // as the visitor named it, for X-Forwarded-Host
   std::string_view request_id;   // X-Request-Id; the visitor's own goes on as X-Client-Request-Id
   bool from_proxy = false;       // a listed one: what it says of the visitor counts
   std::string_view broker_id{};  // of this process, for Via
@@ -44,7 +42,7 @@ bool ends_here(const http::RequestHead& head);
 // The one X-Request-Id of a listed proxy, when it is one that a log can bear; else empty.
 std::string_view claimed_request_id(const http::Fields& fields);
 
-// Appends the trailers that may pass, and the empty line.
-void write_trailers(const http::Fields& trailers, std::string& out);
+// Appends the trailers of a request that may pass, and the empty line.
+void write_forwarded_trailers(const http::Fields& trailers, std::string& out);
 
 }  // namespace tenfold::broker

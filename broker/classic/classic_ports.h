@@ -13,6 +13,7 @@
 #include "broker/admission/admission.h"
 #include "broker/classic/classic_tunnel.h"
 #include "broker/tunnels/grant.h"
+#include "broker/tunnels/registry.h"
 #include "io/loop.h"
 #include "io/tcp_listener.h"
 
@@ -29,7 +30,7 @@ struct ClassicOptions {
 
 class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
  public:
-  ClassicPorts(Loop& loop, const ClassicOptions& options, TunnelRegistry& registry, Admission& admission,
+  ClassicPorts(Loop& loop, const ClassicOptions& options, Registry& registry, Admission& admission,
                AddressCounts& addresses)
       : loop_(loop),
         options_(options),
@@ -65,7 +66,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
 
   Loop& loop_;
   const ClassicOptions options_;
-  TunnelRegistry& registry_;
+  Registry& registry_;
   Admission& admission_;
   AddressCounts& addresses_;
   std::unordered_map<const ClassicTunnel*, Seat> seats_;

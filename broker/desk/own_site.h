@@ -1,38 +1,36 @@
-// OwnSite: what the broker answers on its own domain: new tunnels, classic and upgraded, and
-// how it does. Fixed by docs/CLASSIC.md and docs/PROTOCOL.md.
+// OwnSite: what the broker answers on its own domain: whether a request wants a new tunnel, and of which kind, and the
+// few pages that there are. Fixed by docs/CLASSIC.md and docs/PROTOCOL.md.
 //
 //   GET /?new               a tunnel with a random name
 //   GET /NAME               a tunnel with that name
 //     ... with Upgrade: tenfold/1         this connection becomes its link
 //     ... with the offer of it, but no Upgrade   426: something on the way takes the Upgrade away
 //   GET /                   the landing page
+//   GET /api/status         how many tunnels, how much memory
+//   GET /api/tunnels/ID/status
 //
 // A browser that goes somewhere, a page that loads something from here, and words that monitors and crawlers ask for
 // make no classic tunnel: 404.
-//   GET /api/status         how many tunnels, how much memory
-//   GET /api/tunnels/ID/status
+//
+// It decides and writes; it makes nothing: new_tunnel.h does.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "broker/admission/admission.h"
 #include "broker/desk/reply.h"
 #include "broker/desk/router.h"
-#include "broker/tunnels/grant.h"
-#include "broker/tunnels/tunnel_registry.h"
+#include "broker/tunnels/registry.h"
 #include "http/head.h"
+#include "mux/handshake.h"
 
 namespace tenfold::broker {
 
-// A request to the broker itself. Views, good during answer().
+// A request to the broker itself. Views, good until its stream ends.
 struct OwnRequest {
   const http::RequestHead& head;
-  std::string_view host;    // its Host field
+  http::BodySize body;
   std::string_view scheme;  // "http" or "https", as the visitor sees it
   std::string_view client_ip;
   std::string_view request_id;
@@ -45,48 +43,53 @@ struct OwnSiteOptions {
   std::string classic_address;  // the JSON's `ip`; empty: left out
 };
 
+// What an answer needs to be made first.
+struct WantsTunnel {
+  std::string_view name;  // empty: a random one
+  bool link;              // the connection is to become a link
+};
+struct WantsTunnelStatus {
+  std::string_view name;
+};
+
 class OwnSite {
  public:
-  using Answer = std::variant<Reply, LinkGrant>;
+  using Answer = std::variant<Reply, WantsTunnel, WantsTunnelStatus>;
 
-  OwnSite(Runtime& runtime, const OwnSiteOptions& options, const Router& router, TunnelRegistry& registry,
-          Admission& admission, ClassicDoor& classic)
-      : runtime_(runtime),
-        options_(options),
-        router_(router),
-        registry_(registry),
-        admission_(admission),
-        classic_(classic) {}
+  OwnSite(const OwnSiteOptions& options, const Router& router, Registry& registry)
+      : options_(options), router_(router), registry_(registry) {}
 
-  Answer answer(const OwnRequest& request);
+  Answer answer(const OwnRequest& request) const;
+
+  // The answer to WantsTunnelStatus.
+  Reply tunnel_status(const NameTable::Found& found) const;
 
   // The answer to a request whose Host is neither the broker's domain nor below it.
   Reply wrong_host(const OwnRequest& request) const;
 
-  // What a tunnel of that name is called from outside.
+  // What a tunnel of that name is called from outside; `host`: the Host field of who asks.
   std::string tunnel_url(std::string_view name, std::string_view scheme, std::string_view host) const;
+
+  const OwnSiteOptions& options() const { return options_; }
 
   // No new tunnel from now on: 503 `draining`.
   void drain() { draining_ = true; }
 
  private:
-  Answer answer_path(const OwnRequest& request, std::string_view path, std::string_view query);
-  Answer new_tunnel(const OwnRequest& request, std::string_view name);
-  Answer new_link(const OwnRequest& request, std::string_view name);
-  Reply new_classic(const OwnRequest& request, std::string_view name);
-  Admission::Verdict admit(const OwnRequest& request, Admission::For what);
-  Reply no_port(const Claim& claim, const Error& why);
+  Answer answer_new_tunnel(const OwnRequest& request, std::string_view name) const;
   Reply status() const;
-  Reply tunnel_status(std::string_view name) const;
   Reply landing() const;
 
-  Runtime& runtime_;
   const OwnSiteOptions options_;
   const Router& router_;
-  TunnelRegistry& registry_;
-  Admission& admission_;
-  ClassicDoor& classic_;
+  Registry& registry_;
   bool draining_ = false;
 };
+
+// A refusal of the handshake, as JSON. `name`: the one that was asked for.
+Reply handshake_refusal(handshake::Refusal refusal, std::string_view name = {});
+
+// Nothing on the way may give it to another client: a grant is for one, and a refusal for one moment.
+void never_cache(Reply& reply);
 
 }  // namespace tenfold::broker

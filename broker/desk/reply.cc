@@ -1,11 +1,43 @@
 #include "broker/desk/reply.h"
 
-#include "broker/app/answer_head.h"
 #include "http/page.h"
 #include "http1/head_writer.h"
 #include "mux/failure.h"
 
 namespace tenfold::broker {
+namespace {
+
+constexpr const char* retry_after = "5";
+
+// What is allowed where nothing but CONNECT is refused.
+constexpr std::string_view tunnel_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
+
+Reply page_reply(int status, std::string_view code, std::string_view text, const http::RequestHead& head,
+                 std::string_view request_id) {
+  http::Page page = http::failure_page(status, code, text, head.fields, request_id);
+  Reply reply;
+  reply.status = status;
+  reply.content_type = page.content_type;
+  reply.body = std::move(page.body);
+  reply.fields.emplace_back("X-Request-Id", request_id);
+  reply.fields.emplace_back("Cache-Control", "no-store");
+  return reply;
+}
+
+std::string_view fault_text(int status) {
+  switch (status) {
+    case 400: return "This request is not valid HTTP/1.1";
+    case 405: return "This method is not served here";
+    case 408: return "This request did not arrive in time";
+    case 414: return "The address of this request is too long";
+    case 431: return "The head of this request is too large; cookies of this site may be the reason";
+    case 501: return "This way to send a body is not known here";
+    case 505: return "This version of HTTP is not served here";
+    default: return "This is no request that can be served";
+  }
+}
+
+}  // namespace
 
 Reply json_reply(int status, std::string body) {
   Reply reply;
@@ -15,21 +47,24 @@ Reply json_reply(int status, std::string body) {
   return reply;
 }
 
-Reply trouble_reply(const Trouble& trouble, const http::Fields& fields, std::string_view request_id) {
-  http::Page page = http::failure_page(trouble.status, trouble.code, trouble.says, fields, request_id);
-  Reply reply;
-  reply.status = trouble.status;
-  reply.content_type = page.content_type;
-  reply.body = std::move(page.body);
-  reply.fields.emplace_back("X-Request-Id", request_id);
-  reply.fields.emplace_back("Cache-Control", "no-store");
-  if (trouble.status == 503 || trouble.status == 429) reply.fields.emplace_back("Retry-After", "5");
+Reply failure_reply(const Error& why, const http::RequestHead& head, std::string_view request_id) {
+  const FailureForm& form = failure_form(why);
+  Reply reply = page_reply(form.status, form.code, failure_text(why), head, request_id);
+  if (form.heals()) reply.fields.emplace_back("Retry-After", retry_after);
+  if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", R"(Basic realm="tunnel", charset="UTF-8")");
   return reply;
 }
 
-Trouble trouble_of(const Error& why) {
-  const FailureForm& form = failure_form(why);
-  return {form.status, form.code, failure_text(why)};
+Reply fault_reply(const http::Fault& fault, const http::RequestHead& head, std::string_view request_id) {
+  const std::string text = std::string(fault_text(fault.status)) + " (" + fault.reason + ").";
+  Reply reply = page_reply(fault.status, fault.reason, text, head, request_id);
+  if (fault.status == 405) reply.fields.emplace_back("Allow", tunnel_methods);
+  return reply;
+}
+
+Reply not_found_reply(std::string_view code, std::string_view text, const http::RequestHead& head,
+                      std::string_view request_id) {
+  return page_reply(404, code, text, head, request_id);
 }
 
 Reply last_hop_reply(const http::RequestHead& head) {
@@ -51,48 +86,17 @@ Reply last_hop_reply(const http::RequestHead& head) {
   return reply;
 }
 
-Trouble trouble_of(const http::Fault& fault) {
-  const char* says = "This is no request that can be served";
-  switch (fault.status) {
-    case 400: says = "This request is not valid HTTP/1.1"; break;
-    case 405: says = "This method is not served here"; break;
-    case 408: says = "This request did not arrive in time"; break;
-    case 414: says = "The address of this request is too long"; break;
-    case 431: says = "The head of this request is too large; cookies of this site may be the reason"; break;
-    case 501: says = "This way to send a body is not known here"; break;
-    case 505: says = "This version of HTTP is not served here"; break;
-    default: break;
-  }
-  return {fault.status, fault.reason, std::string(says) + " (" + fault.reason + ")."};
-}
-
-std::string_view accept_in(std::string_view head) {
-  constexpr std::string_view name = "accept:";
-  while (!head.empty()) {
-    const std::size_t end = head.find('\n');
-    const std::string_view line = head.substr(0, end);
-    if (line.size() > name.size() && http::equal_nocase(line.substr(0, name.size()), name)) {
-      std::string_view value = line.substr(name.size());
-      while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-      while (!value.empty() && (value.back() == ' ' || value.back() == '\r')) value.remove_suffix(1);
-      return value;
-    }
-    if (end == std::string_view::npos) break;
-    head.remove_prefix(end + 1);
-  }
-  return {};
-}
-
-void write_reply(const Reply& reply, bool to_head, std::string_view date, Duration keep, std::string& out) {
-  http1::HeadWriter head(out);
-  head.status_line(reply.status, {});
-  head.field("Date", date);
-  for (const auto& [name, value] : reply.fields) head.field(name, value);
-  if (!reply.body.empty()) head.field("Content-Type", reply.content_type);
-  head.field("Content-Length", reply.body.size());
-  write_persistence(keep, 1, head);
-  head.end();
-  if (!to_head) out += reply.body;
+void send_reply(const Reply& reply, std::string_view date, http::ServerStream& stream) {
+  using Kind = http::BodySize::Kind;
+  const bool to_head = stream.head().method == "HEAD";
+  http::ResponseHead head;
+  head.status = reply.status;
+  head.fields.push_back({"Date", date});
+  for (const auto& [name, value] : reply.fields) head.fields.push_back({name, value});
+  if (!reply.body.empty()) head.fields.push_back({"Content-Type", reply.content_type});
+  stream.answer(head, {to_head ? Kind::none : Kind::known, reply.body.size()});
+  if (!to_head && !reply.body.empty()) stream.write(to_bytes(reply.body));
+  stream.end({});
 }
 
 }  // namespace tenfold::broker

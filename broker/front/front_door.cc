@@ -7,15 +7,62 @@
 #include "io/tls_socket.h"
 
 namespace tenfold::broker {
-FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, AddressCounts& addresses, PublicSide& side,
-                     const LinkSide& link_side)
-    : loop_(loop), options_(options), addresses_(addresses), side_(side), link_side_(link_side) {}
+
+// One accepted connection: what serves HTTP on it, until it closes or is upgraded, and the visit that counts it.
+class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::Owner {
+ public:
+  Visitor(FrontDoor& door, std::string address, std::string ip, std::string_view scheme, bool from_proxy,
+          const http::Patience& patience, TcpSocket* socket, AddressCounts::Ticket ticket)
+      : Visit(std::move(address), std::move(ip), scheme, from_proxy, patience),
+        door_(door),
+        socket_(socket),
+        ticket_(std::move(ticket)) {
+    ++door_.visits_;
+  }
+  ~Visitor() override { door_.on_visit_over(); }
+
+  void serve(std::unique_ptr<Duplex> connection) {
+    http1::ServerConnection::Owner& owner = *this;
+    connection_ = std::make_unique<http1::ServerConnection>(door_.shared_, patience(), owner, std::move(connection));
+    connection_->start();
+  }
+  http1::ServerConnection& connection() { return *connection_; }
+  std::unique_ptr<http1::ServerConnection> take_connection() { return std::move(connection_); }
+
+ private:
+  void tune_for_link() override {
+    socket_->set_user_timeout(limits::user_timeout);
+    socket_->set_notsent_lowat(limits::notsent_lowat);
+  }
+  void on_request(http::ServerStream& stream) override { door_.desk_.assign(stream, *this); }
+  void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) override {
+    door_.desk_.refuse(stream, *this, fault, limit);
+  }
+  void on_connection_closed(http1::ServerConnection&, const http::Gone& gone) override {
+    door_.on_connection_closed(*this, gone);
+  }
+
+  FrontDoor& door_;
+  TcpSocket* const socket_;  // under the connection, and owned by it
+  const AddressCounts::Ticket ticket_;
+  std::unique_ptr<http1::ServerConnection> connection_;
+};
+
+FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
+                     http1::ServerShared& shared, Desk& desk, const LinkDoor& links)
+    : loop_(loop),
+      options_(options),
+      proxies_(proxies),
+      addresses_(addresses),
+      shared_(shared),
+      desk_(desk),
+      links_(links) {}
 
 FrontDoor::~FrontDoor() { close(); }
 
 void FrontDoor::close() {
+  on_empty_ = nullptr;
   visitors_.clear();
-  links_.clear();
 }
 
 Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls) {
@@ -30,8 +77,8 @@ Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls
 }
 
 bool FrontDoor::admit(const std::string& ip) {
-  const bool full = visitors_.size() + links_.size() >= options_.connections;
-  const bool counted = !is_this_machine(ip) && !side_.proxies.contains(ip);
+  const bool full = visits_ + links_.size() >= options_.connections;
+  const bool counted = !is_this_machine(ip) && !proxies_.contains(ip);
   if (full || (counted && !addresses_.has_room(ip))) {
     loop_.runtime().log.warn("turned-away", {{"peer", ip}, {"reason", full ? "connections" : "connections-per-ip"}});
     return false;
@@ -48,67 +95,49 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
   if (tls != nullptr) {
     connection = std::make_unique<TlsSocket>(loop_, std::move(connection), tls, TlsEngine::Role::server, "");
   }
-  VisitorH1::Owner& owner = *this;
+  const bool from_proxy = proxies_.contains(ip);
   auto visitor =
-      std::make_unique<VisitorH1>(side_, owner, std::move(connection), address, ip, tls == nullptr ? "http" : "https");
-  VisitorH1& started = *visitor;
-  visitors_[&started] = Visit{std::move(visitor), tcp, addresses_.enter(ip)};
-  started.start();
+      std::make_shared<Visitor>(*this, address, ip, tls == nullptr ? "http" : "https", from_proxy,
+                                from_proxy ? options_.proxy_patience : options_.patience, tcp, addresses_.enter(ip));
+  Visitor& started = *visitor;
+  visitors_[&started] = std::move(visitor);
+  started.serve(std::move(connection));
 }
 
-void FrontDoor::on_visitor_closed(VisitorH1& visitor) {
-  const auto found = visitors_.find(&visitor);
-  if (found == visitors_.end()) return;
-  loop_.runtime().graveyard.bury(std::move(found->second.visitor));
-  visitors_.erase(found);
+void FrontDoor::on_connection_closed(Visitor& visitor, const http::Gone& gone) {
+  if (gone.limit != http::Limit::none) {
+    loop_.runtime().log.info("cut", {{"limit", to_string(gone.limit)}, {"peer", visitor.address()}});
+  }
+  loop_.runtime().graveyard.bury(visitor.take_connection());
+  visitors_.erase(&visitor);
+}
+
+void FrontDoor::on_visit_over() {
+  --visits_;
   check_empty();
 }
 
-void FrontDoor::on_link(VisitorH1& visitor, std::unique_ptr<Duplex> connection, LinkGrant grant, Bytes early) {
-  TcpSocket* tcp = visitors_.at(&visitor).socket;
-  tcp->set_user_timeout(limits::user_timeout);
-  tcp->set_notsent_lowat(limits::notsent_lowat);
-  LinkSession::Owner& owner = *this;
-  auto session =
-      std::make_unique<LinkSession>(link_side_, owner, std::move(connection), std::move(grant), visitor.address());
-  LinkSession& started = *session;
-  links_[&started] = std::move(session);
-  started.start(early);
-}
-
-void FrontDoor::on_link_session_closed(LinkSession& session) {
-  const auto found = links_.find(&session);
-  if (found == links_.end()) return;
-  loop_.runtime().graveyard.bury(std::move(found->second));
-  links_.erase(found);
-  check_empty();
-}
-
-void FrontDoor::drain(Duration deadline, std::function<void()> on_empty) {
+void FrontDoor::drain(std::function<void()> on_empty) {
   on_empty_ = std::move(on_empty);
   listeners_.clear();
-  for (VisitorH1* visitor : visitors()) visitor->drain();
-  for (auto& [link, session] : links_) session->announce_drain(deadline);
+  for (const auto& visitor : visitors()) visitor->connection().drain();
   check_empty();
 }
 
-FrontDoor::Ended FrontDoor::end_now() {
-  Ended ended;
-  for (VisitorH1* visitor : visitors()) ++(visitor->end_now() ? ended.upgraded : ended.requests);
-  return ended;
+std::size_t FrontDoor::end_now() {
+  const std::vector<std::shared_ptr<Visitor>> all = visitors();
+  for (const auto& visitor : all) visitor->connection().end_now({503, "draining"});
+  return all.size();
 }
 
-std::vector<VisitorH1*> FrontDoor::visitors() const {
-  std::vector<VisitorH1*> all;
-  for (const auto& [visitor, visit] : visitors_) all.push_back(visitor);
+std::vector<std::shared_ptr<FrontDoor::Visitor>> FrontDoor::visitors() const {
+  std::vector<std::shared_ptr<Visitor>> all;
+  for (const auto& [key, visitor] : visitors_) all.push_back(visitor);
   return all;
 }
 
-// A link that drains takes no new stream, so the last visitor comes first.
 void FrontDoor::check_empty() {
-  if (!on_empty_ || !visitors_.empty()) return;
-  if (links_.empty()) return std::exchange(on_empty_, nullptr)();
-  for (auto& [link, session] : links_) session->drain();
+  if (on_empty_ && visits_ == 0) std::exchange(on_empty_, nullptr)();
 }
 
 }  // namespace tenfold::broker

@@ -1,5 +1,6 @@
 #include "broker/link/link_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -113,27 +114,67 @@ void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal) {
   driver_.link().send(message);
 }
 
+class LinkSession::Registration final : private Claiming::Owner {
+ public:
+  Registration(LinkSession& session, std::uint32_t request_id)
+      : session_(session),
+        request_id_(request_id),
+        claiming_(session.side_.loop.runtime(), session.side_.registry, static_cast<Claiming::Owner&>(*this)) {}
+
+  void start(const std::string& name, std::string token) {
+    const bool shown = token.size() == resume_token_bytes;
+    token_ = shown ? std::move(token) : random_bytes(resume_token_bytes);
+    name_ = name;
+    claiming_.start({name, token_, {}}, shown);
+  }
+
+ private:
+  handshake::Refusal may_claim(Claiming&, bool resumed, std::string& owner) override {
+    owner = session_.grant_.owner;
+    // A tunnel that comes back with its token is counted already, and one that this link has takes no further seat.
+    const bool has_seat = resumed && session_.seats_.contains(name_);
+    if (!has_seat && session_.seats_.size() >= limits::tunnels_per_link) return handshake::Refusal::limit;
+    if (session_.grant_.trusted || resumed) return handshake::Refusal::none;
+    const handshake::Refusal refusal = session_.side_.admission.admit_another(session_.grant_.client_ip);
+    charged_ = refusal == handshake::Refusal::none;
+    return refusal;
+  }
+
+  void on_claimed(Claiming&, const Claim& claim) override {
+    session_.seat(claim, request_id_, token_);
+    session_.end_registration(*this);
+  }
+
+  void on_claim_failed(Claiming&, handshake::Refusal why) override {
+    if (charged_) session_.side_.admission.refund(session_.grant_.client_ip);
+    session_.refuse(request_id_, why);
+    session_.end_registration(*this);
+  }
+
+  LinkSession& session_;
+  const std::uint32_t request_id_;
+  Claiming claiming_;
+  std::string name_;
+  std::string token_;
+  bool charged_ = false;
+};
+
 void LinkSession::on_register(std::uint32_t request_id, const std::string& name, const std::string& kind,
                               std::string token) {
   using handshake::Refusal;
   if (request_id == 0 || kind != "http") return refuse(request_id, Refusal::bad_request);
   if (!name.empty() && !is_tunnel_name(name)) return refuse(request_id, Refusal::bad_name);
-  // A tunnel that comes back with its token is counted already, and one that this link has takes no further seat.
-  const bool resumed = side_.registry.proves(name, token);
-  const bool has_seat = resumed && seats_.contains(name);
-  if (!has_seat && seats_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
-  const bool charged = !grant_.trusted && !resumed;
-  if (charged) {
-    const Refusal refusal = side_.admission.admit_another(grant_.client_ip);
-    if (refusal != Refusal::none) return refuse(request_id, refusal);
-  }
-  if (token.size() != resume_token_bytes) token = random_bytes(resume_token_bytes);
-  const Result<Claim> claim = side_.registry.claim(name, token, grant_.owner);
-  if (!claim) {
-    if (charged) side_.admission.refund(grant_.client_ip);
-    return refuse(request_id, Refusal::name_taken);
-  }
-  seat(*claim, request_id, token);
+  if (registrations_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
+  registrations_.push_back(std::make_unique<Registration>(*this, request_id));
+  registrations_.back()->start(name, std::move(token));
+}
+
+// Out of the list, into the graveyard: it is in the middle of its own event.
+void LinkSession::end_registration(Registration& registration) {
+  const auto found = std::find_if(registrations_.begin(), registrations_.end(),
+                                  [&](const auto& each) { return each.get() == &registration; });
+  side_.loop.runtime().graveyard.bury(std::move(*found));
+  registrations_.erase(found);
 }
 
 void LinkSession::on_control(const control::ControlMessage& message) {
@@ -172,6 +213,7 @@ void LinkSession::on_link_closed(const Error& why) {
     side_.admission.on_tunnel_down(grant_.client_ip);
   }
   seats_.clear();
+  registrations_.clear();
   owner_.on_link_session_closed(*this);
 }
 

@@ -5,10 +5,13 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "broker/admission/admission.h"
 #include "broker/link/link_tunnel.h"
+#include "broker/tunnels/claiming.h"
 #include "broker/tunnels/grant.h"
+#include "broker/tunnels/registry.h"
 #include "io/link_driver.h"
 #include "io/loop.h"
 
@@ -16,7 +19,7 @@ namespace tenfold::broker {
 
 struct LinkSide {
   Loop& loop;
-  TunnelRegistry& registry;
+  Registry& registry;
   Admission& admission;
   std::string server_id;
 };
@@ -57,7 +60,11 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_link_closed(const Error& why) override;
   void on_link_tunnel_replaced(LinkTunnel& tunnel) override;
 
+  // A Register that waits for its name.
+  class Registration;
+
   void on_register(std::uint32_t request_id, const std::string& name, const std::string& kind, std::string token);
+  void end_registration(Registration& registration);
   void seat(const Claim& claim, std::uint32_t request_id, const std::string& token);
   void unseat(const std::string& name, std::string_view cause);
   void refuse(std::uint32_t request_id, handshake::Refusal refusal);
@@ -70,6 +77,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   const std::string address_;  // IP:PORT of the agent
   LinkDriver driver_;
   std::unordered_map<std::string, Seat> seats_;  // by name
+  std::vector<std::unique_ptr<Registration>> registrations_;
 };
 
 }  // namespace tenfold::broker

@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
-#include "broker/tunnels/tunnel_registry.h"
+#include "broker/tunnels/name_table.h"
+#include "duplex.h"
 
 namespace tenfold::broker {
 
@@ -18,8 +20,18 @@ struct LinkGrant {
   std::string url;  // the tunnel's public one
   std::string resume_token;
   std::string client_ip;
-  std::string owner;     // TunnelRegistry's, of all tunnels of the link
+  std::string owner;     // the registry's, of all tunnels of the link
   bool trusted = false;  // came with a token: no limits by address
+};
+
+// Takes over connections that became agents' links.
+class LinkOpener {
+ public:
+  // `peer`: the agent's IP:PORT. `early`: bytes behind the handshake, not credited.
+  virtual void open_link(std::unique_ptr<Duplex> connection, LinkGrant grant, std::string_view peer, Bytes early) = 0;
+
+ protected:
+  ~LinkOpener() = default;
 };
 
 // Opens the port of a classic tunnel.

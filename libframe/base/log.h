@@ -42,16 +42,15 @@ class Log {
   void info(std::string_view event, LogFields fields = {}) { at(LogLevel::info, event, fields); }
   void warn(std::string_view event, LogFields fields = {}) { at(LogLevel::warn, event, fields); }
   void error(std::string_view event, LogFields fields = {}) { at(LogLevel::error, event, fields); }
+  void at(LogLevel level, std::string_view event, LogFields fields) {
+    if (wants(level)) write(level, event, fields);
+  }
 
  protected:
   // The sink makes text from afar safe (printable()) before a terminal sees it.
   virtual void write(LogLevel level, std::string_view event, LogFields fields) = 0;
 
  private:
-  void at(LogLevel level, std::string_view event, LogFields fields) {
-    if (wants(level)) write(level, event, fields);
-  }
-
   LogLevel level_ = LogLevel::info;
 };
 

@@ -18,9 +18,10 @@ using Fields = std::vector<Field>;
 
 struct RequestHead {
   std::string_view method;
-  std::string_view target;  // byte for byte
+  std::string_view target;  // byte for byte; of a ServerStream in origin-form: "/path?query", or "*"
   int minor_version = 1;    // HTTP/1.x
   Fields fields;
+  std::string_view authority{};  // of a ServerStream: the host that is asked, with its port where it came with one
 };
 
 struct ResponseHead {

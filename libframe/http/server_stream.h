@@ -12,9 +12,9 @@
 //
 //   Upgraded raw = stream.upgrade(head);            // 101, or 200 to an extended CONNECT: bytes from here
 //
-// The last call is one of end(), abort() and upgrade(); the last event is on_gone(). After either the stream is the
-// connection's again: no further call, no further event. With end() before the body's end the connection reads the rest
-// and throws it away, or closes.
+// The last call is one of end(), abort(), reset() and upgrade(); the last event is on_gone(). After either the stream
+// is the connection's again: no further call, no further event. With end() before the body's end the connection reads
+// the rest and throws it away, or closes.
 //
 // Back-pressure, both ways, is Duplex's: on_body() delivers no more than a window ahead of credit(), and whoever writes
 // heeds what write() and on_sent() report.
@@ -101,6 +101,8 @@ class ServerStream {
   virtual void end(const Fields& trailers) = 0;
   // A visible cut, behind what was written: no clean end. Before answer(): the connection or stream is reset.
   virtual void abort() = 0;
+  // The same at once: what was written and has not left is dropped.
+  virtual void reset() = 0;
 
   // The connection keeps nothing of it.
   virtual Upgraded upgrade(const ResponseHead& head) = 0;

@@ -52,6 +52,12 @@ class HeadReader {
   // Whether the request is a HEAD, as far as its first line has come: a refusal has no body then.
   bool to_head() const { return is_request() && text_.starts_with("HEAD "); }
 
+  // Sets what the request asks for and whom, as read_target() found it; before that the target is as it came.
+  void settle(std::string_view origin, std::string_view authority) {
+    request_.target = origin;
+    request_.authority = authority;
+  }
+
   // When failed(), which is as soon as the line at fault is whole, or a cap is passed; the same
   // however the bytes were cut. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For
   // a response always 502.

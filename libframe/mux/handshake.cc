@@ -53,6 +53,8 @@ constexpr std::array refusals = {
     RefusalRow{Refusal::limit, {429, "limit", "Too many tunnels are open from your address."}},
     RefusalRow{Refusal::rate, {429, "rate", "Too many tunnels were asked for in a short time."}},
     RefusalRow{Refusal::draining, {503, "draining", "This server is going down. Try again in a moment."}},
+    RefusalRow{Refusal::registry_away,
+               {503, "registry-away", "This server cannot look up its tunnels at the moment. Try again shortly."}},
     RefusalRow{Refusal::classic_off,
                {426, "upgrade-required", "This server speaks tenfold/1 only: ask with Upgrade: tenfold/1."}},
     RefusalRow{Refusal::upgrade_lost,

@@ -62,6 +62,7 @@ enum class Refusal {
   limit,
   rate,
   draining,
+  registry_away,
   classic_off,
   upgrade_lost,
   bad_request

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "broker/admission/admission.h"
-#include "broker/desk/own_site.h"
-#include "broker/desk/public_side.h"
-#include "broker/front/visitor_h1.h"
+#include "broker/desk/desk.h"
+#include "broker/tunnels/memory_registry.h"
+#include "http1/server_connection.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 
@@ -115,20 +115,30 @@ class NoClassicDoor final : public ClassicDoor {
   bool full = false;
 };
 
-class Rig final : private VisitorH1::Owner {
+// A visitor's connection as the front door makes it, without the door.
+class TestVisit final : public Visit {
+ public:
+  using Visit::Visit;
+  int tuned = 0;
+
+ private:
+  void tune_for_link() override { ++tuned; }
+};
+
+class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
  public:
   explicit Rig(const std::string& tunnel_name = "myapp", AdmissionOptions admission_options = {},
                const OwnSiteOptions& site_options = {})
-      : admission(rt.runtime, std::move(admission_options)),
-        own_site(rt.runtime, site_options, router, registry, admission, classic) {
-    Result<Claim> claim = registry.claim(tunnel_name, "proof");
+      : admission(rt.runtime, std::move(admission_options)), own_site(site_options, router, registry) {
+    Result<Claim> claim = names.claim({tunnel_name, "proof"});
     tunnel = std::make_shared<TestTunnel>(rt, tunnel_name);
-    registry.attach(*claim, tunnel);
+    names.attach(*claim, tunnel);
     connect();
   }
 
   ~Rig() {
     visitor = nullptr;
+    desk.close();
     rt.graveyard.clear();
   }
 
@@ -139,18 +149,24 @@ class Rig final : private VisitorH1::Owner {
     rt.graveyard.clear();
     visitor_pipe = std::make_unique<MemoryPipe>(rt.runtime);
     browser = std::make_unique<Ear>(visitor_pipe->take_right());
-    VisitorH1::Owner& owner = *this;
-    visitor = std::make_unique<VisitorH1>(side, owner, visitor_pipe->take_left(), std::string(ip) + ":1234",
-                                          std::string(ip), "https");
+    const bool from_proxy = proxies.contains(std::string(ip));
+    visit = std::make_shared<TestVisit>(std::string(ip) + ":1234", std::string(ip), "https", from_proxy,
+                                        from_proxy ? proxy_patience : patience);
+    http1::ServerConnection::Owner& owner = *this;
+    visitor = std::make_unique<http1::ServerConnection>(shared, visit->patience(), owner, visitor_pipe->take_left());
     visitor->start();
   }
 
-  // Moves every byte as far as it goes.
+  // Moves every byte as far as it goes, and whatever is due now.
   void pump(std::size_t chop = static_cast<std::size_t>(-1)) {
     for (bool moved = true; moved;) {
       moved = visitor_pipe->step(chop);
       for (std::size_t i = 0; i < tunnel->pipes.size(); ++i) moved |= tunnel->pipes[i]->step(chop);
       rt.graveyard.clear();
+      while (rt.timers.next() <= rt.timers.now()) {
+        moved = true;
+        rt.timers.run(rt.timers.now(), &rt.graveyard);
+      }
     }
   }
 
@@ -166,28 +182,43 @@ class Rig final : private VisitorH1::Owner {
 
   TestRuntime rt;
   Router router{"example.test"};
-  TunnelRegistry registry{rt.runtime};
+  NameTable names{rt.runtime};
+  MemoryRegistry registry{rt.runtime, names};
   Admission admission;
   NoClassicDoor classic;
   OwnSite own_site;
+  TunnelMakers makers{rt.runtime, own_site, registry, admission, classic};
   ProxyList proxies;
   RequestIds request_ids;
-  PublicSide side{rt.runtime, router, registry, own_site, proxies, request_ids};
+  Metrics metrics;
+  http::Patience patience;
+  http::Patience proxy_patience{.keep_alive = limits::keep_alive_idle_proxy};
+  http1::ServerShared shared{rt.runtime};
+  LinkOpener& links = *this;
+  DeskSide side{rt.runtime, shared.head_buffers, router, registry, own_site, makers, links,
+                proxies,    request_ids,         metrics};
+  Desk desk{side};
   std::shared_ptr<TestTunnel> tunnel;
   std::unique_ptr<MemoryPipe> visitor_pipe;
   std::unique_ptr<Ear> browser;
-  std::unique_ptr<VisitorH1> visitor;
+  std::shared_ptr<TestVisit> visit;
+  std::unique_ptr<http1::ServerConnection> visitor;
   bool visitor_closed = false;
   std::unique_ptr<Duplex> link;  // a connection that became one
   std::string link_early;
   LinkGrant grant;
 
  private:
-  void on_visitor_closed(VisitorH1&) override {
+  void on_request(http::ServerStream& stream) override { desk.assign(stream, *visit); }
+  void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) override {
+    desk.refuse(stream, *visit, fault, limit);
+  }
+  void on_connection_closed(http1::ServerConnection&, const http::Gone& gone) override {
     visitor_closed = true;
+    if (gone.limit != http::Limit::none) rt.log.info("cut", {{"limit", to_string(gone.limit)}});
     rt.graveyard.bury(std::move(visitor));
   }
-  void on_link(VisitorH1&, std::unique_ptr<Duplex> connection, LinkGrant given, Bytes early) override {
+  void open_link(std::unique_ptr<Duplex> connection, LinkGrant given, std::string_view, Bytes early) override {
     link = std::move(connection);
     link_early = to_text(early);
     grant = std::move(given);

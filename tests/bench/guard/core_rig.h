@@ -14,9 +14,10 @@
 #include <vector>
 
 #include "broker/admission/admission.h"
-#include "broker/desk/own_site.h"
-#include "broker/front/visitor_h1.h"
+#include "broker/desk/desk.h"
 #include "broker/link/link_tunnel.h"
+#include "broker/tunnels/memory_registry.h"
+#include "http1/server_connection.h"
 #include "link_wire.h"
 #include "mux/link_stream.h"
 #include "splice.h"
@@ -49,12 +50,12 @@ class Sink : public Duplex {
   Handler* handler_ = nullptr;
 };
 
-class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
+class CoreRig final : private http1::ServerConnection::Owner, private broker::LinkOpener, private Splice::Owner {
  public:
   CoreRig() : wire_(rt_, broker_end_, agent_end_) {
-    Result<broker::Claim> claim = registry_.claim("myapp", "proof");
+    Result<broker::Claim> claim = names_.claim({"myapp", "proof"});
     must(static_cast<bool>(claim), "no claim");
-    registry_.attach(*claim, std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", wire_.broker()));
+    names_.attach(*claim, std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", wire_.broker()));
     answer_ =
         "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
         "Content-Type: application/octet-stream\r\nContent-Length: 1024\r\n"
@@ -63,9 +64,8 @@ class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
     answer_.append(1024, 'x');
     auto socket = std::make_unique<Sink>();
     browser_ = socket.get();
-    broker::VisitorH1::Owner& owner = *this;
-    visitor_ = std::make_unique<broker::VisitorH1>(side_, owner, std::move(socket), "203.0.113.9:1234", "203.0.113.9",
-                                                   "https");
+    http1::ServerConnection::Owner& owner = *this;
+    visitor_ = std::make_unique<http1::ServerConnection>(shared_, patience_, owner, std::move(socket));
     visitor_->start();
     wire_.pump();
   }
@@ -79,6 +79,7 @@ class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
   void request() {
     const std::size_t before = browser_->taken;
     browser_->say("GET /1k HTTP/1.1\r\nHost: myapp.example.test\r\nUser-Agent: guard/1\r\nAccept: */*\r\n\r\n");
+    rt_.turn();
     wire_.pump();
     while (!asked_.empty()) {
       Sink* app = asked_.back();
@@ -124,20 +125,42 @@ class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
     std::size_t max_conn() const override { return 10; }
   };
 
-  void on_visitor_closed(broker::VisitorH1&) override { must(false, "the visitor's connection closed"); }
-  void on_link(broker::VisitorH1&, std::unique_ptr<Duplex>, broker::LinkGrant, Bytes) override {}
+  // The visit outlives the request.
+  class OneVisit final : public broker::Visit {
+   public:
+    using Visit::Visit;
+
+   private:
+    void tune_for_link() override {}
+  };
+
+  void on_request(http::ServerStream& stream) override { desk_.assign(stream, *visit_); }
+  void on_fault(http::ServerStream&, const http::Fault&, http::Limit) override { must(false, "a fault"); }
+  void on_connection_closed(http1::ServerConnection&, const http::Gone&) override {
+    must(false, "the visitor's connection closed");
+  }
+  void open_link(std::unique_ptr<Duplex>, broker::LinkGrant, std::string_view, Bytes) override {}
   void on_splice_done(Splice&, const Error&) override {}
 
   CoreRuntime rt_;
   broker::Router router_{"example.test"};
-  broker::TunnelRegistry registry_{rt_.runtime};
+  broker::NameTable names_{rt_.runtime};
+  broker::MemoryRegistry registry_{rt_.runtime, names_};
   broker::Admission admission_{rt_.runtime, {}};
   NoClassicDoor classic_;
-  broker::OwnSiteOptions site_options_;
-  broker::OwnSite own_site_{rt_.runtime, site_options_, router_, registry_, admission_, classic_};
+  broker::OwnSite own_site_{{}, router_, registry_};
+  broker::TunnelMakers makers_{rt_.runtime, own_site_, registry_, admission_, classic_};
   broker::ProxyList proxies_;
   broker::RequestIds request_ids_;
-  broker::PublicSide side_{rt_.runtime, router_, registry_, own_site_, proxies_, request_ids_};
+  broker::Metrics metrics_;
+  http::Patience patience_;
+  http1::ServerShared shared_{rt_.runtime};
+  broker::LinkOpener& links_ = *this;
+  broker::DeskSide side_{rt_.runtime, shared_.head_buffers, router_, registry_, own_site_, makers_, links_,
+                         proxies_,    request_ids_,         metrics_};
+  broker::Desk desk_{side_};
+  std::shared_ptr<OneVisit> visit_ =
+      std::make_shared<OneVisit>("203.0.113.9:1234", "203.0.113.9", "https", false, patience_);
   QuietLinkEnd broker_end_;
   AgentEnd agent_end_{*this};
   std::string answer_;
@@ -145,7 +168,7 @@ class CoreRig final : private broker::VisitorH1::Owner, private Splice::Owner {
   LinkWire wire_;
   std::vector<std::unique_ptr<Splice>> splices_;
   Sink* browser_ = nullptr;  // owned by the visitor
-  std::unique_ptr<broker::VisitorH1> visitor_;
+  std::unique_ptr<http1::ServerConnection> visitor_;
 };
 
 }  // namespace tenfold::bench

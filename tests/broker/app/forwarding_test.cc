@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include "broker/admission/proxy_list.h"
-#include "broker/app/answer_head.h"
 #include "broker/app/forwarded_head.h"
 #include "broker/desk/reply.h"
 
@@ -16,12 +15,11 @@ std::string head_for(std::string_view peer, const http::Fields& fields, std::str
                      int minor_version = 1) {
   ProxyList proxies;
   REQUIRE_FALSE(proxies.add("10.0.0.0/8"));
-  const http::RequestHead request{method, "/", minor_version, fields};
+  const http::RequestHead request{method, "/", minor_version, fields, "app.test"};
   const std::string client = proxies.client_ip(peer, fields);
   std::string out;
   std::string upgrade;
-  write_forwarded_head({request, {}, "/", "", peer, client, "https", "app.test", "id", proxies.contains(peer), "b"},
-                       "t", out, upgrade);
+  write_forwarded_head({request, {}, "", peer, client, "https", "id", proxies.contains(peer), "b"}, "t", out, upgrade);
   return out;
 }
 
@@ -207,7 +205,7 @@ TEST_CASE("an expectation of HTTP/1.0 does not reach the app, one of HTTP/1.1 do
 
 TEST_CASE("trailers may not say who asks either") {
   std::string out;
-  write_trailers(
+  write_forwarded_trailers(
       {{"X-Sum", "1"}, {"X_Forwarded_For", "2"}, {"X-Client-IP", "3"}, {"X-Request-Id", "4"}, {"Expect", "5"}}, out);
   CHECK(out == "X-Sum: 1\r\n\r\n");
 }

@@ -93,7 +93,7 @@ TEST_CASE("an app that thinks has its time from the request's last byte, and is 
 
 TEST_CASE("an upload that the visitor pauses is not the app's silence") {
   Rig rig;
-  rig.side.patience.body_idle = 2 * limits::first_byte_time;
+  rig.patience.body_idle = 2 * limits::first_byte_time;
   rig.browser_says(std::string(post) + "some");
   pass_limit(rig, 2 * limits::first_byte_time);
   CHECK(rig.browser->heard.starts_with("HTTP/1.1 408 "));

@@ -1,5 +1,6 @@
 // The ports of classic tunnels: whose sockets they take, and how many; on a real loop, on loopback.
 #include "broker/classic/classic_ports.h"
+#include "broker/tunnels/memory_registry.h"
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
@@ -40,7 +41,7 @@ struct Ports {
 
   // A tunnel that was asked for from there; 0: refused.
   std::uint16_t open(const std::string& ip, Claim* kept = nullptr) {
-    const Result<Claim> claim = registry.claim({}, {}, ip);
+    const Result<Claim> claim = names.claim({{}, {}, ip});
     REQUIRE(claim);
     const Result<std::uint16_t> port = ports.open_classic(*claim, ip);
     if (!port) registry.give_up(*claim);
@@ -80,7 +81,8 @@ struct Ports {
 
   RecordingLog log;
   Loop loop{log};
-  TunnelRegistry registry{loop.runtime()};
+  NameTable names{loop.runtime()};
+  MemoryRegistry registry{loop.runtime(), names};
   Admission admission{loop.runtime(), {}};
   AddressCounts addresses;
   ClassicPorts ports;
@@ -94,7 +96,7 @@ TEST_CASE("a port takes sockets only from the address that asked for the tunnel"
   Claim claim;
   const std::uint16_t port = rig.open(far_away, &claim);
   CHECK(Ports::is_closed(rig.dial(port)));
-  CHECK(rig.registry.find(claim.name).tunnel->connected() == 0);
+  CHECK(rig.names.find(claim.name).tunnel->connected() == 0);
   CHECK(rig.log.lines.back() == "classic-turned-away name=" + claim.name + " peer=127.0.0.1 reason=another address");
 }
 

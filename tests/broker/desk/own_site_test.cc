@@ -178,12 +178,12 @@ TEST_CASE("an agent that was restarted gets its name at once, and a stranger doe
   };
   REQUIRE(ask_for("203.0.113.9", upgrade) == 101);
   const auto tunnel = std::make_shared<TestTunnel>(rig.rt, "wanted");
-  SUBCASE("its link is gone") { rig.registry.hold(rig.grant.claim); }
-  SUBCASE("its sockets are gone") { rig.registry.attach(rig.grant.claim, tunnel); }
+  SUBCASE("its link is gone") { rig.names.hold(rig.grant.claim); }
+  SUBCASE("its sockets are gone") { rig.names.attach(rig.grant.claim, tunnel); }
   CHECK(ask_for("203.0.113.10", upgrade) == 409);
   CHECK(ask_for("203.0.113.9", upgrade) == 101);
   CHECK(rig.grant.claim.name == "wanted");
-  rig.registry.hold(rig.grant.claim);
+  rig.names.hold(rig.grant.claim);
   rig.connect("203.0.113.10");
   CHECK(ask(rig, "/wanted").value()["id"] != "wanted");
   rig.connect("203.0.113.9");
@@ -203,7 +203,7 @@ TEST_CASE("behind a listed proxy an agent that cannot be told from others does n
   REQUIRE(ask_for(first, upgrade).status == 101);
   CHECK(rig.grant.owner.empty());
   CHECK(rig.grant.client_ip == unknown_client);
-  rig.registry.hold(rig.grant.claim);
+  rig.names.hold(rig.grant.claim);
   CHECK(ask_for("", upgrade).status == 409);
   CHECK(ask_for("X-Forwarded-For: unknown\r\n", upgrade).status == 409);
   CHECK(ask_for(first, upgrade).status == 409);
@@ -219,10 +219,10 @@ TEST_CASE("behind a listed proxy an agent is known by its address, whatever its 
   };
   REQUIRE(ask_for("7.7.7.7:40001") == 101);
   CHECK(rig.grant.client_ip == "7.7.7.7");
-  rig.registry.hold(rig.grant.claim);
+  rig.names.hold(rig.grant.claim);
   CHECK(ask_for("7.7.7.8:40001") == 409);
   CHECK(ask_for("7.7.7.7:40002") == 101);
-  rig.registry.hold(rig.grant.claim);
+  rig.names.hold(rig.grant.claim);
   CHECK(ask_for("::ffff:7.7.7.7") == 101);
 }
 
@@ -263,7 +263,7 @@ TEST_CASE("whose token it was counts, where there are several") {
   const std::string mine = upgrade + "Authorization: Bearer mine\r\n";
   const std::string yours = upgrade + "Authorization: Bearer yours\r\n";
   REQUIRE(ask(rig, "/wanted", mine).status == 101);
-  rig.registry.hold(rig.grant.claim);
+  rig.names.hold(rig.grant.claim);
   rig.connect();
   CHECK(ask(rig, "/wanted", yours).status == 409);
   CHECK(ask(rig, "/wanted", mine).status == 101);
@@ -297,7 +297,7 @@ TEST_CASE("a broker without a port for one more classic tunnel says that, and th
   CHECK(got.value()["message"] == "This server has no port left for another classic tunnel.");
   CHECK(got.value()["code"] == "no-port");
   CHECK(got.head.find("Retry-After: ") != std::string::npos);
-  CHECK(rig.registry.find("wanted").state == TunnelRegistry::State::unknown);
+  CHECK(rig.names.find("wanted").state == NameTable::State::unknown);
 }
 
 TEST_CASE("only GET makes a tunnel") {
@@ -331,7 +331,7 @@ TEST_CASE("the offer without an Upgrade is 426 upgrade-lost, before anything els
     }
     CHECK(rig->classic.claims.empty());
     CHECK(rig->link == nullptr);
-    CHECK(rig->registry.find("wanted").state == TunnelRegistry::State::unknown);
+    CHECK(rig->names.find("wanted").state == NameTable::State::unknown);
   }
   // So many are not charged: the minute's tunnels are all there.
   CHECK(tunnels_left(plain, "203.0.113.9") == static_cast<int>(limits::creates_per_ip));
@@ -471,13 +471,13 @@ TEST_CASE("an Upgrade with a body is refused, and its owner's living tunnel stan
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
   const std::string token = rig.grant.resume_token;
   const auto living = std::make_shared<TestTunnel>(rig.rt, "wanted");
-  rig.registry.attach(rig.grant.claim, living);
+  rig.names.attach(rig.grant.claim, living);
   for (const char* framing : {"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
     CAPTURE(framing);
     const Got got = ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token) + framing);
     CHECK(got.status == 400);
     CHECK(got.value()["code"] == "bad-request");
-    CHECK(rig.registry.find("wanted").tunnel == living);
+    CHECK(rig.names.find("wanted").tunnel == living);
     CHECK(living->handed_to == nullptr);
   }
   CHECK(ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token) + "Content-Length: 0\r\n").status == 101);
@@ -487,10 +487,10 @@ TEST_CASE("a classic tunnel without a port leaves a name that waits for its owne
   Rig rig;
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
   const std::string token = rig.grant.resume_token;
-  rig.registry.hold(rig.grant.claim);
+  rig.names.hold(rig.grant.claim);
   rig.classic.full = true;
   CHECK(ask_from(rig, "203.0.113.9", "/wanted").status == 503);
-  CHECK(rig.registry.find("wanted").state == TunnelRegistry::State::away);
+  CHECK(rig.names.find("wanted").state == NameTable::State::away);
   // From another address, where only the token counts.
   CHECK(ask_from(rig, "198.51.100.1", "/wanted", upgrade).status == 409);
   CHECK(ask_from(rig, "198.51.100.1", "/wanted", upgrade + resume(token)).status == 101);
@@ -515,7 +515,7 @@ TEST_CASE("browsers, pages of other sites and words that monitors ask for make n
     CHECK(ask(rig, word).status == 404);
   }
   CHECK(rig.classic.claims.empty());
-  CHECK(rig.registry.size() == 1);
+  CHECK(rig.names.size() == 1);
   // curl, lt and fetch() of a page that is the broker's own.
   for (const char* fields : {"", "Accept: */*\r\n", "Accept: application/json, text/plain, */*\r\n",
                              "Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"}) {
@@ -550,14 +550,14 @@ TEST_CASE("a tunnel whose agent is there has one socket at least in its status")
     bool agent = true;
   };
   Rig rig;
-  const Result<Claim> claim = rig.registry.claim("idle", "proof");
+  const Result<Claim> claim = rig.names.claim({"idle", "proof"});
   REQUIRE(claim);
   const auto idle = std::make_shared<Idle>(rig);
-  rig.registry.attach(*claim, idle);
+  rig.names.attach(*claim, idle);
   CHECK(ask(rig, "/api/tunnels/idle/status").value()["connected_sockets"] == 1);
   idle->agent = false;
   CHECK(ask(rig, "/api/tunnels/idle/status").value()["connected_sockets"] == 0);
-  rig.registry.release(*claim);
+  rig.names.release(*claim);
 }
 
 TEST_CASE("while the broker warms up an unknown name is 503, and another host is not") {

@@ -313,7 +313,8 @@ TEST_CASE("an answer that is not HTTP is a 502") {
 }
 
 TEST_CASE("a full or absent tunnel is a 503 with Retry-After") {
-  for (const Error& why : {Error{ErrorKind::limit, "x", Origin::broker}, Error{ErrorKind::closed, "x", Origin::agent}}) {
+  for (const Error& why :
+       {Error{ErrorKind::limit, "x", Origin::broker}, Error{ErrorKind::closed, "x", Origin::agent}}) {
     Rig rig;
     rig.tunnel->refuse_with = why;
     rig.browser_says(get);

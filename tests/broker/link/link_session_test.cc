@@ -1,6 +1,7 @@
 // The tunnels of an agent's link, how they are counted, and what Register may ask for; on a real loop, over a pipe in
 // memory.
 #include "broker/link/link_session.h"
+#include "broker/tunnels/memory_registry.h"
 
 #include <doctest/doctest.h>
 
@@ -123,7 +124,7 @@ struct Sessions {
 
   // As OwnSite grants it.
   std::unique_ptr<Linked> link(const std::string& name, const std::string& token, const std::string& ip = office) {
-    const Result<Claim> claim = registry.claim(name, token, ip);
+    const Result<Claim> claim = names.claim({name, token, ip});
     REQUIRE(claim);
     return std::make_unique<Linked>(side, LinkGrant{*claim, "https://" + name + ".example", token, ip, ip, false});
   }
@@ -149,7 +150,8 @@ struct Sessions {
 
   RecordingLog log;
   Loop loop{log};
-  TunnelRegistry registry{loop.runtime()};
+  NameTable names{loop.runtime()};
+  MemoryRegistry registry{loop.runtime(), names};
   Admission admission;
   LinkSide side{loop, registry, admission, "test"};
 };
@@ -189,7 +191,7 @@ TEST_CASE("a ghost that its agent has left behind counts no more, and takes noth
     ghost->cut();
   }
   CHECK(sessions.room() == most - 1);
-  CHECK(sessions.registry.find("one-tunnel").state == TunnelRegistry::State::here);
+  CHECK(sessions.names.find("one-tunnel").state == NameTable::State::here);
   third->cut();
   CHECK(sessions.room() == most);
 }
@@ -268,6 +270,6 @@ TEST_CASE("a link that asks for a taken name without end is ended, and its tunne
   CHECK(other->over);
   CHECK(other->heard.size() < 200);
   CHECK(sessions.logged("link-fault reason=too many control messages code=ENHANCE_YOUR_CALM"));
-  CHECK(sessions.registry.find("two-tunnel").state == TunnelRegistry::State::away);
-  CHECK(sessions.registry.find("one-tunnel").state == TunnelRegistry::State::here);
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::away);
+  CHECK(sessions.names.find("one-tunnel").state == NameTable::State::here);
 }

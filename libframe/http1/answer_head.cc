@@ -1,15 +1,20 @@
-#include "broker/app/answer_head.h"
+#include "http1/answer_head.h"
 
+#include <chrono>
+#include <string_view>
 #include <utility>
 
-namespace tenfold::broker {
+#include "http1/head_writer.h"
+
+namespace tenfold::http1 {
 namespace {
 
-using Kind = http1::Framing::Kind;
+using Kind = http::BodySize::Kind;
+using Body = AnswerForm::Body;
 
 // All but the fields of this connection alone; Content-Length too only where it tells of a body
 // that does not come (HEAD, 304): once, as `told`.
-void copy_fields(const http::Fields& fields, const std::uint64_t* told, http1::HeadWriter& out) {
+void copy_fields(const http::Fields& fields, const std::uint64_t* told, HeadWriter& out) {
   const http::HopByHop hop_by_hop(fields);
   for (const http::Field& field : fields) {
     if (hop_by_hop.has(field.name)) continue;
@@ -23,7 +28,7 @@ void copy_fields(const http::Fields& fields, const std::uint64_t* told, http1::H
 
 // What an app wants spoken instead: RFC 9110 15.5.22, a 426 without it says nothing. Not h2c, which is never asked of
 // an app.
-void write_wanted_upgrade(const http::Fields& fields, http1::HeadWriter& out) {
+void write_wanted_upgrade(const http::Fields& fields, HeadWriter& out) {
   std::string wanted;
   http::any_token(fields, "Upgrade", [&](std::string_view protocol) {
     if (http::equal_nocase(protocol, "h2c")) return false;
@@ -36,42 +41,51 @@ void write_wanted_upgrade(const http::Fields& fields, http1::HeadWriter& out) {
   out.field("Upgrade", wanted);
 }
 
+// RFC 9112 6.1: no chunks for HTTP/1.0.
+Body body_of(http::BodySize size, int minor_version) {
+  switch (size.kind) {
+    case Kind::none: return Body::none;
+    case Kind::known: return Body::plain;
+    case Kind::unknown: break;
+  }
+  return minor_version == 0 ? Body::until_close : Body::chunked;
+}
+
+// Connection and Keep-Alive.
+void write_persistence(Duration keep, int minor_version, HeadWriter& head) {
+  if (keep == Duration::zero()) return head.field("Connection", "close");
+  if (minor_version == 0) head.field("Connection", "keep-alive");
+  head.keep_alive(std::chrono::duration_cast<std::chrono::seconds>(keep));
+}
+
 }  // namespace
 
-AnswerForm write_answer_head(const http::ResponseHead& head, http1::Framing framing, int minor_version, bool to_head,
+AnswerForm write_answer_head(const http::ResponseHead& head, http::BodySize size, int minor_version, bool to_head,
                              Duration keep, std::string& out) {
-  AnswerForm form{framing.kind, keep != Duration::zero()};
-  if (form.body == Kind::chunked && minor_version == 0) form.body = Kind::until_close;
-  if (form.body == Kind::until_close && minor_version == 1) form.body = Kind::chunked;
-  if (form.body == Kind::until_close) form.keep = false;
+  AnswerForm form{body_of(size, minor_version), keep != Duration::zero()};
+  if (form.body == Body::until_close) form.keep = false;
 
-  http1::HeadWriter writer(out);
+  HeadWriter writer(out);
   writer.status_line(head.status, head.reason);
   const bool tells_length = to_head || head.status == 304;
-  copy_fields(head.fields, form.body == Kind::none && tells_length ? &framing.length : nullptr, writer);
-  if (form.body == Kind::length) writer.field("Content-Length", framing.length);
-  if (form.body == Kind::chunked) writer.field("Transfer-Encoding", "chunked");
+  copy_fields(head.fields, form.body == Body::none && tells_length ? &size.length : nullptr, writer);
+  if (form.body == Body::plain) writer.field("Content-Length", size.length);
+  if (form.body == Body::chunked) writer.field("Transfer-Encoding", "chunked");
   if (head.status == 426 && minor_version != 0) write_wanted_upgrade(head.fields, writer);
   write_persistence(form.keep ? keep : Duration::zero(), minor_version, writer);
   writer.end();
   return form;
 }
 
-void write_persistence(Duration keep, int minor_version, http1::HeadWriter& head) {
-  if (keep == Duration::zero()) return head.field("Connection", "close");
-  if (minor_version == 0) head.field("Connection", "keep-alive");
-  head.keep_alive(std::chrono::duration_cast<std::chrono::seconds>(keep));
-}
-
 void write_interim_head(const http::ResponseHead& head, std::string& out) {
-  http1::HeadWriter writer(out);
+  HeadWriter writer(out);
   writer.status_line(head.status, head.reason);
   copy_fields(head.fields, nullptr, writer);
   writer.end();
 }
 
 void write_switch_head(const http::ResponseHead& head, std::string& out) {
-  http1::HeadWriter writer(out);
+  HeadWriter writer(out);
   writer.status_line(head.status, head.reason);
   copy_fields(head.fields, nullptr, writer);
   writer.field("Connection", "Upgrade");
@@ -79,4 +93,12 @@ void write_switch_head(const http::ResponseHead& head, std::string& out) {
   writer.end();
 }
 
-}  // namespace tenfold::broker
+void write_trailers(const http::Fields& trailers, std::string& out) {
+  HeadWriter writer(out);
+  for (const http::Field& field : trailers) {
+    if (http::allowed_in_trailer(trailers, field.name)) writer.field(field.name, field.value);
+  }
+  writer.end();
+}
+
+}  // namespace tenfold::http1

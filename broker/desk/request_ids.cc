@@ -1,4 +1,4 @@
-#include "broker/desk/public_side.h"
+#include "broker/desk/request_ids.h"
 
 #include "broker/admission/secret.h"
 

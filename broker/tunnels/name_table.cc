@@ -1,4 +1,4 @@
-#include "broker/tunnels/tunnel_registry.h"
+#include "broker/tunnels/name_table.h"
 
 #include <cassert>
 #include <utility>
@@ -9,7 +9,8 @@
 
 namespace tenfold::broker {
 
-Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proof, std::string_view owner) {
+Result<Claim> NameTable::claim(const ClaimRequest& request) {
+  const auto& [name, proof, owner] = request;
   std::string wanted(name);
   while (wanted.empty() || (name.empty() && entries_.find(wanted) != nullptr)) wanted = random_tunnel_name();
 
@@ -17,35 +18,35 @@ Result<Claim> TunnelRegistry::claim(std::string_view name, std::string_view proo
   if (known != nullptr && !may_have(*known, proof, owner)) return Error{ErrorKind::refused, "the name is taken"};
   Entry& entry = known != nullptr ? *known : entries_.insert(std::make_unique<Entry>(*this, wanted));
   if (known != nullptr) entry.former = std::move(entry.holder);
-  entry.holder = {next_generation_++, std::string(proof), std::string(owner)};
+  entry.holder = {next_generation_++, proof, owner};
   // Claimed but never attached, it is given up like one whose agent went away.
   runtime_.timers.arm_in(entry, limits::name_held);
   return Claim{wanted, entry.holder.generation};
 }
 
-bool TunnelRegistry::may_have(const Entry& entry, std::string_view proof, std::string_view owner) {
+bool NameTable::may_have(const Entry& entry, std::string_view proof, std::string_view owner) {
   if (is_proof(entry, proof)) return true;
   const bool away = entry.tunnel == nullptr || !entry.tunnel->has_agent();
   return away && !entry.holder.owner.empty() && entry.holder.owner == owner;
 }
 
-bool TunnelRegistry::is_proof(const Entry& entry, std::string_view proof) {
+bool NameTable::is_proof(const Entry& entry, std::string_view proof) {
   return !entry.holder.proof.empty() && same_secret(entry.holder.proof, proof);
 }
 
-bool TunnelRegistry::proves(std::string_view name, std::string_view proof) const {
+bool NameTable::proves(std::string_view name, std::string_view proof) const {
   const Entry* found = entries_.find(name);
   return found != nullptr && is_proof(*found, proof);
 }
 
-void TunnelRegistry::give_up(const Claim& claim) {
+void NameTable::give_up(const Claim& claim) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   if (!entry->former) return release(claim);
   entry->holder = *std::exchange(entry->former, std::nullopt);
 }
 
-void TunnelRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) {
+void NameTable::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   runtime_.timers.disarm(*entry);
@@ -55,7 +56,7 @@ void TunnelRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) 
   if (former != nullptr) former->hand_over(std::move(tunnel));
 }
 
-void TunnelRegistry::hold(const Claim& claim) {
+void NameTable::hold(const Claim& claim) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   entry->former.reset();
@@ -63,31 +64,32 @@ void TunnelRegistry::hold(const Claim& claim) {
   runtime_.timers.arm_in(*entry, limits::name_held);
 }
 
-void TunnelRegistry::release(const Claim& claim) {
+void NameTable::release(const Claim& claim) {
   Entry* entry = current(claim);
   if (entry == nullptr) return;
   set_tunnel(*entry, nullptr);
   entries_.erase(claim.name);
 }
 
-TunnelRegistry::Found TunnelRegistry::find(std::string_view name) const {
+NameTable::Found NameTable::find(std::string_view name, std::string_view proof) const {
   const Entry* found = entries_.find(name);
   if (found == nullptr) return {};
-  return {found->tunnel == nullptr ? State::away : State::here, found->tunnel};
+  return {found->tunnel == nullptr ? State::away : State::here, found->tunnel,
+          !proof.empty() && is_proof(*found, proof)};
 }
 
-TunnelRegistry::Entry* TunnelRegistry::current(const Claim& claim) {
+NameTable::Entry* NameTable::current(const Claim& claim) {
   Entry* found = entries_.find(claim.name);
   return found != nullptr && found->holder.generation == claim.generation ? found : nullptr;
 }
 
-void TunnelRegistry::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {
+void NameTable::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {
   here_ += static_cast<std::size_t>(tunnel != nullptr);
   here_ -= static_cast<std::size_t>(entry.tunnel != nullptr);
   entry.tunnel = std::move(tunnel);
 }
 
-void TunnelRegistry::Entry::on_timer() {
+void NameTable::Entry::on_timer() {
   const Claim claim{name, holder.generation};
   if (tunnel == nullptr) registry.release(claim);
 }

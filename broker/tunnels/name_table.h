@@ -1,10 +1,10 @@
-// TunnelRegistry: which name is whose, and the tunnel behind it now.
+// NameTable: which name is whose, and the tunnel behind it now.
 //
-//   auto claim = registry.claim("myapp", proof, owner);   // or "" for any name
-//   registry.attach(*claim, tunnel);
-//   registry.hold(*claim);        // the agent is gone: kept for its owner for a while
-//   registry.release(*claim);     // or free at once
-//   registry.give_up(*claim);     // in place of attach(): what was before stands again
+//   auto claim = names.claim({"myapp", proof, owner});   // or "" for any name
+//   names.attach(*claim, tunnel);
+//   names.hold(*claim);        // the agent is gone: kept for its owner for a while
+//   names.release(*claim);     // or free at once
+//   names.give_up(*claim);     // in place of attach(): what was before stands again
 //
 // An entry carries a generation: a later claim of the name gets the next one, and a former
 // holder's hold() or release() then changes nothing.
@@ -28,15 +28,21 @@ struct Claim {
   std::uint64_t generation = 0;
 };
 
-class TunnelRegistry {
- public:
-  explicit TunnelRegistry(Runtime& runtime) : runtime_(runtime) {}
+// Who wants which name.
+struct ClaimRequest {
+  std::string name{};   // empty: a random one
+  std::string proof{};  // a resume token; the claim is proven by it from then on
+  std::string owner{};  // where the request comes from, and with whose token
+};
 
-  // Claims `name`, or a random one when it is empty. A name that is somebody's goes to who shows the `proof` that it
-  // was claimed with (a resume token), even while its tunnel seems to live; and, when no agent stands behind it, to the
-  // same `owner` (where a request comes from, and with whose token): an agent that was restarted knows no proof. Empty
-  // ones prove nothing. Otherwise: refused.
-  Result<Claim> claim(std::string_view name, std::string_view proof, std::string_view owner = {});
+class NameTable {
+ public:
+  explicit NameTable(Runtime& runtime) : runtime_(runtime) {}
+
+  // A name that is taken goes to who shows the `proof` that it was claimed with, even while its tunnel seems to live;
+  // and, when no agent stands behind it, to the same `owner`: an agent that was restarted knows no proof. Empty ones
+  // prove nothing. Otherwise: refused.
+  Result<Claim> claim(const ClaimRequest& request);
 
   // Whether `proof` is the one that `name` was claimed with.
   bool proves(std::string_view name, std::string_view proof) const;
@@ -57,8 +63,9 @@ class TunnelRegistry {
   struct Found {
     State state = State::unknown;
     std::shared_ptr<Tunnel> tunnel;  // when here
+    bool proven = false;             // the proof that was shown is the one that the name was claimed with
   };
-  Found find(std::string_view name) const;
+  Found find(std::string_view name, std::string_view proof = {}) const;
 
   // Tunnels that are here now.
   std::size_t size() const { return here_; }
@@ -70,10 +77,10 @@ class TunnelRegistry {
     std::string owner;
   };
   struct Entry final : Timer {
-    Entry(TunnelRegistry& r, std::string_view n) : registry(r), name(n) {}
+    Entry(NameTable& r, std::string_view n) : registry(r), name(n) {}
     void on_timer() override;
 
-    TunnelRegistry& registry;
+    NameTable& registry;
     const std::string name;
     std::shared_ptr<Tunnel> tunnel;  // null while it is away
     Holder holder;

@@ -1,4 +1,4 @@
-#include "broker/app/exchange.h"
+#include "broker/app/app_request.h"
 
 #include <algorithm>
 #include <cassert>
@@ -39,6 +39,23 @@ bool speaks_of_a_body(const http::Fields& fields) {
   return (length != nullptr && length->value != "0") || http::find(fields, "Transfer-Encoding") != nullptr;
 }
 
+bool may_serve_another(const http::ResponseHead& head, http1::Framing::Kind kind) {
+  using Kind = http1::Framing::Kind;
+  return http::wants_keep_alive(head.minor_version, head.fields) && kind != Kind::until_close &&
+         (kind != Kind::none || !speaks_of_a_body(head.fields));
+}
+
+http::BodySize size_of(const http1::Framing& framing) {
+  using Kind = http::BodySize::Kind;
+  switch (framing.kind) {
+    case http1::Framing::Kind::none: return {Kind::none, framing.length};
+    case http1::Framing::Kind::length: return {Kind::known, framing.length};
+    case http1::Framing::Kind::chunked:
+    case http1::Framing::Kind::until_close: break;
+  }
+  return {Kind::unknown, 0};
+}
+
 // Of a head that was too large a person shall not look for what is wrong with it.
 Error bad_answer(std::string_view reason) {
   std::string says = "is not valid HTTP: " + std::string(reason);
@@ -52,29 +69,40 @@ Error bad_answer(std::string_view reason) {
 
 }  // namespace
 
-Exchange::~Exchange() { cancel(); }
+AppRequest::~AppRequest() {
+  if (stream_ != nullptr) stream_->set_handler(nullptr);
+  withdraw();
+  upstream_.drop(ErrorKind::cancelled);
+}
 
-void Exchange::start(std::shared_ptr<Tunnel> tunnel, const ForwardedRequest& request) {
+void AppRequest::start(std::shared_ptr<Tunnel> tunnel, http::ServerStream& stream, const ForwardedRequest& forwarded,
+                       const http::Patience& patience, RequestRecord& record) {
   assert(state_ == State::idle);
   state_ = State::opening;
   tunnel_ = std::move(tunnel);
-  visitor_address_.assign(request.visitor);
-  to_head_ = request.head.method == "HEAD";
-  has_body_ = request.framing.kind == http1::Framing::Kind::chunked || request.framing.length != 0;
-  chunked_ = request.framing.kind == http1::Framing::Kind::chunked;
-  safe_ = is_safe(request.head.method) && !has_body_;
-  long_body_ = has_body_ && (chunked_ || request.framing.length > limits::request_kept);
-  continue_awaited_ =
-      has_body_ && request.head.minor_version == 1 && http::has_token(request.head.fields, "Expect", "100-continue");
+  stream_ = &stream;
+  patience_ = &patience;
+  record_ = &record;
+  const http::RequestHead& head = forwarded.head;
+  to_head_ = head.method == "HEAD";
+  has_body_ = !forwarded.body.empty();
+  chunked_ = forwarded.body.kind == http::BodySize::Kind::unknown;
+  safe_ = is_safe(head.method) && !has_body_;
+  long_body_ = has_body_ && (chunked_ || forwarded.body.length > limits::request_kept);
+  continue_awaited_ = has_body_ && head.minor_version == 1 && http::has_token(head.fields, "Expect", "100-continue");
   head_ = head_buffers_.take_text();
-  write_forwarded_head(request, tunnel_->name(), head_, upgrade_);
+  write_forwarded_head(forwarded, tunnel_->name(), head_, upgrade_);
+  stream.set_handler(this);
   tunnel_->open(*this);
 }
 
-void Exchange::on_open(Upstream upstream) {
+// ---- The request ----------------------------------------------------------------------
+
+void AppRequest::on_open(Upstream upstream) {
   state_ = State::awaiting;
   upstream_ = std::move(upstream);
-  upstream_->set_handler(this);
+  if (!retried_) record_->opened = runtime_.now();
+  upstream_->set_handler(&pipe_);
   upstream_->write(to_bytes(head_));
   upstream_.note_asked(*this);
   if (retried_) {
@@ -86,13 +114,13 @@ void Exchange::on_open(Upstream upstream) {
   request_sent_ = request_sent_ || !has_body_;
   await_app();
   if (retried_) return settle_body();
-  if (has_body_) visitor_.on_body_wanted();
+  if (has_body_) stream_->read_body();
 }
 
-void Exchange::send_body(Bytes bytes) {
-  if (state_ == State::idle || bytes.empty()) return;
+void AppRequest::on_body(Bytes bytes) {
   assert(!request_sent_);
   continue_awaited_ = false;
+  record_->body_in += bytes.size();
   body_unsent_ += bytes.size();
   const bool opening = state_ == State::opening;  // for one more try: on_open() goes on with it
   if (!answer_began_ && (!retried_ || opening) && !body_lost_) {
@@ -109,87 +137,81 @@ void Exchange::send_body(Bytes bytes) {
   settle_body();
 }
 
-void Exchange::write_body(Bytes bytes) {
+void AppRequest::write_body(Bytes bytes) {
   if (chunked_) upstream_->write(http1::ChunkHead(bytes.size()).bytes());
   upstream_->write(bytes);
   if (chunked_) upstream_->write(to_bytes(http1::chunk_end));
 }
 
-void Exchange::end_body(const http::Fields& trailers) {
-  if (state_ == State::idle) return;
+void AppRequest::on_body_end(const http::Fields& trailers) {
   request_sent_ = true;
   continue_awaited_ = false;
   if (chunked_) {
     kept_end_ = http1::last_chunk;
-    write_trailers(trailers, kept_end_);
+    write_forwarded_trailers(trailers, kept_end_);
     if (state_ != State::opening) upstream_->write(to_bytes(kept_end_));
   }
   await_app();
 }
 
-void Exchange::await_app() {
-  if (state_ == State::awaiting) runtime_.timers.arm_in(*this, patience_.first_byte);
-  if (state_ == State::answering) runtime_.timers.arm_in(*this, gap_time());
+// At most what is still queued has not gone: the rest has, framing or not.
+void AppRequest::settle_body() {
+  const std::size_t queued = upstream_ ? upstream_->queued() : 0;
+  if (body_unsent_ <= queued) return;
+  stream_->credit(std::exchange(body_unsent_, queued) - queued);
 }
 
-Duration Exchange::gap_time() const {
-  return gap_ == http::Limit::body_idle ? patience_.body_idle : patience_.stream_idle;
-}
-
-// The app is awaited while something of the request is on its way to it, or all of it is there; and between two bytes
-// of its answer while the visitor has taken what came.
-bool Exchange::visitor_awaited() const {
-  if (state_ == State::answering) return answer_held_ != 0;
-  return !request_sent_ && !continue_awaited_ && upstream_->queued() == 0;
-}
-
-void Exchange::credit(std::size_t n) {
-  if (!upstream_) return;
-  answer_held_ -= n;
-  upstream_->credit(n);
-  if (state_ != State::answering) return;
-  if (std::exchange(reader_stands_, false)) upstream_.note_reader(*this, false);
-  settle_reader();
-}
-
-void Exchange::settle_reader() {
+void AppRequest::on_app_took() {
   await_app();
-  if (answer_held_ == 0 || std::exchange(reader_stands_, true)) return;
-  upstream_.note_reader(*this, true);
+  settle_body();
 }
 
-void Exchange::on_evicted() {
-  fail({ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe", Origin::visitor},
-       http::Limit::reader_stands);
-}
-
-void Exchange::cancel() {
+// Nobody wants the answer any more.
+void AppRequest::on_gone(const http::Gone& gone) {
+  stream_ = nullptr;
   withdraw();
   // What was written goes, and a FIN behind it: a bare cut would overtake the request's head, and look to a classic
   // client like a socket that was closed before anybody used it. (A stream's reset says why, and needs no help.)
   if (upstream_ && !answer_began_) upstream_->end();
   if (upstream_) upstream_.drop(ErrorKind::cancelled);
-  reset_state();
+  over(Ending::gone, gone.why, gone.limit);
 }
 
-// At most what is still queued has not gone: the rest has, framing or not.
-void Exchange::settle_body() {
-  const std::size_t queued = upstream_ ? upstream_->queued() : 0;
-  if (body_unsent_ <= queued) return;
-  const std::size_t gone = body_unsent_ - queued;
-  body_unsent_ = queued;
-  visitor_.on_body_gone(gone);
+// ---- Waiting for the app --------------------------------------------------------------
+
+void AppRequest::await_app() {
+  if (state_ == State::awaiting) runtime_.timers.arm_in(*this, patience_->first_byte);
+  if (state_ == State::answering) runtime_.timers.arm_in(*this, gap_time());
 }
 
-void Exchange::on_sent(std::size_t) {
-  await_app();
-  settle_body();
+Duration AppRequest::gap_time() const {
+  return gap_ == http::Limit::body_idle ? patience_->body_idle : patience_->stream_idle;
 }
 
-void Exchange::on_data(Bytes bytes) {
+// The app is awaited while something of the request is on its way to it, or all of it is there; and between two bytes
+// of its answer while the visitor has taken what came.
+bool AppRequest::visitor_awaited() const {
+  if (state_ == State::answering) return answer_held_ != 0;
+  return !request_sent_ && !continue_awaited_ && upstream_->queued() == 0;
+}
+
+// The app is slow, or has stopped in the middle of its answer.
+void AppRequest::on_timer() {
+  if (state_ == State::ended) return upstream_lost({});
+  if (visitor_awaited()) return await_app();
+  if (state_ == State::answering) {
+    return fail({ErrorKind::silent, "the app's answer stopped half way", Origin::app}, gap_);
+  }
+  fail({ErrorKind::silent, "no answer from the app in time", Origin::app}, http::Limit::first_byte);
+}
+
+// ---- The answer -----------------------------------------------------------------------
+
+void AppRequest::on_app_data(Bytes bytes) {
   if (!std::exchange(answer_began_, true)) {
     upstream_.note_answered(*this);
     kept_body_.clear();
+    record_->first_byte = runtime_.now();
   }
   while (!bytes.empty()) {
     if (state_ == State::awaiting) {
@@ -206,29 +228,25 @@ void Exchange::on_data(Bytes bytes) {
     bytes = bytes.subspan(step.taken);
     if (!step.payload.empty()) {
       answer_held_ += step.payload.size();
-      visitor_.on_answer_data(step.payload);
-      if (state_ != State::answering) return;
+      record_->body_out += step.payload.size();
+      answer_left(stream_->write(step.payload));
     }
     if (answer_body_.failed()) return fail(bad_answer(answer_body_.fault().reason));
     // Bytes that nobody asked for: whatever they are, they are not the next answer.
     if (answer_body_.done()) return finish(bytes.empty());
     settle_reader();
+    if (state_ != State::answering) return;
   }
 }
 
-bool Exchange::take_head(Bytes rest) {
+bool AppRequest::take_head(Bytes rest) {
   const http::ResponseHead& head = reader_.response();
   if (head.status == 101) {
     if (!request_sent_ || !switches_as_asked(head, upgrade_)) {
       fail(bad_answer("unasked-upgrade"));
-      return false;
+    } else {
+      upgrade(head, rest);
     }
-    withdraw();
-    Upstream upstream = std::move(upstream_);
-    upstream->set_handler(nullptr);
-    runtime_.timers.disarm(*this);
-    visitor_.on_switched(head, std::move(upstream), rest);
-    reset_state();
     return false;
   }
   if (head.status < 200) {
@@ -238,8 +256,7 @@ bool Exchange::take_head(Bytes rest) {
     }
     continue_awaited_ = continue_awaited_ && head.status != 100;
     await_app();
-    visitor_.on_interim(head);
-    if (state_ != State::awaiting) return false;
+    stream_->interim(head);
     reader_.clear();
     return true;
   }
@@ -250,39 +267,85 @@ bool Exchange::take_head(Bytes rest) {
   }
   state_ = State::answering;
   using Kind = http1::Framing::Kind;
-  keep_upstream_ = http::wants_keep_alive(head.minor_version, head.fields) &&
-                   framed.framing.kind != Kind::until_close &&
-                   (framed.framing.kind != Kind::none || !speaks_of_a_body(head.fields));
+  const Kind kind = framed.framing.kind;
+  keep_upstream_ = may_serve_another(head, kind);
   upstream_keeps_ = app_keeps(head.fields);
-  gap_ = framed.framing.kind == Kind::length ? http::Limit::body_idle : http::Limit::stream_idle;
+  gap_ = kind == Kind::length ? http::Limit::body_idle : http::Limit::stream_idle;
   await_app();
   answer_body_.start(framed.framing);
-  visitor_.on_answer(head, framed.framing);
-  if (state_ != State::answering) return false;
+  record_->status = head.status;
+  stream_->answer(head, size_of(framed.framing));
   if (!answer_body_.done()) return true;
   finish(rest.empty());
   return false;
 }
 
-void Exchange::finish(bool clean) {
-  // "If the app answers before the body's end, that upstream is closed": what is left of the body
-  // would be read as the next request.
-  if (clean && keep_upstream_ && request_sent_ && upstream_->queued() == 0) {
-    // What the visitor has not taken yet stands in its own queue, and holds back its next request there.
-    upstream_->credit(answer_held_);
-    withdraw();
-    Upstream::give_back(std::move(upstream_), upstream_keeps_);
-  } else {
-    withdraw();
-    upstream_.drop(ErrorKind::cancelled);
-  }
-  const std::size_t unsent = body_unsent_;
-  reset_state();
-  if (unsent != 0) visitor_.on_body_gone(unsent);
-  visitor_.on_answer_end(answer_body_.trailers());
+void AppRequest::upgrade(const http::ResponseHead& head, Bytes early) {
+  withdraw();
+  upstream_->set_handler(nullptr);
+  runtime_.timers.disarm(*this);
+  state_ = State::upgraded;
+  record_->status = head.status;
+  owner_.on_app_request_upgrading();
+  http::Upgraded visitor = std::exchange(stream_, nullptr)->upgrade(head);
+  UpgradedPair::Owner& pair_owner = *this;
+  pair_ = std::make_unique<UpgradedPair>(runtime_, patience_->stream_idle, std::move(visitor), std::move(upstream_),
+                                         early, pair_owner);
+  reader_.clear();
 }
 
-void Exchange::on_end() {
+void AppRequest::on_upgraded_over(http::Limit limit) {
+  record_->body_in = pair_->from_visitor();
+  record_->body_out = pair_->from_app();
+  runtime_.graveyard.bury(std::move(pair_));
+  over(Ending::answered, {}, limit);
+}
+
+void AppRequest::on_sent(std::size_t n) { answer_left(n); }
+
+// `n` bytes of the answer have left for the visitor.
+void AppRequest::answer_left(std::size_t n) {
+  if (n == 0 || !upstream_) return;
+  answer_held_ -= n;
+  upstream_->credit(n);
+  if (state_ != State::answering) return;
+  if (std::exchange(reader_stands_, false)) upstream_.note_reader(*this, false);
+  settle_reader();
+}
+
+void AppRequest::settle_reader() {
+  await_app();
+  if (answer_held_ == 0 || std::exchange(reader_stands_, true)) return;
+  upstream_.note_reader(*this, true);
+}
+
+void AppRequest::on_evicted() {
+  withdraw();
+  upstream_.drop(ErrorKind::cancelled);
+  over(Ending::stands, {ErrorKind::limit, "the visitor takes nothing, and others wait for the pipe", Origin::visitor},
+       http::Limit::reader_stands);
+}
+
+void AppRequest::finish(bool clean) {
+  // "If the app answers before the body's end, that upstream is closed": what is left of the body
+  // would be read as the next request.
+  const bool keep = clean && keep_upstream_ && request_sent_ && upstream_->queued() == 0;
+  withdraw();
+  if (keep) {
+    // What the visitor has not taken yet stands in its own queue, and holds back its next request there.
+    upstream_->credit(answer_held_);
+    Upstream::give_back(std::move(upstream_), upstream_keeps_);
+  } else {
+    upstream_.drop(ErrorKind::cancelled);
+  }
+  if (body_unsent_ != 0) stream_->credit(body_unsent_);
+  std::exchange(stream_, nullptr)->end(answer_body_.trailers());
+  over(Ending::answered, {}, http::Limit::none);
+}
+
+// ---- A pipe that ends, and one more try -----------------------------------------------
+
+void AppRequest::on_app_end() {
   if (state_ == State::answering && answer_body_.end_of_input()) {
     keep_upstream_ = false;
     return finish(true);
@@ -290,30 +353,28 @@ void Exchange::on_end() {
   // A stock classic client cannot say it, nor can a pipe that is new have met its app's idle close.
   const bool may_tell = state_ == State::awaiting && !answer_began_ && !safe_ && upstream_.reused() &&
                         upstream_.tells_unbegun() && may_ask_again({ErrorKind::unbegun, {}});
-  if (!may_tell) return upstream_lost({ErrorKind::none, {}});
+  if (!may_tell) return upstream_lost({});
   state_ = State::ended;
   runtime_.timers.arm_in(*this, limits::verdict_time);
 }
 
-void Exchange::on_closed(const Error& why) { upstream_lost(why); }
-
-bool Exchange::may_ask_again(const Error& why) const {
+bool AppRequest::may_ask_again(const Error& why) const {
   if ((state_ != State::awaiting && state_ != State::ended) || answer_began_ || retried_) return false;
   if (why.kind == ErrorKind::unbegun) return !body_lost_;
   return safe_ && (upstream_.reused() || upstream_.agent_gone());
 }
 
-void Exchange::ask_again() {
+void AppRequest::ask_again() {
   retried_ = true;
   withdraw();
   upstream_.drop(ErrorKind::cancelled);
   runtime_.timers.disarm(*this);
   state_ = State::opening;
-  const std::shared_ptr<Tunnel> tunnel = tunnel_;  // the call may end the exchange
+  const std::shared_ptr<Tunnel> tunnel = tunnel_;  // the call may end the request
   tunnel->open(*this);
 }
 
-void Exchange::upstream_lost(const Error& why) {
+void AppRequest::upstream_lost(const Error& why) {
   if (may_ask_again(why)) return ask_again();
   // An interim answer, or a part of a head, is nothing that the visitor could not be told about.
   if (upstream_.agent_gone() && state_ != State::answering) {
@@ -332,27 +393,18 @@ void Exchange::upstream_lost(const Error& why) {
                 : Error{ErrorKind::closed, std::string(who) + " closed the connection without an answer", Origin::app});
 }
 
-// The app is slow, or has stopped in the middle of its answer.
-void Exchange::on_timer() {
-  if (state_ == State::ended) return upstream_lost({ErrorKind::none, {}});
-  if (visitor_awaited()) return await_app();
-  if (state_ == State::answering)
-    return fail({ErrorKind::silent, "the app's answer stopped half way", Origin::app}, gap_);
-  fail({ErrorKind::silent, "no answer from the app in time", Origin::app}, http::Limit::first_byte);
-}
-
-void Exchange::fail(const Error& why, http::Limit limit) {
+void AppRequest::fail(const Error& why, http::Limit limit) {
   withdraw();
   upstream_.drop(ErrorKind::cancelled);
-  const std::size_t unsent = body_unsent_;
-  reset_state();
-  if (unsent != 0) visitor_.on_body_gone(unsent);
-  visitor_.on_failed(why, limit);
+  if (body_unsent_ != 0) stream_->credit(std::exchange(body_unsent_, 0));
+  over(Ending::failed, why, limit);
 }
 
-void Exchange::reset_state() {
+// The one end.
+void AppRequest::over(Ending ending, const Error& why, http::Limit limit) {
   runtime_.timers.disarm(*this);
   state_ = State::idle;
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->set_handler(nullptr);
   tunnel_ = nullptr;
   reader_.clear();
   head_buffers_.put(std::exchange(head_, {}));
@@ -368,6 +420,7 @@ void Exchange::reset_state() {
   body_unsent_ = 0;
   answer_held_ = 0;
   reader_stands_ = false;
+  owner_.on_app_request_over(ending, why, limit);
 }
 
 }  // namespace tenfold::broker

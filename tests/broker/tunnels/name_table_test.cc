@@ -7,42 +7,42 @@
 using namespace tenfold;
 using namespace tenfold::broker;
 using namespace tenfold::broker::test;
-using State = TunnelRegistry::State;
+using State = NameTable::State;
 
 namespace {
 
-struct Registry {
+struct Table {
   TestRuntime rt;
-  TunnelRegistry names{rt.runtime};
+  NameTable names{rt.runtime};
   std::shared_ptr<Tunnel> tunnel(const std::string& name) { return std::make_shared<TestTunnel>(rt, name); }
 };
 
 }  // namespace
 
 TEST_CASE("a name is one owner's until it is released") {
-  Registry r;
-  const Result<Claim> claim = r.names.claim("myapp", "mine");
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine"});
   REQUIRE(claim);
   CHECK(r.names.find("myapp").state == State::away);
   r.names.attach(*claim, r.tunnel("myapp"));
   CHECK(r.names.find("myapp").state == State::here);
   CHECK(r.names.size() == 1);
-  CHECK_FALSE(r.names.claim("myapp", "theirs"));
+  CHECK_FALSE(r.names.claim({"myapp", "theirs"}));
   r.names.release(*claim);
   CHECK(r.names.find("myapp").state == State::unknown);
   CHECK(r.names.size() == 0);
-  CHECK(r.names.claim("myapp", "theirs"));
+  CHECK(r.names.claim({"myapp", "theirs"}));
 }
 
 TEST_CASE("after a drop the name waits for its owner, for a while") {
-  Registry r;
-  const Result<Claim> claim = r.names.claim("myapp", "mine");
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine"});
   r.names.attach(*claim, r.tunnel("myapp"));
   r.names.hold(*claim);
   CHECK(r.names.find("myapp").state == State::away);
   r.rt.pass(59s);
-  CHECK_FALSE(r.names.claim("myapp", "theirs"));
-  const Result<Claim> again = r.names.claim("myapp", "mine");
+  CHECK_FALSE(r.names.claim({"myapp", "theirs"}));
+  const Result<Claim> again = r.names.claim({"myapp", "mine"});
   REQUIRE(again);
   CHECK(again->generation > claim->generation);
   r.names.attach(*again, r.tunnel("myapp"));
@@ -52,10 +52,10 @@ TEST_CASE("after a drop the name waits for its owner, for a while") {
 }
 
 TEST_CASE("a former holder changes nothing after a take-over") {
-  Registry r;
-  const Result<Claim> old_claim = r.names.claim("myapp", "mine");
+  Table r;
+  const Result<Claim> old_claim = r.names.claim({"myapp", "mine"});
   r.names.attach(*old_claim, r.tunnel("myapp"));
-  const Result<Claim> new_claim = r.names.claim("myapp", "mine");
+  const Result<Claim> new_claim = r.names.claim({"myapp", "mine"});
   REQUIRE(new_claim);
   const auto second = r.tunnel("myapp");
   r.names.attach(*new_claim, second);
@@ -69,49 +69,49 @@ TEST_CASE("a former holder changes nothing after a take-over") {
 }
 
 TEST_CASE("a name without an agent goes back to its owner, who knows no proof any more") {
-  Registry r;
-  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine", "here"});
   const auto tunnel = std::make_shared<TestTunnel>(r.rt, "myapp");
   r.names.attach(*claim, tunnel);
   SUBCASE("its link is gone") { r.names.hold(*claim); }
   SUBCASE("its sockets are gone") { CHECK_FALSE(tunnel->has_agent()); }
-  CHECK_FALSE(r.names.claim("myapp", "", "elsewhere"));
-  CHECK_FALSE(r.names.claim("myapp", "theirs", ""));
-  const Result<Claim> again = r.names.claim("myapp", "another", "here");
+  CHECK_FALSE(r.names.claim({"myapp", "", "elsewhere"}));
+  CHECK_FALSE(r.names.claim({"myapp", "theirs", ""}));
+  const Result<Claim> again = r.names.claim({"myapp", "another", "here"});
   REQUIRE(again);
   CHECK(again->generation > claim->generation);
   // The former proof is worth nothing now.
   r.names.hold(*again);
-  CHECK_FALSE(r.names.claim("myapp", "mine", "elsewhere"));
-  CHECK(r.names.claim("myapp", "another", "elsewhere"));
+  CHECK_FALSE(r.names.claim({"myapp", "mine", "elsewhere"}));
+  CHECK(r.names.claim({"myapp", "another", "elsewhere"}));
 }
 
 TEST_CASE("a name with an agent goes to no owner without its proof") {
-  Registry r;
-  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine", "here"});
   const auto tunnel = std::make_shared<TestTunnel>(r.rt, "myapp");
   Wanting one;
   tunnel->open(one);
   r.names.attach(*claim, tunnel);
   REQUIRE(tunnel->has_agent());
-  CHECK_FALSE(r.names.claim("myapp", "", "here"));
-  CHECK(r.names.claim("myapp", "mine", "elsewhere"));
+  CHECK_FALSE(r.names.claim({"myapp", "", "here"}));
+  CHECK(r.names.claim({"myapp", "mine", "elsewhere"}));
 }
 
 TEST_CASE("the tunnel that had the name hands over to the one that has it now") {
-  Registry r;
-  const Result<Claim> claim = r.names.claim("myapp", "mine");
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine"});
   const auto former = std::make_shared<TestTunnel>(r.rt, "myapp");
   r.names.attach(*claim, former);
   const auto next = r.tunnel("myapp");
-  r.names.attach(*r.names.claim("myapp", "mine"), next);
+  r.names.attach(*r.names.claim({"myapp", "mine"}), next);
   CHECK(former->handed_to == next.get());
 }
 
 TEST_CASE("a proof proves its own name, as long as that is claimed with it") {
-  Registry r;
+  Table r;
   CHECK_FALSE(r.names.proves("myapp", "mine"));
-  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  const Result<Claim> claim = r.names.claim({"myapp", "mine", "here"});
   CHECK(r.names.proves("myapp", "mine"));
   CHECK_FALSE(r.names.proves("myapp", "theirs"));
   CHECK_FALSE(r.names.proves("myapp", ""));
@@ -119,21 +119,21 @@ TEST_CASE("a proof proves its own name, as long as that is claimed with it") {
   CHECK_FALSE(r.names.proves("", "mine"));
   r.names.hold(*claim);
   CHECK(r.names.proves("myapp", "mine"));
-  REQUIRE(r.names.claim("myapp", "another", "here"));
+  REQUIRE(r.names.claim({"myapp", "another", "here"}));
   CHECK_FALSE(r.names.proves("myapp", "mine"));
   r.rt.pass(61s);
   CHECK_FALSE(r.names.proves("myapp", "another"));
-  REQUIRE(r.names.claim("myapp", ""));
+  REQUIRE(r.names.claim({"myapp", ""}));
   CHECK_FALSE(r.names.proves("myapp", ""));
 }
 
 TEST_CASE("a claim that is given up leaves what was before") {
-  Registry r;
-  const Result<Claim> claim = r.names.claim("myapp", "mine", "here");
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine", "here"});
   const auto tunnel = r.tunnel("myapp");
   r.names.attach(*claim, tunnel);
   SUBCASE("a tunnel") {
-    const Result<Claim> other = r.names.claim("myapp", "another", "here");
+    const Result<Claim> other = r.names.claim({"myapp", "another", "here"});
     REQUIRE(other);
     r.names.give_up(*other);
     CHECK(r.names.find("myapp").tunnel == tunnel);
@@ -146,14 +146,14 @@ TEST_CASE("a claim that is given up leaves what was before") {
   }
   SUBCASE("a name that waits for its owner") {
     r.names.hold(*claim);
-    r.names.give_up(*r.names.claim("myapp", "another", "here"));
+    r.names.give_up(*r.names.claim({"myapp", "another", "here"}));
     CHECK(r.names.find("myapp").state == State::away);
     r.rt.pass(61s);
     CHECK(r.names.find("myapp").state == State::unknown);
     return;
   }
   SUBCASE("nothing") {
-    const Result<Claim> fresh = r.names.claim("fresh1", "mine");
+    const Result<Claim> fresh = r.names.claim({"fresh1", "mine"});
     r.names.give_up(*fresh);
     CHECK(r.names.find("fresh1").state == State::unknown);
     r.names.give_up(*fresh);
@@ -162,9 +162,9 @@ TEST_CASE("a claim that is given up leaves what was before") {
 }
 
 TEST_CASE("a claim that is given up after another one changes nothing") {
-  Registry r;
-  const Result<Claim> old_claim = r.names.claim("myapp", "mine");
-  const Result<Claim> new_claim = r.names.claim("myapp", "mine");
+  Table r;
+  const Result<Claim> old_claim = r.names.claim({"myapp", "mine"});
+  const Result<Claim> new_claim = r.names.claim({"myapp", "mine"});
   const auto tunnel = r.tunnel("myapp");
   r.names.attach(*new_claim, tunnel);
   r.names.give_up(*old_claim);
@@ -175,15 +175,15 @@ TEST_CASE("a claim that is given up after another one changes nothing") {
 }
 
 TEST_CASE("an empty proof owns nothing") {
-  Registry r;
-  REQUIRE(r.names.claim("myapp", ""));
-  CHECK_FALSE(r.names.claim("myapp", ""));
+  Table r;
+  REQUIRE(r.names.claim({"myapp", ""}));
+  CHECK_FALSE(r.names.claim({"myapp", ""}));
 }
 
 TEST_CASE("no name asked for gives a random one that is free") {
-  Registry r;
-  const Result<Claim> one = r.names.claim("", "a");
-  const Result<Claim> two = r.names.claim("", "a");
+  Table r;
+  const Result<Claim> one = r.names.claim({"", "a"});
+  const Result<Claim> two = r.names.claim({"", "a"});
   REQUIRE(one);
   REQUIRE(two);
   CHECK(one->name != two->name);

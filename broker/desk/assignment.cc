@@ -1,0 +1,202 @@
+#include "broker/desk/assignment.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "broker/app/forwarded_head.h"
+#include "broker/desk/desk.h"
+#include "broker/desk/request_log.h"
+#include "mux/handshake.h"
+
+namespace tenfold::broker {
+
+Assignment::Assignment(Desk& desk, std::size_t at)
+    : place(at),
+      desk_(desk),
+      app_request_(desk.side().runtime, desk.side().head_buffers, static_cast<AppRequest::Owner&>(*this)) {}
+
+Assignment::~Assignment() = default;
+
+void Assignment::begin(http::ServerStream& stream, Visit& visit, std::string_view request_id) {
+  stream_ = &stream;
+  visit_ = &visit;
+  record_.begin(desk_.side().runtime.now(), request_id, visit.address());
+}
+
+void Assignment::assign(http::ServerStream& stream, Visit& visit) {
+  const http::RequestHead& head = stream.head();
+  std::string_view id = desk_.side().request_ids.next();
+  if (visit.from_proxy()) {
+    if (const std::string_view claimed = claimed_request_id(head.fields); !claimed.empty()) id = claimed;
+  }
+  begin(stream, visit, id);
+  stream.set_handler(this);
+  desk_.side().router.route(head.authority, route_);
+  switch (route_.to) {
+    case Route::To::tunnel: record_.tunnel.assign(route_.name); return look_up(route_.name, false);
+    case Route::To::own_site: return ask_own_site();
+    case Route::To::nowhere: {
+      const OwnRequest request{head, stream.body(), visit.scheme(), visit.ip(), record_.request_id};
+      return answer(desk_.side().own_site.wrong_host(request), Outcome::own);
+    }
+  }
+}
+
+void Assignment::refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit) {
+  begin(stream, visit, desk_.side().request_ids.next());
+  record_.limit = limit;
+  if (fault.status == 503) return fail({ErrorKind::closed, fault.reason, Origin::broker});
+  record_.reason = fault.reason;
+  answer(fault_reply(fault, stream.head(), record_.request_id), Outcome::rejected);
+}
+
+// ---- The broker's own site ------------------------------------------------------------
+
+void Assignment::ask_own_site() {
+  const DeskSide& side = desk_.side();
+  const http::RequestHead& head = stream_->head();
+  client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
+  const OwnRequest request{head, stream_->body(), side.proxies.scheme(visit_->ip(), head.fields, visit_->scheme()),
+                           client_ip_, record_.request_id};
+  OwnSite::Answer found = side.own_site.answer(request);
+  if (const auto* reply = std::get_if<Reply>(&found)) return answer(*reply, Outcome::own);
+  if (const auto* status = std::get_if<WantsTunnelStatus>(&found)) return look_up(status->name, true);
+  const auto& wanted = std::get<WantsTunnel>(found);
+  NewTunnel::Owner& owner = *this;
+  new_tunnel_ = std::make_unique<NewTunnel>(side.makers, request, owner);
+  new_tunnel_->start(wanted.name, wanted.link);
+}
+
+void Assignment::on_new_tunnel_reply(const Reply& reply) {
+  desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
+  answer(reply, Outcome::own);
+}
+
+void Assignment::on_new_tunnel_link(LinkGrant grant) {
+  desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
+  visit_->tune_for_link();
+  http::ResponseHead head;
+  head.status = 101;
+  head.fields = {{"Upgrade", handshake::upgrade_token}};
+  record_.status = head.status;
+  http::Upgraded link = std::exchange(stream_, nullptr)->upgrade(head);
+  desk_.side().links.open_link(std::move(link.pipe), std::move(grant), record_.peer, to_bytes(link.early));
+  finish(Outcome::linked);
+}
+
+// ---- A tunnel -------------------------------------------------------------------------
+
+void Assignment::look_up(std::string_view name, bool for_status) {
+  for_status_ = for_status;
+  desk_.side().runtime.timers.arm_in(*this, limits::registry_time);
+  Registry::Lookup& lookup = *this;
+  desk_.side().registry.find(name, lookup);
+}
+
+void Assignment::on_found(NameTable::Found found) {
+  desk_.side().runtime.timers.disarm(*this);
+  record_.assigned = desk_.side().runtime.now();
+  if (for_status_) return answer(desk_.side().own_site.tunnel_status(found), Outcome::own);
+  to_tunnel(std::move(found));
+}
+
+void Assignment::on_registry_away() {
+  desk_.side().runtime.timers.disarm(*this);
+  Lookup::cancel();
+  fail({ErrorKind::silent, "no answer from the registry in time", Origin::registry});
+}
+
+void Assignment::to_tunnel(NameTable::Found found) {
+  const DeskSide& side = desk_.side();
+  const http::RequestHead& head = stream_->head();
+  if (found.state == NameTable::State::unknown) {
+    if (side.runtime.now() < side.warm_at) return fail({ErrorKind::absent, "no agent has the name yet", Origin::agent});
+    return fail({ErrorKind::absent, "no agent has the name", Origin::registry});
+  }
+  if (ends_here(head)) return answer(last_hop_reply(head), Outcome::own);
+  if (found.state == NameTable::State::away) {
+    return fail({ErrorKind::closed, "no agent has the name now", Origin::agent});
+  }
+  if (came_round_again(head.fields, route_.name, side.request_ids.broker_id())) {
+    return fail({ErrorKind::loop, {}, Origin::visitor});
+  }
+  std::string_view client = visit_->ip();
+  if (visit_->from_proxy()) client = client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
+  app_request_.start(std::move(found.tunnel), *stream_,
+                     {head, stream_->body(), visit_->address(), visit_->ip(), client, visit_->scheme(),
+                      record_.request_id, visit_->from_proxy(), side.request_ids.broker_id()},
+                     visit_->patience(), record_);
+}
+
+void Assignment::on_app_request_upgrading() {
+  // The connection leaves its owner, and the stream is none any more.
+  upgraded_visit_ = visit_->shared_from_this();
+  stream_ = nullptr;
+}
+
+void Assignment::on_app_request_over(AppRequest::Ending ending, const Error& why, http::Limit limit) {
+  record_.limit = limit;
+  switch (ending) {
+    case AppRequest::Ending::answered:
+      stream_ = nullptr;
+      return finish(upgraded_visit_ != nullptr ? Outcome::upgraded : Outcome::served);
+    case AppRequest::Ending::failed: return fail(why);
+    case AppRequest::Ending::stands:
+      std::exchange(stream_, nullptr)->reset();
+      record_.why = why;
+      return finish(Outcome::left);
+    case AppRequest::Ending::gone: return on_gone({why, limit});
+  }
+}
+
+// ---- The end --------------------------------------------------------------------------
+
+void Assignment::on_gone(const http::Gone& gone) {
+  const bool answered = stream_->answered();
+  stream_ = nullptr;
+  Lookup::cancel();
+  if (new_tunnel_ != nullptr) desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
+  record_.why = gone.why;
+  record_.limit = gone.limit;
+  if (gone.why.kind != ErrorKind::protocol) return finish(Outcome::left);
+  // What broke the rules is refused next, and has its record then, unless its answer has begun.
+  if (!answered) return leave();
+  record_.reason = record_.why.detail;
+  finish(Outcome::rejected);
+}
+
+void Assignment::on_body(Bytes) {}
+void Assignment::on_body_end(const http::Fields&) {}
+void Assignment::on_sent(std::size_t) {}
+
+void Assignment::fail(const Error& why) {
+  record_.why = why;
+  if (!stream_->answered()) return answer(failure_reply(why, stream_->head(), record_.request_id), Outcome::failed);
+  // "After the head has gone out, a failure is a visible cut, never a clean end."
+  std::exchange(stream_, nullptr)->abort();
+  finish(Outcome::failed);
+}
+
+void Assignment::answer(const Reply& reply, Outcome outcome) {
+  record_.status = reply.status;
+  record_.body_out = reply.body.size();
+  send_reply(reply, desk_.date(), *std::exchange(stream_, nullptr));
+  finish(outcome);
+}
+
+// The one end of a request.
+void Assignment::finish(Outcome outcome) {
+  record_.outcome = outcome;
+  record_.ended = desk_.side().runtime.now();
+  desk_.side().metrics.add(record_);
+  log_request(desk_.side().runtime.log, record_);
+  leave();
+}
+
+void Assignment::leave() {
+  desk_.put_back(*this);
+  visit_ = nullptr;
+  upgraded_visit_ = nullptr;
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,92 @@
+// Assignment: one request at the desk, from its head to its end: who answers it is found out, and where that is the
+// broker itself, it is answered. The one place where a request ends, and the home of its record.
+//
+//   idle -> looking -> at the app -> idle
+//     |        |------> making a tunnel -> idle
+//     '--------'------> answered by the broker -> idle
+//
+// While somebody else is waited for (the registry), the stream stands with its body paused, and the visitor waits
+// limits::registry_time at most.
+//
+// Owned by the desk, and reused from request to request.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "broker/app/app_request.h"
+#include "broker/app/request_record.h"
+#include "broker/desk/new_tunnel.h"
+#include "broker/desk/reply.h"
+#include "broker/desk/router.h"
+#include "broker/desk/visit.h"
+#include "broker/tunnels/registry.h"
+#include "http/server_stream.h"
+
+namespace tenfold::broker {
+
+class Desk;
+
+class Assignment final : private http::ServerStream::Handler,
+                         private Registry::Lookup,
+                         private AppRequest::Owner,
+                         private NewTunnel::Owner,
+                         private Timer {
+ public:
+  Assignment(Desk& desk, std::size_t place);
+  ~Assignment();
+
+  // Finds out who answers. The stream and the visit outlive the request.
+  void assign(http::ServerStream& stream, Visit& visit);
+  // Answers what cannot be served.
+  void refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit);
+
+  bool upgraded() const { return app_request_.upgraded(); }
+  void end_upgraded() { app_request_.end_upgraded(); }
+
+  // Among the desk's assignments.
+  std::size_t place = 0;
+
+ private:
+  // http::ServerStream::Handler, until the app's request takes over.
+  void on_body(Bytes bytes) override;
+  void on_body_end(const http::Fields& trailers) override;
+  void on_sent(std::size_t n) override;
+  void on_gone(const http::Gone& gone) override;
+
+  // Registry::Lookup
+  void on_found(NameTable::Found found) override;
+  void on_registry_away() override;
+
+  // AppRequest::Owner
+  void on_app_request_over(AppRequest::Ending ending, const Error& why, http::Limit limit) override;
+  void on_app_request_upgrading() override;
+
+  // NewTunnel::Owner
+  void on_new_tunnel_reply(const Reply& reply) override;
+  void on_new_tunnel_link(LinkGrant grant) override;
+
+  void on_timer() override { on_registry_away(); }
+
+  void begin(http::ServerStream& stream, Visit& visit, std::string_view request_id);
+  void ask_own_site();
+  void look_up(std::string_view name, bool for_status);
+  void to_tunnel(NameTable::Found found);
+  void answer(const Reply& reply, Outcome outcome);
+  void fail(const Error& why);
+  void finish(Outcome outcome);
+  void leave();
+
+  Desk& desk_;
+  http::ServerStream* stream_ = nullptr;
+  Visit* visit_ = nullptr;
+  std::shared_ptr<Visit> upgraded_visit_;  // held while the connection has left its first owner
+  Route route_;
+  std::string client_ip_;    // as a listed proxy names it, or the connection's
+  bool for_status_ = false;  // the lookup is for the own site's status of a tunnel
+  std::unique_ptr<NewTunnel> new_tunnel_;
+  RequestRecord record_;
+  AppRequest app_request_;
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,44 @@
+#include "broker/desk/desk.h"
+
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tenfold::broker {
+
+Desk::~Desk() { close(); }
+
+Assignment& Desk::take() {
+  if (running_ == assignments_.size()) assignments_.push_back(std::make_unique<Assignment>(*this, running_));
+  return *assignments_[running_++];
+}
+
+void Desk::put_back(Assignment& assignment) {
+  // The last one that runs takes its place.
+  --running_;
+  std::swap(assignments_[assignment.place], assignments_[running_]);
+  std::swap(assignments_[assignment.place]->place, assignment.place);
+  // After a burst the spare ones go again.
+  if (assignments_.size() > 2 * running_ + limits::spare_assignments) {
+    side_.runtime.graveyard.bury(std::move(assignments_.back()));
+    assignments_.pop_back();
+  }
+}
+
+std::size_t Desk::end_upgraded() {
+  std::size_t ended = 0;
+  // Backwards: one that is over at once leaves its place to one that was looked at.
+  for (std::size_t i = running_; i-- > 0;) {
+    if (i >= running_ || !assignments_[i]->upgraded()) continue;
+    ++ended;
+    assignments_[i]->end_upgraded();
+  }
+  return ended;
+}
+
+void Desk::close() {
+  running_ = 0;
+  assignments_.clear();
+}
+
+}  // namespace tenfold::broker

@@ -1,0 +1,78 @@
+// Desk: between "a head was read" and "somebody answers". It decides alone who answers a request: the broker's own
+// site, a tunnel, or the broker with a refusal. It may take its time; the stream waits with its body paused.
+//
+//   desk.assign(stream, visit);              // a request; the stream is the desk's from here
+//   desk.refuse(stream, visit, fault, …);    // what is none that can be served
+//
+// Knows nothing of the version that the stream came in.
+//
+// Owned by the broker; outlives every connection that hands it streams. close() comes behind the end of the connections
+// and before that of the links: upgraded requests borrow streams of links.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "base/runtime.h"
+#include "broker/admission/proxy_list.h"
+#include "broker/desk/assignment.h"
+#include "broker/desk/metrics.h"
+#include "broker/desk/new_tunnel.h"
+#include "broker/desk/own_site.h"
+#include "broker/desk/request_ids.h"
+#include "broker/desk/router.h"
+#include "broker/desk/visit.h"
+#include "broker/tunnels/grant.h"
+#include "http/date_text.h"
+#include "http1/head_buffers.h"
+
+namespace tenfold::broker {
+
+// What the desk works with; outlives it.
+struct DeskSide {
+  Runtime& runtime;
+  http1::HeadBuffers& head_buffers;
+  const Router& router;
+  Registry& registry;
+  const OwnSite& own_site;
+  const TunnelMakers& makers;
+  LinkOpener& links;
+  const ProxyList& proxies;
+  RequestIds& request_ids;
+  Metrics& metrics;
+  TimePoint warm_at{};  // until then agents are still on their way back, and an unknown name is 503
+};
+
+class Desk {
+ public:
+  explicit Desk(const DeskSide& side) : side_(side) {}
+  ~Desk();
+
+  void assign(http::ServerStream& stream, Visit& visit) { take().assign(stream, visit); }
+  void refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit) {
+    take().refuse(stream, visit, fault, limit);
+  }
+
+  // Ends upgraded connections, both ways in order; returns how many there are.
+  std::size_t end_upgraded();
+
+  // Ends what runs, without a word.
+  void close();
+
+  const DeskSide& side() const { return side_; }
+
+ private:
+  friend class Assignment;
+  Assignment& take();
+  void put_back(Assignment& assignment);
+  std::string_view date() { return dates_.now(); }
+
+  const DeskSide& side_;
+  http::DateText dates_;
+  // The first `running_` run, in no order; the rest are kept for the next requests.
+  std::vector<std::unique_ptr<Assignment>> assignments_;
+  std::size_t running_ = 0;
+};
+
+}  // namespace tenfold::broker

@@ -1,0 +1,114 @@
+#include "broker/desk/new_tunnel.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "broker/admission/client_address.h"
+#include "broker/admission/secret.h"
+
+namespace tenfold::broker {
+namespace {
+
+using handshake::Refusal;
+using nlohmann::json;
+
+constexpr std::size_t resume_token_bytes = 16;
+
+// Who shows no resume token is known by this: an address, and whose token it is. Empty: by nothing.
+std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
+  if (client_ip == unknown_client) return {};
+  return address_group(client_ip) + '#' + std::to_string(verdict.token);
+}
+
+// base64url without padding, RFC 4648 5; "" for what is none.
+std::string decode_base64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const std::size_t value = letters.find(c);
+    if (value == std::string_view::npos) return {};
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    if ((held += 6) >= 8) out += static_cast<char>(bits >> (held -= 8));
+  }
+  return out;
+}
+
+}  // namespace
+
+NewTunnel::NewTunnel(const TunnelMakers& makers, const OwnRequest& request, Owner& owner)
+    : makers_(makers),
+      request_(request),
+      owner_(owner),
+      claiming_(makers.runtime, makers.registry, static_cast<Claiming::Owner&>(*this)) {}
+
+void NewTunnel::start(std::string_view name, bool link) {
+  name_ = name;
+  link_ = link;
+  if (!link) return claiming_.start({name_, {}, {}}, false);
+  const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
+  token_ = resume == nullptr ? std::string{} : decode_base64url(resume->value);
+  const bool shown = token_.size() == resume_token_bytes;
+  if (!shown) token_ = random_bytes(resume_token_bytes);
+  claiming_.start({name_, token_, {}}, shown);
+}
+
+Refusal NewTunnel::may_claim(Claiming&, bool resumed, std::string& owner) {
+  const http::Field* authorization = http::find(request_.head.fields, "Authorization");
+  verdict_ =
+      makers_.admission.admit(request_.client_ip, authorization == nullptr ? std::string_view{} : authorization->value,
+                              resumed ? Admission::For::resumed : Admission::For::new_tunnel);
+  owner = tunnel_owner_ = owner_of(request_.client_ip, verdict_);
+  return verdict_.refusal;
+}
+
+void NewTunnel::on_claimed(Claiming&, const Claim& claim) {
+  if (!link_) return reply(classic_grant(claim));
+  owner_.on_new_tunnel_link({claim, makers_.own_site.tunnel_url(claim.name, request_.scheme, request_.head.authority),
+                             std::move(token_), std::string(request_.client_ip), std::move(tunnel_owner_),
+                             verdict_.trusted()});
+}
+
+void NewTunnel::on_claim_failed(Claiming&, Refusal why) {
+  // "a taken name silently becomes a random id"
+  if (why == Refusal::name_taken && !link_) return claiming_.start_over_without_name();
+  if (why == Refusal::name_taken || why == Refusal::registry_away) refund();
+  reply(handshake_refusal(why, name_));
+}
+
+Reply NewTunnel::classic_grant(const Claim& claim) {
+  const Result<std::uint16_t> port = makers_.classic.open_classic(claim, request_.client_ip);
+  if (!port) {
+    refund();
+    makers_.registry.give_up(claim);
+    return no_port(claim, port.error());
+  }
+  const OwnSite& site = makers_.own_site;
+  json answer{{"id", claim.name},
+              {"port", *port},
+              {"max_conn_count", makers_.classic.max_conn()},
+              {"url", site.tunnel_url(claim.name, request_.scheme, request_.head.authority)}};
+  if (!site.options().classic_address.empty()) answer["ip"] = site.options().classic_address;
+  return json_reply(200, answer.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+// Not the client's doing, and it may heal: 503, which no stock client takes for a tunnel.
+Reply NewTunnel::no_port(const Claim& claim, const Error& why) {
+  makers_.runtime.log.warn("classic-refused", {{"name", claim.name}, {"reason", why.detail}});
+  Reply reply =
+      json_reply(503, R"({"code":"no-port","message":"This server has no port left for another classic tunnel."})");
+  reply.fields.emplace_back("Retry-After", "5");
+  return reply;
+}
+
+void NewTunnel::refund() {
+  if (std::exchange(verdict_.charged, false)) makers_.admission.refund(request_.client_ip);
+}
+
+void NewTunnel::reply(Reply reply) {
+  never_cache(reply);
+  owner_.on_new_tunnel_reply(reply);
+}
+
+}  // namespace tenfold::broker

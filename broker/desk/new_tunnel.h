@@ -1,0 +1,69 @@
+// NewTunnel: a tunnel that is asked for on the broker's own domain, from the question to its grant: admitted, its name
+// claimed, and its port opened (classic) or its connection handed over (a link).
+//
+//   new_tunnel.start(name, link);
+//   on_new_tunnel_reply(reply)    // the answer: a classic grant, or a refusal
+//   on_new_tunnel_link(grant)     // answer 101: the connection becomes the link
+//
+// One of the two comes, from inside start() or later. Owned by the request's assignment; destroying it withdraws.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/runtime.h"
+#include "broker/admission/admission.h"
+#include "broker/desk/own_site.h"
+#include "broker/desk/reply.h"
+#include "broker/tunnels/claiming.h"
+#include "broker/tunnels/grant.h"
+
+namespace tenfold::broker {
+
+// What new tunnels are made with; outlives them.
+struct TunnelMakers {
+  Runtime& runtime;
+  const OwnSite& own_site;
+  Registry& registry;
+  Admission& admission;
+  ClassicDoor& classic;
+};
+
+class NewTunnel final : private Claiming::Owner {
+ public:
+  class Owner {
+   public:
+    // Bury the new tunnel.
+    virtual void on_new_tunnel_reply(const Reply& reply) = 0;
+    virtual void on_new_tunnel_link(LinkGrant grant) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // The views in `request` outlive it.
+  NewTunnel(const TunnelMakers& makers, const OwnRequest& request, Owner& owner);
+
+  void start(std::string_view name, bool link);
+
+ private:
+  handshake::Refusal may_claim(Claiming& claiming, bool resumed, std::string& owner) override;
+  void on_claimed(Claiming& claiming, const Claim& claim) override;
+  void on_claim_failed(Claiming& claiming, handshake::Refusal why) override;
+  Reply classic_grant(const Claim& claim);
+  Reply no_port(const Claim& claim, const Error& why);
+  void refund();
+  void reply(Reply reply);
+
+  const TunnelMakers& makers_;
+  const OwnRequest request_;
+  Owner& owner_;
+  Claiming claiming_;
+  std::string name_;  // asked for
+  bool link_ = false;
+  std::string token_;  // of a link: its resume token
+  std::string tunnel_owner_;
+  Admission::Verdict verdict_;
+};
+
+}  // namespace tenfold::broker

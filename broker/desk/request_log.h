@@ -1,0 +1,12 @@
+// The log's lines about requests, each made from the request's record at its end.
+#pragma once
+
+#include "base/log.h"
+#include "broker/app/request_record.h"
+
+namespace tenfold::broker {
+
+// `reject`, `failed`, `cut`, or at level debug `request`. docs/OPERATING.md, "The log".
+void log_request(Log& log, const RequestRecord& record);
+
+}  // namespace tenfold::broker

@@ -1,0 +1,106 @@
+// Registry: who knows which names there are and where their tunnels stand. One broker knows by itself
+// (memory_registry.h); several replicas ask what they share.
+//
+//   class Assignment : Registry::Lookup { … };
+//   registry.find("myapp", lookup);        // on_found(), or on_registry_away(), in a later turn
+//   registry.claim(request, call);         // on_claimed(), on_claim_refused() or on_registry_away()
+//
+//   registry.attach(claim, tunnel);        // the tunnel of the claim stands
+//   registry.hold(claim);                  // its agent is gone: the name is kept for its owner for a while
+//   registry.release(claim);               // or free at once
+//   registry.give_up(claim);               // in place of attach(): what was before stands again
+//
+// An answer never comes from inside find() or claim(). The call is the caller's own object: it is the handle, and
+// destroying it, or cancel(), withdraws the question. (A handle made by the registry would be an allocation for each
+// request.) A call is good for the next question from inside its own answer on.
+//
+// Deadlines are the caller's: limits::registry_time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/intrusive_list.h"
+#include "base/result.h"
+#include "broker/tunnels/name_table.h"
+
+namespace tenfold::broker {
+
+class Registry {
+ public:
+  class Lookup : private ListHook {
+   public:
+    virtual void on_found(NameTable::Found found) = 0;
+    virtual void on_registry_away() = 0;
+    void cancel() { unlist(); }
+    bool pending() const { return listed(); }
+
+    // What is asked; `proof` may be empty.
+    const std::string& name() const { return name_; }
+    const std::string& proof() const { return proof_; }
+
+   protected:
+    virtual ~Lookup() = default;
+
+   private:
+    friend class Registry;
+    template <typename T>
+    friend class tenfold::IntrusiveList;
+    std::string name_;
+    std::string proof_;
+  };
+
+  class ClaimCall : private ListHook {
+   public:
+    virtual void on_claimed(const Claim& claim) = 0;
+    // The name is somebody else's.
+    virtual void on_claim_refused() = 0;
+    virtual void on_registry_away() = 0;
+    void cancel() { unlist(); }
+
+    const ClaimRequest& request() const { return request_; }
+
+   protected:
+    virtual ~ClaimCall() = default;
+
+   private:
+    friend class Registry;
+    template <typename T>
+    friend class tenfold::IntrusiveList;
+    ClaimRequest request_;
+  };
+
+  virtual ~Registry() = default;
+
+  // `proof`: whether it proves the name is found out, too.
+  void find(std::string_view name, Lookup& lookup, std::string_view proof = {}) {
+    lookup.name_.assign(name);
+    lookup.proof_.assign(proof);
+    lookups_.push_back(lookup);
+    on_asked();
+  }
+  void claim(ClaimRequest request, ClaimCall& call) {
+    call.request_ = std::move(request);
+    claims_.push_back(call);
+    on_asked();
+  }
+
+  virtual void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) = 0;
+  virtual void hold(const Claim& claim) = 0;
+  virtual void release(const Claim& claim) = 0;
+  virtual void give_up(const Claim& claim) = 0;
+
+  // Tunnels that stand on this broker.
+  virtual std::size_t size() const = 0;
+
+ protected:
+  // A lookup or a claim is new in its list; not to be answered from inside.
+  virtual void on_asked() = 0;
+
+  IntrusiveList<Lookup> lookups_;  // unanswered, oldest first
+  IntrusiveList<ClaimCall> claims_;
+};
+
+}  // namespace tenfold::broker
