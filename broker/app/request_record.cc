@@ -4,7 +4,7 @@ namespace tenfold::broker {
 
 void RequestRecord::begin(TimePoint now, std::string_view id, std::string_view address) {
   request_id.assign(id);
-  tunnel.clear();
+  tunnel = {};
   peer = address;
   outcome = Outcome::own;
   status = 0;

@@ -26,8 +26,8 @@ enum class Outcome : std::uint8_t {
 struct RequestRecord {
   // Who asked for what.
   std::string request_id;
-  std::string tunnel;     // its name; empty of the broker's own site
-  std::string_view peer;  // IP:PORT, the visit's
+  std::string_view tunnel;  // its name; empty of the broker's own site
+  std::string_view peer;    // IP:PORT, the visit's
 
   // What came of it.
   Outcome outcome = Outcome::own;

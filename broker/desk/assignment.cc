@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/limits.h"
 #include "broker/app/forwarded_head.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/request_log.h"
@@ -33,7 +32,7 @@ void Assignment::assign(http::ServerStream& stream, Visit& visit) {
   stream.set_handler(this);
   desk_.side().router.route(head.authority, route_);
   switch (route_.to) {
-    case Route::To::tunnel: record_.tunnel.assign(route_.name); return look_up(route_.name, false);
+    case Route::To::tunnel: record_.tunnel = route_.name; return look_up(route_.name, false);
     case Route::To::own_site: return ask_own_site();
     case Route::To::nowhere: {
       const OwnRequest request{head, stream.body(), visit.scheme(), visit.ip(), record_.request_id};
@@ -88,21 +87,17 @@ void Assignment::on_new_tunnel_link(LinkGrant grant) {
 
 void Assignment::look_up(std::string_view name, bool for_status) {
   for_status_ = for_status;
-  desk_.side().runtime.timers.arm_in(*this, limits::registry_time);
   Registry::Lookup& lookup = *this;
   desk_.side().registry.find(name, lookup);
 }
 
 void Assignment::on_found(NameTable::Found found) {
-  desk_.side().runtime.timers.disarm(*this);
   record_.assigned = desk_.side().runtime.now();
   if (for_status_) return answer(desk_.side().own_site.tunnel_status(found), Outcome::own);
   to_tunnel(std::move(found));
 }
 
 void Assignment::on_registry_away() {
-  desk_.side().runtime.timers.disarm(*this);
-  Lookup::cancel();
   fail({ErrorKind::silent, "no answer from the registry in time", Origin::registry});
 }
 

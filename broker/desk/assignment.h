@@ -5,8 +5,7 @@
 //     |        |------> making a tunnel -> idle
 //     '--------'------> answered by the broker -> idle
 //
-// While somebody else is waited for (the registry), the stream stands with its body paused, and the visitor waits
-// limits::registry_time at most.
+// While the registry is waited for, limits::registry_time at most, the stream stands with its body paused.
 //
 // Owned by the desk, and reused from request to request.
 #pragma once
@@ -30,8 +29,7 @@ class Desk;
 class Assignment final : private http::ServerStream::Handler,
                          private Registry::Lookup,
                          private AppRequest::Owner,
-                         private NewTunnel::Owner,
-                         private Timer {
+                         private NewTunnel::Owner {
  public:
   Assignment(Desk& desk, std::size_t place);
   ~Assignment();
@@ -65,8 +63,6 @@ class Assignment final : private http::ServerStream::Handler,
   // NewTunnel::Owner
   void on_new_tunnel_reply(const Reply& reply) override;
   void on_new_tunnel_link(LinkGrant grant) override;
-
-  void on_timer() override { on_registry_away(); }
 
   void begin(http::ServerStream& stream, Visit& visit, std::string_view request_id);
   void ask_own_site();

@@ -41,7 +41,7 @@ NewTunnel::NewTunnel(const TunnelMakers& makers, const OwnRequest& request, Owne
     : makers_(makers),
       request_(request),
       owner_(owner),
-      claiming_(makers.runtime, makers.registry, static_cast<Claiming::Owner&>(*this)) {}
+      claiming_(makers.registry, static_cast<Claiming::Owner&>(*this)) {}
 
 void NewTunnel::start(std::string_view name, bool link) {
   name_ = name;

@@ -17,9 +17,13 @@ RequestIds::RequestIds() {
   id_.resize(prefix_size + 8, '0');
 }
 
+// Counts in the id's own digits.
 std::string_view RequestIds::next() {
-  std::uint32_t rest = ++count_;
-  for (std::size_t i = id_.size(); i-- > prefix_size; rest >>= 4) id_[i] = hex[rest & 15];
+  for (std::size_t i = id_.size(); i-- > prefix_size;) {
+    char& digit = id_[i];
+    digit = digit == '9' ? 'a' : digit == 'f' ? '0' : static_cast<char>(digit + 1);
+    if (digit != '0') break;
+  }
   return id_;
 }
 

@@ -1,7 +1,6 @@
 // RequestIds: names a request in answers and logs: 16 letters, never twice in the life of a broker.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,8 +16,7 @@ class RequestIds {
 
  private:
   static constexpr std::size_t prefix_size = 8;
-  std::string id_;  // a prefix of this process's own, then a count
-  std::uint32_t count_ = 0;
+  std::string id_;  // a prefix of this process's own, then a count in eight hexadecimal digits
 };
 
 }  // namespace tenfold::broker

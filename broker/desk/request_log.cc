@@ -41,6 +41,7 @@ void log_request(Log& log, const RequestRecord& record) {
                             {"request", record.request_id},
                             {"peer", record.peer}});
   }
+  if (!log.wants(LogLevel::debug)) return;
   log.debug("request", {{"tunnel", record.tunnel},
                         {"status", record.status},
                         {"in", record.body_in},

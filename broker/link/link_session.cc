@@ -119,7 +119,7 @@ class LinkSession::Registration final : private Claiming::Owner {
   Registration(LinkSession& session, std::uint32_t request_id)
       : session_(session),
         request_id_(request_id),
-        claiming_(session.side_.loop.runtime(), session.side_.registry, static_cast<Claiming::Owner&>(*this)) {}
+        claiming_(session.side_.registry, static_cast<Claiming::Owner&>(*this)) {}
 
   void start(const std::string& name, std::string token) {
     const bool shown = token.size() == resume_token_bytes;

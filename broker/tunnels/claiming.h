@@ -8,13 +8,12 @@
 // Owned by who wants the name; destroying it withdraws.
 #pragma once
 
-#include "base/runtime.h"
 #include "broker/tunnels/registry.h"
 #include "mux/handshake.h"
 
 namespace tenfold::broker {
 
-class Claiming final : private Registry::Lookup, private Registry::ClaimCall, private Timer {
+class Claiming final : private Registry::Lookup, private Registry::ClaimCall {
  public:
   class Owner {
    public:
@@ -30,8 +29,7 @@ class Claiming final : private Registry::Lookup, private Registry::ClaimCall, pr
   };
 
   // Both outlive it.
-  Claiming(Runtime& runtime, Registry& registry, Owner& owner)
-      : runtime_(runtime), registry_(registry), owner_(owner) {}
+  Claiming(Registry& registry, Owner& owner) : registry_(registry), owner_(owner) {}
 
   // `shown`: the proof came from the agent, and was not made here.
   void start(ClaimRequest request, bool shown);
@@ -40,14 +38,12 @@ class Claiming final : private Registry::Lookup, private Registry::ClaimCall, pr
 
  private:
   void on_found(NameTable::Found found) override { admit(found.proven); }
-  void on_claimed(const Claim& claim) override;
+  void on_claimed(const Claim& claim) override { owner_.on_claimed(*this, claim); }
   void on_claim_refused() override { fail(handshake::Refusal::name_taken); }
   void on_registry_away() override { fail(handshake::Refusal::registry_away); }
-  void on_timer() override { fail(handshake::Refusal::registry_away); }
   void admit(bool resumed);
-  void fail(handshake::Refusal why);
+  void fail(handshake::Refusal why) { owner_.on_claim_failed(*this, why); }
 
-  Runtime& runtime_;
   Registry& registry_;
   Owner& owner_;
   ClaimRequest wanted_;

@@ -8,7 +8,7 @@ namespace tenfold::broker {
 
 class MemoryRegistry final : public Registry {
  public:
-  MemoryRegistry(Runtime& runtime, NameTable& names) : runtime_(runtime), names_(names) {}
+  MemoryRegistry(Runtime& runtime, NameTable& names) : Registry(runtime), names_(names) {}
 
   void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) override { names_.attach(claim, std::move(tunnel)); }
   void hold(const Claim& claim) override { names_.hold(claim); }
@@ -20,7 +20,6 @@ class MemoryRegistry final : public Registry {
   void on_asked() override;
   void answer();
 
-  Runtime& runtime_;
   NameTable& names_;
   MemberTimer<MemoryRegistry, &MemoryRegistry::answer> answer_{*this};
 };

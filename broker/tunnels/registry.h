@@ -14,7 +14,7 @@
 // destroying it, or cancel(), withdraws the question. (A handle made by the registry would be an allocation for each
 // request.) A call is good for the next question from inside its own answer on.
 //
-// Deadlines are the caller's: limits::registry_time.
+// Every question has its answer within limits::registry_time: on_registry_away() at the latest.
 #pragma once
 
 #include <memory>
@@ -24,6 +24,7 @@
 
 #include "base/intrusive_list.h"
 #include "base/result.h"
+#include "base/runtime.h"
 #include "broker/tunnels/name_table.h"
 
 namespace tenfold::broker {
@@ -38,8 +39,8 @@ class Registry {
     bool pending() const { return listed(); }
 
     // What is asked; `proof` may be empty.
-    const std::string& name() const { return name_; }
-    const std::string& proof() const { return proof_; }
+    std::string_view name() const { return name_; }
+    std::string_view proof() const { return proof_; }
 
    protected:
     virtual ~Lookup() = default;
@@ -48,8 +49,9 @@ class Registry {
     friend class Registry;
     template <typename T>
     friend class tenfold::IntrusiveList;
-    std::string name_;
-    std::string proof_;
+    std::string_view name_;
+    std::string_view proof_;
+    TimePoint asked_{};
   };
 
   class ClaimCall : private ListHook {
@@ -70,19 +72,23 @@ class Registry {
     template <typename T>
     friend class tenfold::IntrusiveList;
     ClaimRequest request_;
+    TimePoint asked_{};
   };
 
+  explicit Registry(Runtime& runtime) : runtime_(runtime) {}
   virtual ~Registry() = default;
 
-  // `proof`: whether it proves the name is found out, too.
+  // `proof`: whether it proves the name is found out, too. Both views outlive the lookup.
   void find(std::string_view name, Lookup& lookup, std::string_view proof = {}) {
-    lookup.name_.assign(name);
-    lookup.proof_.assign(proof);
+    lookup.name_ = name;
+    lookup.proof_ = proof;
+    lookup.asked_ = runtime_.now();
     lookups_.push_back(lookup);
     on_asked();
   }
   void claim(ClaimRequest request, ClaimCall& call) {
     call.request_ = std::move(request);
+    call.asked_ = runtime_.now();
     claims_.push_back(call);
     on_asked();
   }
@@ -99,8 +105,17 @@ class Registry {
   // A lookup or a claim is new in its list; not to be answered from inside.
   virtual void on_asked() = 0;
 
+  // For a registry that may take longer than this turn: whoever has waited too long hears that it is away.
+  void watch_deadlines();
+
+  Runtime& runtime_;
   IntrusiveList<Lookup> lookups_;  // unanswered, oldest first
   IntrusiveList<ClaimCall> claims_;
+
+ private:
+  void on_deadline();
+
+  MemberTimer<Registry, &Registry::on_deadline> deadline_{*this};
 };
 
 }  // namespace tenfold::broker

@@ -62,10 +62,10 @@ class LinkWire final : private Link::Output {
   void pump() {
     bool moved = true;
     while (moved) {
+      rt_.turn();
       moved = carry(broker_, agent_);
       rt_.turn();
       moved |= carry(agent_, broker_);
-      rt_.turn();
     }
   }
 

@@ -79,7 +79,6 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
   void request() {
     const std::size_t before = browser_->taken;
     browser_->say("GET /1k HTTP/1.1\r\nHost: myapp.example.test\r\nUser-Agent: guard/1\r\nAccept: */*\r\n\r\n");
-    rt_.turn();
     wire_.pump();
     while (!asked_.empty()) {
       Sink* app = asked_.back();
