@@ -173,8 +173,7 @@ void Agent::open_pool(const ClassicGrant& grant, const std::string& peer_ip) {
                    " (--allow-remote-ip allows it)");
   }
   grant_ = grant;
-  pool_ =
-      std::make_unique<PoolClient>(forwarding_, network_, random_, HostPort{host, grant.port}, grant.sockets, *this);
+  pool_ = std::make_unique<PoolClient>(forwarding_, network_, random_, Address{host, grant.port}, grant.sockets, *this);
   pool_->start();
 }
 

@@ -20,7 +20,7 @@ constexpr const char* help = R"(Give a local app a public URL.
 
 Usage: agent expose [FLAGS] TARGET
 
-  TARGET             the local app: PORT, HOST:PORT, http://HOST[:PORT] or https://HOST[:PORT]
+  TARGET             the local app: PORT, HOST:PORT, http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH
 
   --host URL         the broker [http://127.0.0.1:7080]
   --mux              one TLS connection for all visitors. The classic sockets only where the server says that it is a
@@ -145,7 +145,8 @@ Result<Options> understand(const Words& words, const Environment& environment) {
   };
   Options options;
 
-  if (words.target.empty()) return usage("TARGET", {}, "missing: a port, a host:port or a URL of the local app");
+  if (words.target.empty())
+    return usage("TARGET", {}, "missing: a port, a host:port, a URL or unix:/PATH of the local app");
   Result<Endpoint> target = parse_target(words.target);
   if (!target) return usage("TARGET", words.target, target.error().detail);
   options.target = *std::move(target);

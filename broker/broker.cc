@@ -51,7 +51,7 @@ ClassicOptions classic_options(const Options& options) {
 }
 
 FrontDoorOptions front_door_options(const Options& options) {
-  FrontDoorOptions front{most_connections(), options.patience, options.patience};
+  FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode};
   front.proxy_patience.keep_alive = options.keep_alive_proxy;
   return front;
 }
@@ -163,10 +163,10 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
     tls = *std::move(made);
   }
   auto parts = std::make_unique<Parts>(loop, options, std::move(tokens), std::move(on_stopped));
-  for (const HostPort& address : options.http) {
+  for (const Address& address : options.http) {
     if (const Error error = parts->door.listen(address, nullptr)) return of_flag("--http", error);
   }
-  for (const HostPort& address : options.https) {
+  for (const Address& address : options.https) {
     if (const Error error = parts->door.listen(address, tls)) return of_flag("--https", error);
   }
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));

@@ -25,7 +25,8 @@ struct Texts {
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t max_conn = limits::classic_sockets;
-  std::optional<std::string> keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout, warmup;
+  std::optional<std::string> unix_mode, keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout,
+      warmup;
 };
 
 Error bad(std::string_view flag, std::string_view value, std::string_view why) {
@@ -68,16 +69,26 @@ Error parse_port_range(const std::string& text, Options& options) {
   return good ? Error{} : bad("--classic-ports", text, "must be LOW-HIGH, as 20000-20999");
 }
 
-Error parse_listeners(std::string_view flag, const std::vector<std::string>& texts, std::vector<HostPort>& out) {
+Error parse_listeners(std::string_view flag, const std::vector<std::string>& texts, std::vector<Address>& out) {
   for (const std::string& text : texts) {
-    Result<HostPort> address = parse_host_port(text, true);
-    if (!address) return bad(flag, text, "must be ADDR:PORT");
-    if (!address->host.empty() && !http::is_ip_literal(address->host) && address->host.find(':') == std::string::npos) {
+    Result<Address> address = Address::parse(text, true);
+    if (!address) return bad(flag, text, "must be ADDR:PORT or unix:/PATH: " + address.error().detail);
+    if (!address->is_unix() && !address->host.empty() && !http::is_ip_literal(address->host) &&
+        address->host.find(':') == std::string::npos) {
       return bad(flag, text, "the address must be an IP");
     }
     out.push_back(*std::move(address));
   }
   return {};
+}
+
+Error parse_mode(const std::string& text, unsigned& mode) {
+  constexpr std::size_t most_digits = 4;
+  constexpr unsigned most = 0777;
+  const char* const end = text.data() + text.size();
+  const auto [stop, failed] = std::from_chars(text.data(), end, mode, 8);
+  const bool good = failed == std::errc{} && stop == end && text.size() <= most_digits && mode <= most;
+  return good ? Error{} : bad("--unix-mode", text, "must be octal, from 0 to 0777, as 0660");
 }
 
 Error parse_times(const Texts& texts, Options& options) {
@@ -112,11 +123,13 @@ Error parse_times(const Texts& texts, Options& options) {
 bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 
 // Where the classic ports open unless the operator says: a broker that listens on this machine alone opens nothing to
-// the network. Empty: every address.
+// the network, nor does one that listens on unix sockets. Empty: every address.
 std::string default_classic_bind(const Options& options) {
-  std::vector<HostPort> listeners = options.http;
+  std::vector<Address> listeners = options.http;
   listeners.insert(listeners.end(), options.https.begin(), options.https.end());
-  const bool all_loopback = std::all_of(listeners.begin(), listeners.end(), [](const HostPort& listener) {
+  std::erase_if(listeners, [](const Address& listener) { return listener.is_unix(); });
+  if (listeners.empty()) return std::string(this_machine);
+  const bool all_loopback = std::all_of(listeners.begin(), listeners.end(), [](const Address& listener) {
     const std::optional<AddressBytes> ip = parse_address(listener.host);
     return ip && is_loopback(*ip);
   });
@@ -126,9 +139,12 @@ std::string default_classic_bind(const Options& options) {
 Error check(const Texts& texts, Options& options) {
   if (Error error = parse_listeners("--http", texts.http, options.http)) return error;
   if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
+  if (texts.unix_mode) {
+    if (Error error = parse_mode(*texts.unix_mode, options.unix_mode)) return error;
+  }
   if (Error error = parse_times(texts, options)) return error;
   if (options.http.empty() && options.https.empty())
-    return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT"};
+    return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT or unix:/PATH"};
   if (!options.https.empty() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
   if (!options.https.empty() && options.tls_key.empty()) return {ErrorKind::usage, "--https needs --tls-key FILE"};
   std::transform(options.domain.begin(), options.domain.end(), options.domain.begin(),
@@ -157,7 +173,7 @@ Error check(const Texts& texts, Options& options) {
   }
   options.max_conn = texts.max_conn;
   for (const std::string& proxy : texts.proxies) {
-    if (options.proxies.add(proxy)) return bad("--proxy", proxy, "must be an IP or a network, as 10.0.0.0/8");
+    if (options.proxies.add(proxy)) return bad("--proxy", proxy, "must be an IP, a network, as 10.0.0.0/8, or unix");
   }
   const Result<LogLevel> level = parse_log_level(texts.log_level);
   if (!level) return bad("--log-level", texts.log_level, level.error().detail);
@@ -200,10 +216,15 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->type_name("FILE");
   app.allow_config_extras(false);
 
-  app.add_option("--http", texts.http,
-                 "Listen for plain HTTP; may be given more than once; port 0: the system's choice")
-      ->type_name("ADDR:PORT");
-  app.add_option("--https", texts.https, "Listen for HTTPS; may be given more than once")->type_name("ADDR:PORT");
+  app.add_option(
+         "--http", texts.http,
+         "Listen for plain HTTP, over TCP or on a unix socket; may be given more than once; port 0: the system's "
+         "choice")
+      ->type_name("ADDR:PORT|unix:/PATH");
+  app.add_option("--https", texts.https, "Listen for HTTPS; may be given more than once")
+      ->type_name("ADDR:PORT|unix:/PATH");
+  app.add_option("--unix-mode", texts.unix_mode, "Who may connect to these unix sockets (default: 0660)")
+      ->type_name("OCTAL");
   app.add_option("--tls-cert", options.tls_cert, "The certificate chain for --https, PEM")->type_name("FILE");
   app.add_option("--tls-key", options.tls_key, "Its key, PEM")->type_name("FILE");
   app.add_option("--domain", options.domain,
@@ -218,8 +239,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option(
          "--proxy", texts.proxies,
          "A load balancer in front, whose X-Forwarded-* count (clients that it does not name in X-Forwarded-For "
-         "share the limits of one address); an IP or a network; may be given more than once")
-      ->type_name("IP[/BITS]");
+         "share the limits of one address); an IP, a network, or unix: all who come by unix sockets; may be given more "
+         "than once")
+      ->type_name("IP[/BITS]|unix");
 
   app.add_option("--classic", texts.classic, "The classic protocol, for stock clients: on or off (default: on)")
       ->type_name("on|off")
@@ -230,7 +252,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option(
          "--classic-bind", options.classic_bind,
          "The address that they open on; all: every one (default: that of the first --http or --https where all "
-         "of these are loopback, otherwise every one)")
+         "of these are loopback or unix sockets, otherwise every one)")
       ->type_name("IP|all")
       ->group("Classic");
   app.add_option("--classic-address", options.classic_address,

@@ -6,19 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
 #include "http/patience.h"
-#include "io/address.h"
 #include "io/log_sink.h"
+#include "io/tcp_listener.h"
 
 namespace tenfold::broker {
 
 struct Options {
-  std::vector<HostPort> http;
-  std::vector<HostPort> https;
+  std::vector<Address> http;
+  std::vector<Address> https;
+  unsigned unix_mode = TcpListener::default_unix_mode;  // of the file of each unix socket among these
   std::string tls_cert;
   std::string tls_key;
   std::string domain = "localhost";

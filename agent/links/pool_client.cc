@@ -14,7 +14,7 @@ constexpr int failures_most = 6;
 
 }  // namespace
 
-PoolClient::PoolClient(Forwarding& forwarding, Network& network, const Random& random, const HostPort& server,
+PoolClient::PoolClient(Forwarding& forwarding, Network& network, const Random& random, const Address& server,
                        std::size_t sockets, Owner& owner)
     : runtime_(forwarding.runtime), server_(server), owner_(owner) {
   const std::size_t most = std::clamp<std::size_t>(sockets, 1, limits::classic_sockets_most);

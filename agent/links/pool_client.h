@@ -31,8 +31,8 @@ class PoolClient final : public PoolSlot::Owner {
     ~Owner() = default;
   };
 
-  PoolClient(Forwarding& forwarding, Network& network, const Random& random, const HostPort& server,
-             std::size_t sockets, Owner& owner);
+  PoolClient(Forwarding& forwarding, Network& network, const Random& random, const Address& server, std::size_t sockets,
+             Owner& owner);
 
   void start();
 
@@ -49,7 +49,7 @@ class PoolClient final : public PoolSlot::Owner {
   void finish();
 
   Runtime& runtime_;
-  const HostPort server_;
+  const Address server_;
   Owner& owner_;
   std::vector<std::unique_ptr<PoolSlot>> slots_;
   bool ready_ = false;  // the owner was told

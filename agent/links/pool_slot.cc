@@ -7,7 +7,7 @@
 
 namespace tenfold {
 
-PoolSlot::PoolSlot(Forwarding& forwarding, Network& network, const HostPort& server, const Random& random, Owner& owner)
+PoolSlot::PoolSlot(Forwarding& forwarding, Network& network, const Address& server, const Random& random, Owner& owner)
     : forwarding_(forwarding), network_(network), server_(server), owner_(owner), backoff_(random) {}
 
 void PoolSlot::dial() {

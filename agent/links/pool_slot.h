@@ -24,7 +24,7 @@ class PoolSlot final : public Forwarder::Owner {
     ~Owner() = default;
   };
 
-  PoolSlot(Forwarding& forwarding, Network& network, const HostPort& server, const Random& random, Owner& owner);
+  PoolSlot(Forwarding& forwarding, Network& network, const Address& server, const Random& random, Owner& owner);
 
   void dial();
 
@@ -48,7 +48,7 @@ class PoolSlot final : public Forwarder::Owner {
 
   Forwarding& forwarding_;
   Network& network_;
-  const HostPort& server_;
+  const Address& server_;
   Owner& owner_;
   Backoff backoff_;
   bool leaving_ = false;

@@ -29,13 +29,14 @@ bool is_host(std::string_view host) {
 
 // What follows "scheme://".
 Result<Endpoint> parse_authority(std::string_view text, bool tls) {
+  if (text.starts_with("unix:/")) return usage("a unix socket is written unix:/PATH, without a scheme");
   if (text.ends_with('/')) text.remove_suffix(1);
   if (text.find_first_of("/?#") != std::string_view::npos) return usage("a path has no meaning here");
   if (text.find('@') != std::string_view::npos) return usage("a user has no meaning here");
   std::string whole(text);
   const bool has_port = text.find(':') != std::string_view::npos && !text.ends_with(']');
   if (!has_port) whole += ':' + std::to_string(tls ? https_port : http_port);
-  Result<HostPort> address = parse_host_port(whole);
+  Result<Address> address = Address::parse_tcp(whole);
   if (!address || address->port == 0 || !is_host(address->host)) return usage("not a host, or not a host:port");
   return Endpoint{tls, *std::move(address)};
 }
@@ -50,10 +51,15 @@ Result<Endpoint> parse_target(std::string_view text) {
   if (skip_prefix(text, "http://")) return parse_authority(text, false);
   if (skip_prefix(text, "https://")) return parse_authority(text, true);
   if (text.find("://") != std::string_view::npos) return usage("only http:// and https:// are known");
+  if (is_unix_text(text)) {
+    Result<Address> address = Address::parse(text);
+    if (!address) return address.error();
+    return Endpoint{false, *std::move(address)};
+  }
   const bool port_alone = is_number(text) || (text.starts_with(':') && is_number(text.substr(1)));
   if (!port_alone && text.find(':') == std::string_view::npos) return usage("no port");
-  Result<HostPort> address = parse_host_port(text, true);
-  if (!address) return usage("not a port, a host:port or a URL");
+  Result<Address> address = Address::parse_tcp(text, true);
+  if (!address) return usage("not a port, a host:port, a URL or unix:/PATH");
   if (address->port == 0) return usage("not a port from 1 to 65535");
   if (address->host.empty()) address->host = "localhost";
   if (!is_host(address->host)) return usage("not a host name");
@@ -67,6 +73,7 @@ Result<Endpoint> parse_broker_url(std::string_view text) {
 }
 
 std::string to_string(const Endpoint& endpoint) {
+  if (endpoint.address.is_unix()) return to_string(endpoint.address);
   return (endpoint.tls ? "https://" : "http://") + to_string(endpoint.address);
 }
 

@@ -4,27 +4,27 @@
 #include <string>
 #include <string_view>
 
+#include "base/address.h"
 #include "base/result.h"
-#include "io/address.h"
 
 namespace tenfold {
 
 struct Endpoint {
   bool tls = false;
-  HostPort address;
+  Address address;
 };
 
-// TARGET: "8080" (on localhost), "host:port", "http://host[:port]", "https://host[:port]".
+// TARGET: "8080" (on localhost), "host:port", "http://host[:port]", "https://host[:port]", "unix:/path".
 // Errors (usage) say what is wrong, without the text itself.
 Result<Endpoint> parse_target(std::string_view text);
 
 // --host: a URL with a scheme, and no path but "/".
 Result<Endpoint> parse_broker_url(std::string_view text);
 
-// "http://localhost:8080": always with its port.
+// "http://localhost:8080": always with its port. "unix:/path" of a unix socket.
 std::string to_string(const Endpoint& endpoint);
 
-// What a Host field says: without the port where it is the scheme's own.
+// What a Host field says, over TCP: without the port where it is the scheme's own.
 std::string authority(const Endpoint& endpoint);
 
 // `localhost`, 127.0.0.0/8 and ::1, as written: no name is looked up, for whoever answers the

@@ -7,34 +7,33 @@
 
 namespace tenfold {
 
-// One open(): the hosts in turn until one answers, all within one deadline.
+// One open(): the addresses in turn until one answers, all within one deadline.
 class LocalTarget::Opening final : public Dialing {
  public:
   Opening(LocalTarget& target, OnOpen on_open)
       : target_(target),
         on_open_(std::move(on_open)),
-        host_(target.first_),
+        at_(target.first_),
         deadline_(target.runtime_.now() + limits::local_connect_time) {
     dial();
   }
 
  private:
   void dial() {
-    const Endpoint& endpoint = target_.endpoint_;
-    dialing_ = target_.network_.dial({.address = {target_.hosts_[host_], endpoint.address.port},
+    dialing_ = target_.network_.dial({.address = target_.addresses_[at_],
                                       .tls = target_.tls_,
-                                      .tls_name = endpoint.address.host,
+                                      .tls_name = target_.endpoint_.address.host,
                                       .deadline = deadline_ - target_.runtime_.now()},
                                      [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
   }
 
   void on_dialed(Result<Dialed> dialed) {
     target_.runtime_.graveyard.bury(std::move(dialing_));
-    if (!dialed && ++tried_ < target_.hosts_.size() && target_.runtime_.now() < deadline_) {
-      host_ = (host_ + 1) % target_.hosts_.size();
+    if (!dialed && ++tried_ < target_.addresses_.size() && target_.runtime_.now() < deadline_) {
+      at_ = (at_ + 1) % target_.addresses_.size();
       return dial();
     }
-    if (dialed) target_.first_ = host_;
+    if (dialed) target_.first_ = at_;
     target_.on_result(dialed ? Error{} : dialed.error());
     if (dialed) {
       on_open_(std::move(dialed->pipe));
@@ -45,8 +44,8 @@ class LocalTarget::Opening final : public Dialing {
 
   LocalTarget& target_;
   OnOpen on_open_;
-  std::size_t host_;       // of hosts_: being dialled
-  std::size_t tried_ = 0;  // hosts that failed
+  std::size_t at_;         // of addresses_: being dialled
+  std::size_t tried_ = 0;  // addresses that failed
   const TimePoint deadline_;
   std::unique_ptr<Dialing> dialing_;
 };
@@ -55,9 +54,9 @@ LocalTarget::LocalTarget(Runtime& runtime, Network& network, Status& status, con
                          std::shared_ptr<TlsContext> tls)
     : runtime_(runtime), network_(network), status_(status), endpoint_(endpoint), tls_(std::move(tls)) {
   if (http::equal_nocase(endpoint.address.host, "localhost")) {
-    hosts_ = {"::1", "127.0.0.1"};
+    addresses_ = {{"::1", endpoint.address.port}, {"127.0.0.1", endpoint.address.port}};
   } else {
-    hosts_ = {endpoint.address.host};
+    addresses_ = {endpoint.address};
   }
 }
 

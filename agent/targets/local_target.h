@@ -38,8 +38,8 @@ class LocalTarget {
   Status& status_;
   Endpoint endpoint_;
   std::shared_ptr<TlsContext> tls_;
-  std::vector<std::string> hosts_;  // to try in turn
-  std::size_t first_ = 0;           // of hosts_: the one that worked last
+  std::vector<Address> addresses_;  // to try in turn
+  std::size_t first_ = 0;           // of addresses_: the one that worked last
 };
 
 // A local app's certificate is checked, but on loopback: nobody stands in between there, and development

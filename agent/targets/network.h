@@ -11,10 +11,10 @@
 #include <memory>
 #include <string>
 
+#include "base/address.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "duplex.h"
-#include "io/address.h"
 #include "mux/link.h"
 #include "tls/tls_context.h"
 
@@ -28,7 +28,7 @@ enum class DialFor {
 };
 
 struct DialTo {
-  HostPort address;
+  Address address;
   std::shared_ptr<TlsContext> tls;  // null: plain
   std::string tls_name;             // that the certificate must bear
   Duration deadline{};              // for all of it, the TLS handshake included
@@ -37,7 +37,7 @@ struct DialTo {
 
 struct Dialed {
   std::unique_ptr<Duplex> pipe;
-  std::string peer_ip;  // who answered
+  std::string peer_ip;  // who answered; empty on a unix socket
 };
 
 // A dial under way.

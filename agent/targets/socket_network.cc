@@ -10,7 +10,7 @@
 namespace tenfold {
 namespace {
 
-// TCP, then TLS where it is wanted, within one deadline.
+// A TCP or a unix socket, then TLS where it is wanted, within one deadline.
 class SocketDialing final : public Dialing, private Duplex::Handler {
  public:
   SocketDialing(Loop& loop, const DialTo& to, Network::OnDialed on_dialed)
@@ -29,7 +29,7 @@ class SocketDialing final : public Dialing, private Duplex::Handler {
     if (done_) return;
     if (!connected) return finish(connected.error());
     std::unique_ptr<TcpSocket> socket = *std::move(connected);
-    if (const Result<HostPort> peer = parse_host_port(socket->peer())) peer_ip_ = peer->host;
+    peer_ip_ = socket->peer().host;
     if (to_.purpose != DialFor::app) socket->set_keepalive(limits::tcp_keepalive);
     if (to_.purpose == DialFor::link) {
       socket->set_notsent_lowat(limits::notsent_lowat);

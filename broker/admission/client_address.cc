@@ -41,13 +41,11 @@ bool is_loopback(const AddressBytes& address) {
   return is_v4(address) ? address[v4_offset] == 127 : address == v6_loopback;
 }
 
-bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == "127.0.0.1"; }
+bool is_this_machine(std::string_view ip) { return ip == "::1" || ip == this_machine || ip == unix_peer; }
 
-std::string ip_of_peer(const std::string& peer) {
-  std::string ip = peer.substr(0, peer.rfind(':'));
-  if (ip.size() > 2 && ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
-  return ip;
-}
+std::string ip_of_peer(const Address& peer) { return peer.is_unix() ? std::string(unix_peer) : peer.host; }
+
+std::string_view as_ip(std::string_view peer_ip) { return peer_ip == unix_peer ? this_machine : peer_ip; }
 
 bool may_be_client(std::string_view asker_ip, std::string_view peer_ip) {
   const std::optional<AddressBytes> asker = parse_address(asker_ip);

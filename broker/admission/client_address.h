@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/address.h"
+
 namespace tenfold::broker {
 
 // An IPv4 address as ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that both ways to write one are equal.
@@ -23,11 +25,19 @@ bool is_loopback(const AddressBytes& address);
 // to every limit, and being one proves nothing.
 inline constexpr std::string_view unknown_client = "unknown";
 
+// Stands in the place of the IP of a peer who came by a unix socket. It is this machine's: `this_machine` in its place
+// is what apps are told, and what it counts as.
+inline constexpr std::string_view unix_peer = "unix";
+inline constexpr std::string_view this_machine = "127.0.0.1";
+
 // Connections from here are the operator's own, or a proxy's that was not named: no limits by address.
 bool is_this_machine(std::string_view ip);
 
-// The IP of "IP:PORT" or "[IP]:PORT".
-std::string ip_of_peer(const std::string& peer);
+// The IP of a socket's peer, or `unix_peer`.
+std::string ip_of_peer(const Address& peer);
+
+// `peer_ip` where an IP is wanted: `this_machine` for `unix_peer`.
+std::string_view as_ip(std::string_view peer_ip);
 
 // Whether a socket from `peer_ip` may be the client's who asked from `asker_ip`: the same address, or the same IPv6
 // /64. On loopback all addresses are one, for a client may ask by 127.0.0.1 and dial ::1. An unknown asker may be

@@ -10,6 +10,10 @@
 namespace tenfold::broker {
 
 Error ProxyList::add(std::string_view network) {
+  if (network == unix_peer) {
+    unix_peers_ = true;
+    return {};
+  }
   const Error bad{ErrorKind::usage, "not an IP address or network: " + std::string(network)};
   const std::size_t slash = network.find('/');
   const std::string_view ip = network.substr(0, slash);
@@ -36,15 +40,16 @@ bool ProxyList::contains(const AddressBytes& address) const {
 }
 
 bool ProxyList::contains(std::string_view ip) const {
+  if (ip == unix_peer) return unix_peers_;
   if (networks_.empty()) return false;
   const std::optional<AddressBytes> address = parse_address(ip);
   return address && contains(*address);
 }
 
 std::string ProxyList::client_ip(std::string_view peer_ip, const http::Fields& fields) const {
-  if (!contains(peer_ip)) return std::string(peer_ip);
+  if (!contains(peer_ip)) return std::string(as_ip(peer_ip));
   const std::vector<std::string_view> hops = claimed_hops(fields);
-  AddressBytes reporter = *parse_address(peer_ip);
+  AddressBytes reporter = *parse_address(as_ip(peer_ip));
   std::optional<AddressBytes> client;
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
     client = read_hop(*hop);

@@ -13,14 +13,15 @@ namespace tenfold::broker {
 
 class ProxyList {
  public:
-  // "10.0.0.7", "10.0.0.0/8", "fd00::/8". Errors (usage) name the text.
+  // "10.0.0.7", "10.0.0.0/8", "fd00::/8"; "unix": every peer who comes by a unix socket. Errors (usage) name the text.
   Error add(std::string_view network);
 
+  // `ip`: an IP, or `unix_peer`.
   bool contains(std::string_view ip) const;
 
-  // Who asks: `peer_ip`, or, when that is a listed proxy, the last address in X-Forwarded-For that is not one itself;
-  // where all of them are, the first. `unknown_client` when the header is missing, or when a hop that decides cannot be
-  // read.
+  // Who asks, as an IP: `peer_ip`, or, when that is a listed proxy, the last address in X-Forwarded-For that is not one
+  // itself; where all of them are, the first. `unknown_client` when the header is missing, or when a hop that decides
+  // cannot be read.
   std::string client_ip(std::string_view peer_ip, const http::Fields& fields) const;
 
   // The scheme that the visitor used: `own`, the listener's, or what a listed proxy says.
@@ -34,6 +35,7 @@ class ProxyList {
   bool contains(const AddressBytes& address) const;
 
   std::vector<Network> networks_;
+  bool unix_peers_ = false;
 };
 
 }  // namespace tenfold::broker

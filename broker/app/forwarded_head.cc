@@ -110,7 +110,7 @@ std::string chain_behind(const ForwardedRequest& request) {
       chain.clear();
     }
   }
-  chain += request.peer_ip;
+  chain += as_ip(request.peer_ip);
   return chain;
 }
 
@@ -122,7 +122,7 @@ void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
     if (const std::string_view claimed = claimed_scheme(request.head.fields); !claimed.empty()) proto = claimed;
     if (const std::string_view claimed = claimed_host(request.head.fields); !claimed.empty()) host = claimed;
   } else {
-    head.field("X-Forwarded-For", request.peer_ip);
+    head.field("X-Forwarded-For", as_ip(request.peer_ip));
   }
   head.field("X-Forwarded-Proto", proto);
   head.field("X-Forwarded-Host", host);

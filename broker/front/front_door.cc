@@ -65,13 +65,14 @@ void FrontDoor::close() {
   visitors_.clear();
 }
 
-Error FrontDoor::listen(const HostPort& address, std::shared_ptr<TlsContext> tls) {
+Error FrontDoor::listen(const Address& address, std::shared_ptr<TlsContext> tls) {
   const char* kind = tls == nullptr ? "http" : "https";
-  auto listener = TcpListener::open(loop_, address, [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) {
-    on_accept(std::move(socket), tls);
-  });
+  auto listener = TcpListener::open(
+      loop_, address,
+      [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls); },
+      options_.unix_mode);
   if (!listener) return listener.error();
-  loop_.runtime().log.info("listening", {{"kind", kind}, {"address", (*listener)->address()}});
+  loop_.runtime().log.info("listening", {{"kind", kind}, {"address", to_string((*listener)->address())}});
   listeners_.push_back(*std::move(listener));
   return {};
 }
@@ -87,8 +88,8 @@ bool FrontDoor::admit(const std::string& ip) {
 }
 
 void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls) {
-  const std::string address = socket->peer();
-  const std::string ip = ip_of_peer(address);
+  const std::string address = to_string(socket->peer());
+  const std::string ip = ip_of_peer(socket->peer());
   if (!admit(ip)) return socket->reset(ErrorKind::limit);
   TcpSocket* tcp = socket.get();
   std::unique_ptr<Duplex> connection = std::move(socket);

@@ -16,7 +16,6 @@
 #include "broker/desk/desk.h"
 #include "broker/link/link_door.h"
 #include "http1/server_connection.h"
-#include "io/address.h"
 #include "io/loop.h"
 #include "io/tcp_listener.h"
 #include "tls/tls_context.h"
@@ -27,6 +26,7 @@ struct FrontDoorOptions {
   std::size_t connections = 0;      // in all, links included
   http::Patience patience{};        // with visitors
   http::Patience proxy_patience{};  // with listed proxies
+  unsigned unix_mode = TcpListener::default_unix_mode;
 };
 
 class FrontDoor final {
@@ -38,7 +38,7 @@ class FrontDoor final {
   ~FrontDoor();
 
   // `tls`: null for plain HTTP. The error names the address.
-  Error listen(const HostPort& address, std::shared_ptr<TlsContext> tls);
+  Error listen(const Address& address, std::shared_ptr<TlsContext> tls);
 
   // Accepts no more and finishes what runs; `on_empty` when no visitor is left.
   void drain(std::function<void()> on_empty);

@@ -3,13 +3,16 @@
 #include <netinet/in.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "base/limits.h"
+#include "io/socket_address.h"
 #include "io/tcp_core.h"
 
 namespace tenfold {
@@ -18,11 +21,15 @@ namespace {
 // RFC 8305 section 5: "A recommended value for a default delay is 250 milliseconds."
 constexpr Duration next_attempt_delay = 250ms;
 
+// A unix socket has no event for room in its backlog.
+constexpr Duration backlog_look = 20ms;
+
 bool is_localhost(const std::string& host) { return ::strcasecmp(host.c_str(), "localhost") == 0; }
 
 ErrorKind kind_of(int uv_error) {
   switch (uv_error) {
-    case UV_ECONNREFUSED: return ErrorKind::refused;
+    case UV_ECONNREFUSED:
+    case UV_ENOENT: return ErrorKind::refused;
     case UV_ETIMEDOUT: return ErrorKind::timeout;
     default: return ErrorKind::io;
   }
@@ -32,13 +39,13 @@ ErrorKind kind_of(int uv_error) {
 
 class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, private Deferred {
  public:
-  Attempt(Loop& loop, const HostPort& address, OnDone on_done)
+  Attempt(Loop& loop, const Address& address, OnDone on_done)
       : loop_(loop), address_(address), on_done_(std::move(on_done)) {}
 
   void start(Duration deadline) {
     loop_.runtime().timers.arm_in(deadline_, deadline);
-    if (sockaddr_storage ip; to_sockaddr(address_, ip)) {
-      addresses_.push_back(ip);
+    if (sockaddr_storage known; to_sockaddr(address_, known)) {
+      addresses_.push_back(known);
       loop_.defer(*this);
     } else {
       resolve();
@@ -62,7 +69,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     uv_connect_t request;
     std::shared_ptr<Attempt> attempt;
     TcpSocket::Core* socket;
-    std::string peer;
+    Address peer;
   };
 
   // A look-up under way: it may end long after the Dial is gone.
@@ -104,7 +111,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
       if (found->ai_family != AF_INET && found->ai_family != AF_INET6) continue;
       sockaddr_storage address{};
       std::memcpy(&address, found->ai_addr, found->ai_addrlen);
-      add(ip_of(address));
+      add(address_of(address).host);
     }
     if (is_localhost(address_.host)) {
       // RFC 6761 6.3: "Users may assume that IPv4 and IPv6 address queries for localhost names will always
@@ -119,7 +126,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     sockaddr_storage address;
     if (!to_sockaddr({ip, address_.port}, address)) return;
     for (const sockaddr_storage& known : addresses_) {
-      if (ip_of(known) == ip) return;
+      if (address_of(known).host == ip) return;
     }
     addresses_.push_back(address);
   }
@@ -128,6 +135,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
 
   // Tries one address more; when there is none left and nothing under way, that was it.
   void next() {
+    if (address_.is_unix()) return connect_unix();
     while (on_done_ && tried_ < addresses_.size()) {
       if (!connect(addresses_[tried_++])) continue;
       if (tried_ < addresses_.size()) loop_.runtime().timers.arm_in(next_, next_attempt_delay);
@@ -136,10 +144,30 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     if (on_done_ && connecting_.empty()) fail();
   }
 
+  // Done at once, or never: connect(2) of a unix socket does not wait.
+  void connect_unix() {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const sockaddr_storage& at = addresses_.front();
+    const bool connected = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&at), size_of(at)) == 0;
+    last_error_ = connected ? 0 : -errno;
+    if (!connected && fd >= 0) ::close(fd);
+    if (last_error_ == UV_EAGAIN) return loop_.runtime().timers.arm_in(next_, backlog_look);
+    if (!connected) return fail();
+    auto* socket = new TcpSocket::Core(loop_);
+    last_error_ = uv_tcp_open(socket->tcp(), fd);
+    if (last_error_ != 0) {
+      ::close(fd);
+      socket->release();
+      return fail();
+    }
+    socket->open(address_);
+    finish(std::unique_ptr<TcpSocket>(new TcpSocket(socket)));
+  }
+
   bool connect(const sockaddr_storage& address) {
     auto* socket = new TcpSocket::Core(loop_);
     uv_tcp_nodelay(socket->tcp(), 1);
-    auto* connecting = new Connecting{{}, shared_from_this(), socket, to_string(address)};
+    auto* connecting = new Connecting{{}, shared_from_this(), socket, address_of(address)};
     connecting->request.data = connecting;
     const int failed = uv_tcp_connect(&connecting->request, socket->tcp(), reinterpret_cast<const sockaddr*>(&address),
                                       [](uv_connect_t* request, int status) {
@@ -199,7 +227,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
   }
 
   Loop& loop_;
-  const HostPort address_;
+  const Address address_;
   OnDone on_done_;  // empty: done, or cancelled
   std::vector<sockaddr_storage> addresses_;
   std::size_t tried_ = 0;  // of addresses_
@@ -211,7 +239,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
   MemberTimer<Attempt, &Attempt::next> next_{*this};
 };
 
-Dial::Dial(Loop& loop, const HostPort& address, Duration deadline, OnDone on_done)
+Dial::Dial(Loop& loop, const Address& address, Duration deadline, OnDone on_done)
     : attempt_(std::make_shared<Attempt>(loop, address, std::move(on_done))) {
   attempt_->start(deadline);
 }

@@ -1,18 +1,19 @@
-// Dial: a TCP connection to HOST:PORT, within a deadline. A name is looked up on libuv's
+// Dial: a connection to HOST:PORT over TCP, or to a unix socket, within a deadline. A name is looked up on libuv's
 // thread pool; its addresses are tried in turn, the next one 250 ms after the one before it or at its failure
-// (RFC 8305 in short), and the first that answers wins.
+// (RFC 8305 in short), and the first that answers wins. A unix socket whose backlog is full is tried until the
+// deadline.
 //
 //   dial_ = std::make_unique<Dial>(loop, address, 5s, [this](Result<std::unique_ptr<TcpSocket>> r) { … });
 //
-// Destroying it cancels without a call. The call never comes from inside the constructor. Errors: dns, refused,
-// timeout, io; the detail names the address.
+// Destroying it cancels without a call. The call never comes from inside the constructor. Errors: dns, refused (a unix
+// socket whose file is missing, too), timeout, io; the detail names the address.
 #pragma once
 
 #include <functional>
 #include <memory>
 
+#include "base/address.h"
 #include "base/result.h"
-#include "io/address.h"
 #include "io/loop.h"
 #include "io/tcp_socket.h"
 
@@ -22,7 +23,7 @@ class Dial {
  public:
   using OnDone = std::function<void(Result<std::unique_ptr<TcpSocket>>)>;
 
-  Dial(Loop& loop, const HostPort& address, Duration deadline, OnDone on_done);
+  Dial(Loop& loop, const Address& address, Duration deadline, OnDone on_done);
   ~Dial();
   Dial(const Dial&) = delete;
   Dial& operator=(const Dial&) = delete;

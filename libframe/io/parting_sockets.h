@@ -1,6 +1,6 @@
-// PartingSockets: connections that were cut while the kernel still had bytes of theirs to send. An RST at once would
-// destroy these, and with them the end of an answer that was written whole. Each is kept until the peer's host has
-// acknowledged all, at most limits::parting_kernel, and reset (or, when its FIN is out, closed) then.
+// PartingSockets: TCP connections that were cut while the kernel still had bytes of theirs to send. An RST at once
+// would destroy these, and with them the end of an answer that was written whole. Each is kept until the peer's host
+// has acknowledged all, at most limits::parting_kernel, and reset (or, when its FIN is out, closed) then.
 //
 // Linux has no event for an empty send queue, so each is looked at again, after 1 ms first, then twice as long each
 // time.

@@ -15,8 +15,8 @@
 #include <uv.h>
 
 #include <cstdint>
-#include <string>
 
+#include "base/address.h"
 #include "base/byte_queue.h"
 #include "base/limits.h"
 #include "base/pause_set.h"
@@ -31,12 +31,13 @@ class TcpSocket::Core final : private Deferred {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // Connecting or accepting is the maker's, on this handle.
+  // Connecting or accepting is the maker's, on this handle. libuv asks of a TCP handle only that it is a stream socket;
+  // a unix one is opened on it, too.
   uv_tcp_t* tcp() { return &tcp_; }
   static Core& of(const void* handle) { return *static_cast<Core*>(static_cast<const uv_handle_t*>(handle)->data); }
 
-  // The connection is up, with TCP_NODELAY set.
-  void open(std::string peer);
+  // The connection is up; over TCP with TCP_NODELAY set.
+  void open(Address peer);
   // The wrapper, or the maker, lets go. An open connection is reset.
   void release();
 
@@ -48,8 +49,8 @@ class TcpSocket::Core final : private Deferred {
   void credit(std::size_t n);
   void set_window(std::size_t bytes);
 
-  const std::string& peer() const { return peer_; }
-  std::string local() const;
+  const Address& peer() const { return peer_; }
+  Address local() const;
   void set_option(int name, int value);
   void set_keepalive(Duration quiet);
 
@@ -109,7 +110,7 @@ class TcpSocket::Core final : private Deferred {
   bool had_share_ = false;   // of this turn: a whole read
   bool held_ = true;         // by a wrapper or a maker
   bool handle_open_ = true;  // until libuv's close callback
-  std::string peer_;
+  Address peer_;
   uv_tcp_t tcp_;
   uv_write_t write_;
 };

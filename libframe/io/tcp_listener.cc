@@ -9,9 +9,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "base/limits.h"
+#include "io/socket_address.h"
+#include "io/socket_file.h"
 #include "io/tcp_core.h"
 
 namespace tenfold {
@@ -24,9 +27,11 @@ constexpr Duration rest = 100ms;     // after a failure that is not one connecti
 constexpr int probe_every = 10;      // seconds, once a connection was quiet for limits::tcp_keepalive
 constexpr int probes = 6;            // without an answer: then it is dead
 
-// The listening socket, or -1 with errno set.
+int open_socket(int family) { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+// The listening socket of TCP, or -1 with errno set.
 int listen_on(const sockaddr_storage& at, bool both_families) {
-  const int fd = ::socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = open_socket(at.ss_family);
   if (fd < 0) return -1;
   const int on = 1;
   const int v6_only = both_families ? 0 : 1;
@@ -47,14 +52,48 @@ int listen_on(const sockaddr_storage& at, bool both_families) {
   return -1;
 }
 
+// A socket that listens, and the file of a unix one.
+struct Listening {
+  int fd;
+  std::unique_ptr<SocketFile> file;
+};
+
+Error failed(const Address& address, const std::string& why) {
+  return {ErrorKind::io, to_string(address) + ": " + why};
+}
+
+Result<Listening> listen_at_ip(const Address& address) {
+  sockaddr_storage at;
+  const bool any = address.host.empty();
+  if (!to_sockaddr(any ? Address{"::", address.port} : address, at)) return failed(address, "not an IP address");
+  int fd = listen_on(at, any);
+  if (fd < 0 && any && errno == EAFNOSUPPORT && to_sockaddr({"0.0.0.0", address.port}, at)) fd = listen_on(at, false);
+  if (fd < 0) return failed(address, system_reason(errno));
+  return Listening{fd, nullptr};
+}
+
+Result<Listening> listen_at_path(const Address& address, unsigned mode) {
+  const int fd = open_socket(AF_UNIX);
+  if (fd < 0) return failed(address, system_reason(errno));
+  Result<std::unique_ptr<SocketFile>> file = SocketFile::bind(fd, *address.path, mode);
+  if (file && ::listen(fd, backlog) == 0) return Listening{fd, *std::move(file)};
+  const Error why = file ? failed(address, system_reason(errno)) : file.error();
+  ::close(fd);
+  return why;
+}
+
 int open_reserve() { return ::open("/", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace
 
 class TcpListener::Core {
  public:
-  Core(Loop& loop, int fd, OnAccept on_accept)
-      : loop_(loop), fd_(fd), reserve_(open_reserve()), on_accept_(std::move(on_accept)) {
+  Core(Loop& loop, Listening listening, OnAccept on_accept)
+      : loop_(loop),
+        fd_(listening.fd),
+        file_(std::move(listening.file)),
+        reserve_(open_reserve()),
+        on_accept_(std::move(on_accept)) {
     uv_poll_init_socket(loop.uv(), &poll_, fd_);
     poll_.data = this;
     listen();
@@ -65,15 +104,16 @@ class TcpListener::Core {
     loop_.runtime().timers.disarm(rested_);
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
              [](uv_handle_t* handle) { delete static_cast<Core*>(handle->data); });
+    file_ = nullptr;  // first: nobody finds a file that no process listens on
     ::close(fd_);
     if (reserve_ >= 0) ::close(reserve_);
   }
 
-  sockaddr_storage address() const {
+  Address address() const {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
-    return address;
+    return address_of(address);
   }
 
  private:
@@ -114,7 +154,7 @@ class TcpListener::Core {
       socket->release();
       return;
     }
-    socket->open(to_string(peer));
+    socket->open(address_of(peer));
     on_accept_(std::unique_ptr<TcpSocket>(new TcpSocket(socket)));
   }
 
@@ -150,7 +190,8 @@ class TcpListener::Core {
 
   Loop& loop_;
   const int fd_;
-  int reserve_;  // a descriptor to give up when there is no other; -1: not to be had
+  std::unique_ptr<SocketFile> file_;  // of a unix socket
+  int reserve_;                       // a descriptor to give up when there is no other; -1: not to be had
   bool open_ = true;
   TimePoint warned_{};
   OnAccept on_accept_;
@@ -158,22 +199,17 @@ class TcpListener::Core {
   uv_poll_t poll_;
 };
 
-Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const HostPort& address, OnAccept on_accept) {
-  sockaddr_storage at;
-  const bool any = address.host.empty();
-  if (!to_sockaddr(any ? HostPort{"::", address.port} : address, at)) {
-    return Error{ErrorKind::io, to_string(address) + ": not an IP address"};
-  }
-  int fd = listen_on(at, any);
-  if (fd < 0 && any && errno == EAFNOSUPPORT && to_sockaddr({"0.0.0.0", address.port}, at)) fd = listen_on(at, false);
-  if (fd < 0) return Error{ErrorKind::io, to_string(address) + ": " + system_reason(errno)};
-  return std::unique_ptr<TcpListener>(new TcpListener(new Core(loop, fd, std::move(on_accept))));
+Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Address& address, OnAccept on_accept,
+                                                       unsigned unix_mode) {
+  Result<Listening> listening = address.is_unix() ? listen_at_path(address, unix_mode) : listen_at_ip(address);
+  if (!listening) return listening.error();
+  return std::unique_ptr<TcpListener>(new TcpListener(new Core(loop, *std::move(listening), std::move(on_accept))));
 }
 
 TcpListener::~TcpListener() { core_->close(); }
 
-std::uint16_t TcpListener::port() const { return port_of(core_->address()); }
+std::uint16_t TcpListener::port() const { return core_->address().port; }
 
-std::string TcpListener::address() const { return to_string(core_->address()); }
+Address TcpListener::address() const { return core_->address(); }
 
 }  // namespace tenfold

@@ -1,9 +1,9 @@
-// TcpListener: accepts connections and hands each on as a TcpSocket.
+// TcpListener: accepts connections, at a TCP port or at a unix socket, and hands each on as a TcpSocket.
 //
 //   auto listener = TcpListener::open(loop, {"127.0.0.1", 7080}, [&](std::unique_ptr<TcpSocket> socket) { … });
 //   if (!listener) return listener.error();
 //
-// Accepted sockets have TCP_NODELAY, and keepalive after limits::tcp_keepalive of quiet.
+// Sockets accepted over TCP have TCP_NODELAY, and keepalive after limits::tcp_keepalive of quiet.
 //
 // When the process has no file descriptor left, who comes is told so by an immediate close, through a descriptor
 // kept in reserve, so that the backlog does not wake the loop for ever; the log says it once a second.
@@ -11,10 +11,9 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
+#include "base/address.h"
 #include "base/result.h"
-#include "io/address.h"
 #include "io/loop.h"
 #include "io/tcp_socket.h"
 
@@ -22,16 +21,20 @@ namespace tenfold {
 
 class TcpListener {
  public:
+  static constexpr unsigned default_unix_mode = 0660;  // its owner and its group may connect
+
   // May destroy the listener.
   using OnAccept = std::function<void(std::unique_ptr<TcpSocket>)>;
 
-  // `address.host` must be an IP (empty: every address of both families). Port 0: the system's choice.
+  // `address.host` must be an IP (empty: every address of both families). Port 0: the system's choice. A unix socket's
+  // file is made with `unix_mode`; one that a dead process left behind is replaced.
   // Errors (io) name the address and the reason: "127.0.0.1:80: permission denied".
-  static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const HostPort& address, OnAccept on_accept);
-  ~TcpListener();  // stops listening at once; accepted sockets live on
+  static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Address& address, OnAccept on_accept,
+                                                   unsigned unix_mode = default_unix_mode);
+  ~TcpListener();  // stops listening at once, and removes a unix socket's file; accepted sockets live on
 
-  std::uint16_t port() const;
-  std::string address() const;  // "IP:PORT", with the port that it got
+  std::uint16_t port() const;  // 0 of a unix socket
+  Address address() const;     // with the port that it got
 
  private:
   class Core;

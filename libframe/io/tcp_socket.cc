@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "io/address.h"
+#include "io/socket_address.h"
 #include "io/tcp_core.h"
 
 namespace tenfold {
@@ -22,11 +22,11 @@ TcpSocket::Core::Core(Loop& loop) : loop_(loop), queue_(loop.runtime().blocks) {
   paused_.pause(Pause::no_handler);
 }
 
-void TcpSocket::Core::open(std::string peer) {
+void TcpSocket::Core::open(Address peer) {
   assert(state_ == State::connecting);
   peer_ = std::move(peer);
   state_ = State::open;
-  if (!peer_.starts_with("127.") && !peer_.starts_with("[::1]")) return;
+  if (!peer_.host.starts_with("127.") && peer_.host != "::1") return;
   // What never leaves the machine meets no queue and no loss, and congestion control is only a cost. BBR, where it is
   // the system's choice, paces by timers: a fifth of a bulk transfer's cpu. A failure changes nothing.
   constexpr std::string_view simplest = "reno";
@@ -275,7 +275,8 @@ void TcpSocket::Core::reset(ErrorKind why) {
   // has; and who no longer wants an idle connection just closes it.
   const bool idle = why == ErrorKind::cancelled && queue_.empty() && uncredited_ == 0;
   const bool fin_sent = out_ == Out::ended;
-  const bool orderly = state_ == State::open && queue_.empty() && (fin_sent || !idle);
+  // What a unix socket took is in its peer's queue already, and stays there.
+  const bool orderly = state_ == State::open && !peer_.is_unix() && queue_.empty() && (fin_sent || !idle);
   const bool parts = orderly && loop_.parting_sockets().take(fd(), fin_sent);
   close_handle(state_ == State::open && !fin_sent && !idle && !parts);
 }
@@ -300,7 +301,8 @@ Error TcpSocket::Core::error_of(int uv_error) const {
   ErrorKind kind = ErrorKind::io;
   if (uv_error == UV_ECONNRESET || uv_error == UV_EPIPE) kind = ErrorKind::closed;
   if (uv_error == UV_ETIMEDOUT) kind = ErrorKind::timeout;
-  return {kind, peer_ + ": " + (uv_error == UV_EPIPE ? "connection closed by the peer" : uv_strerror(uv_error))};
+  return {kind,
+          to_string(peer_) + ": " + (uv_error == UV_EPIPE ? "connection closed by the peer" : uv_strerror(uv_error))};
 }
 
 // ---- The rest -----------------------------------------------------------------
@@ -312,19 +314,19 @@ int TcpSocket::Core::fd() const {
 }
 
 void TcpSocket::Core::set_option(int name, int value) {
-  if (state_ == State::open) ::setsockopt(fd(), IPPROTO_TCP, name, &value, sizeof value);
+  if (state_ == State::open && !peer_.is_unix()) ::setsockopt(fd(), IPPROTO_TCP, name, &value, sizeof value);
 }
 
 void TcpSocket::Core::set_keepalive(Duration quiet) {
-  if (state_ != State::open) return;
+  if (state_ != State::open || peer_.is_unix()) return;
   uv_tcp_keepalive(&tcp_, 1, static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(quiet).count()));
 }
 
-std::string TcpSocket::Core::local() const {
+Address TcpSocket::Core::local() const {
   sockaddr_storage address{};
-  int length = sizeof address;
-  if (uv_tcp_getsockname(&tcp_, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
-  return to_string(address);
+  socklen_t length = sizeof address;
+  if (::getsockname(fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  return address_of(address);
 }
 
 TcpSocket::TcpSocket(Core* core) : core_(core) {}
@@ -338,8 +340,8 @@ void TcpSocket::reset(ErrorKind why) { core_->reset(why); }
 void TcpSocket::credit(std::size_t n) { core_->credit(n); }
 void TcpSocket::set_window(std::size_t bytes) { core_->set_window(bytes); }
 
-const std::string& TcpSocket::peer() const { return core_->peer(); }
-std::string TcpSocket::local() const { return core_->local(); }
+const Address& TcpSocket::peer() const { return core_->peer(); }
+Address TcpSocket::local() const { return core_->local(); }
 
 void TcpSocket::set_notsent_lowat(int bytes) { core_->set_option(TCP_NOTSENT_LOWAT, bytes); }
 

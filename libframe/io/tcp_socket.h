@@ -1,12 +1,14 @@
-// TcpSocket: a TCP connection as a Duplex. Writes go to the kernel at once while it
+// TcpSocket: a TCP connection, or one of a unix socket, as a Duplex. Writes go to the kernel at once while it
 // takes them (uv_try_write); the rest waits in blocks and goes gathered. Reads use the loop's one
 // room, so an idle socket holds no buffer.
+//
+// A unix socket has no RST: whatever cuts it, its peer reads what was sent before and then an end, or a cut where bytes
+// of his were left unread. What tunes TCP changes nothing there.
 //
 // The wrapper may die at any time; the uv handle detaches and dies in its close callback.
 #pragma once
 
-#include <string>
-
+#include "base/address.h"
 #include "base/time.h"
 #include "duplex.h"
 #include "io/loop.h"
@@ -27,9 +29,9 @@ class TcpSocket final : public Duplex {
   void reset(ErrorKind why) override;
   void credit(std::size_t n) override;
 
-  // Of a connection that is up: "IP:PORT".
-  const std::string& peer() const;
-  std::string local() const;
+  // Of a connection that is up: an IP and a port, or a unix socket; a client of one has no name there.
+  const Address& peer() const;
+  Address local() const;
 
   // TCP_NODELAY is always on. These are for sockets between agent and broker.
   void set_notsent_lowat(int bytes);

@@ -82,7 +82,7 @@ class Answerer final : private Duplex::Handler {
 };
 
 struct Plan {
-  HostPort broker;
+  Address broker;
   std::shared_ptr<TlsContext> tls;
   std::size_t links = 0;
   std::size_t names = 0;  // on each link

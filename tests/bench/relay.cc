@@ -26,7 +26,7 @@ namespace tenfold::bench {
 namespace {
 
 struct Path {
-  HostPort target;
+  Address target;
   Duration delay{};   // one way
   double rate = 1e9;  // bytes a second, each way
 };

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "io/socket_address.h"
 #include "io_world.h"
 
 namespace tenfold {
@@ -18,7 +19,7 @@ namespace {
 using test::IoWorld;
 
 struct Dialled {
-  Dialled(IoWorld& world, const HostPort& address, Duration deadline = 5s) {
+  Dialled(IoWorld& world, const Address& address, Duration deadline = 5s) {
     const Dial dial(world.loop, address, deadline, [this](Result<std::unique_ptr<TcpSocket>> result) {
       CHECK_FALSE(done);
       done = true;
@@ -52,7 +53,7 @@ class ClosedPort {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
-    return port_of(address);
+    return address_of(address).port;
   }
   // Listens, but with a backlog that is full: who connects now hears nothing.
   void stop_answering() {
@@ -179,7 +180,7 @@ TEST_CASE("a dial may be destroyed from inside its call") {
   for (const std::uint16_t port : {listener->port(), closed.port()}) {
     bool done = false;
     std::unique_ptr<Dial> dial;
-    dial = std::make_unique<Dial>(world.loop, HostPort{"127.0.0.1", port}, 5s, [&](Result<std::unique_ptr<TcpSocket>>) {
+    dial = std::make_unique<Dial>(world.loop, Address{"127.0.0.1", port}, 5s, [&](Result<std::unique_ptr<TcpSocket>>) {
       dial.reset();
       done = true;
     });

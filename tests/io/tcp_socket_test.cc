@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "io/socket_address.h"
 #include "io_world.h"
 
 namespace tenfold {
@@ -22,8 +23,7 @@ using test::Recorder;
 using test::TcpPair;
 
 // Which timer the kernel runs for the connection from `local`, as proc(5) has it in /proc/net/tcp; 2: keepalive.
-int kernel_timer(const std::string& local) {
-  const int port = std::stoi(local.substr(local.rfind(':') + 1));
+int kernel_timer(const Address& local) {
   std::ifstream table("/proc/net/tcp");
   std::string line;
   std::getline(table, line);
@@ -32,18 +32,18 @@ int kernel_timer(const std::string& local) {
     std::string number, from, to, state, queues, timer;
     words >> number >> from >> to >> state >> queues >> timer;
     const bool established = state == "01";
-    if (established && std::stoi(from.substr(from.find(':') + 1), nullptr, 16) == port) return std::stoi(timer);
+    if (established && std::stoi(from.substr(from.find(':') + 1), nullptr, 16) == local.port) return std::stoi(timer);
   }
   return -1;
 }
 
 // How the kernel paces what the socket bound to `local` sends; found among this process's files.
-std::string congestion_control(const std::string& local) {
+std::string congestion_control(const Address& local) {
   for (int fd = 0; fd < 256; ++fd) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
-    if (to_string(address) != local) continue;
+    if (address_of(address) != local) continue;
     char name[16] = {};
     length = sizeof name;
     if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) == 0) return name;
@@ -63,7 +63,7 @@ TEST_CASE("a connection that never leaves the machine is not paced, whatever the
 TEST_CASE("bytes go both ways, and the ends know each other's address") {
   IoWorld world;
   TcpPair pair(world);
-  CHECK(pair.client->peer().starts_with("127.0.0.1:"));
+  CHECK(pair.client->peer().host == "127.0.0.1");
   CHECK(pair.client->peer() == pair.server->local());
   CHECK(pair.server->peer() == pair.client->local());
   Recorder client(std::move(pair.client));

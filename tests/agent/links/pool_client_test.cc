@@ -28,7 +28,7 @@ struct PoolFixture : test::AgentFixture, PoolClient::Owner {
     runtime.graveyard.bury(std::move(pool));
   }
   void start(std::size_t sockets) {
-    pool = std::make_unique<PoolClient>(forwarding, network, test::middle, HostPort{"10.0.0.1", 4321}, sockets, *this);
+    pool = std::make_unique<PoolClient>(forwarding, network, test::middle, Address{"10.0.0.1", 4321}, sockets, *this);
     pool->start();
   }
   // A socket that carries one request and its answer; the app's side of it.
