@@ -223,7 +223,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
       ->type_name("ADDR:PORT|unix:/PATH");
   app.add_option("--https", texts.https, "Listen for HTTPS; may be given more than once")
       ->type_name("ADDR:PORT|unix:/PATH");
-  app.add_option("--unix-mode", texts.unix_mode, "Who may connect to these unix sockets (default: 0660)")
+  app.add_option("--unix-mode", texts.unix_mode, "The mode of these unix sockets: who may connect (default: 0660)")
       ->type_name("OCTAL");
   app.add_option("--tls-cert", options.tls_cert, "The certificate chain for --https, PEM")->type_name("FILE");
   app.add_option("--tls-key", options.tls_key, "Its key, PEM")->type_name("FILE");

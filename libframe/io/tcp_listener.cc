@@ -104,7 +104,7 @@ class TcpListener::Core {
     loop_.runtime().timers.disarm(rested_);
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
              [](uv_handle_t* handle) { delete static_cast<Core*>(handle->data); });
-    file_ = nullptr;  // first: nobody finds a file that no process listens on
+    file_ = nullptr;  // first: no file is left that no process listens on
     ::close(fd_);
     if (reserve_ >= 0) ::close(reserve_);
   }

@@ -54,6 +54,47 @@ TEST_CASE("an address for the classic ports that is given is the one they open o
   CHECK(classic_bind({"--http", ":7080", "--classic-bind", "127.0.0.1"}) == "127.0.0.1");
 }
 
+TEST_CASE("unix sockets open nothing to the network, whatever stands beside them decides") {
+  CHECK(classic_bind({"--http", "unix:/run/s"}) == "127.0.0.1");
+  CHECK(classic_bind({"--http", "unix:/run/s", "--http", "127.0.0.2:0"}) == "127.0.0.2");
+  CHECK(classic_bind({"--http", "unix:/run/s", "--http", "7080"}).empty());
+  CHECK(classic_bind({"--http", "unix:/run/s", "--classic-bind", "all"}).empty());
+}
+
+TEST_CASE("a listener is an IP with a port, a port, or a unix socket's path") {
+  const auto parsed = parse({"--http", "127.0.0.1:7080", "--http", "unix:/run/a b", "--http", ":80", "--https",
+                             "unix:/run/tls", "--tls-cert", "c", "--tls-key", "k"});
+  REQUIRE(parsed);
+  CHECK(parsed->options.http == std::vector<Address>{{"127.0.0.1", 7080}, Address::of_unix("/run/a b"), {"", 80}});
+  CHECK(parsed->options.https == std::vector<Address>{Address::of_unix("/run/tls")});
+  for (const std::string flag : {"--http", "--https"}) {
+    for (const char* text : {"unix:", "unix:run/s", "unix:80", "host:80", "80x", "/run/s", "127.0.0.1"}) {
+      CAPTURE(text);
+      const auto bad = parse({(flag + "=" + text).c_str(), "--tls-cert", "c", "--tls-key", "k"});
+      REQUIRE_FALSE(bad);
+      CHECK(bad.error().detail.starts_with(flag + " " + text + ": "));
+    }
+  }
+  const std::string long_path = "unix:/" + std::string(107, 'a');
+  CHECK(parse({"--http", long_path.c_str()}).error().detail.ends_with("107 bytes at most, this one 108"));
+}
+
+TEST_CASE("the mode of unix sockets is octal") {
+  const auto mode = [](const char* text) { return parse({"--http", "unix:/run/s", "--unix-mode", text}); };
+  CHECK(parse({"--http", "unix:/run/s"})->options.unix_mode == 0660);
+  CHECK(mode("0600")->options.unix_mode == 0600);
+  CHECK(mode("666")->options.unix_mode == 0666);
+  CHECK(mode("0")->options.unix_mode == 0);
+  CHECK(mode("").error().detail.starts_with("--unix-mode "));
+  for (const char* bad : {"888", "0o660", "1777", "01777", "00660", "rw", "-1", "+660", " 660", "0660x", "0x1b0"}) {
+    CAPTURE(bad);
+    const auto parsed = parse({"--http", "unix:/run/s", (std::string("--unix-mode=") + bad).c_str()});
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().detail.starts_with("--unix-mode "));
+    CHECK(parsed.error().detail.find(bad) != std::string::npos);
+  }
+}
+
 TEST_CASE("what no port can open on is no --classic-bind") {
   for (const char* bad : {"localhost", "300.1.1.1", "1.2.3", "a:b", "[::1]", "127.0.0.1:80", "ALL", " "}) {
     CAPTURE(bad);

@@ -125,15 +125,20 @@ class App:
     def __init__(self, port=0):
         self.requests, self.events = [], queue.Queue()
         self._lock, self._open = threading.Lock(), set()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-        self.port = self._listener.getsockname()[1]
+        self._listener = self._listen(port)
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def _listen(self, port):
+        listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self.port = listener.getsockname()[1]
+        return listener
 
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._listener.accept()
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if sock.family != socket.AF_UNIX:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with self._lock:
                     self._open.add(sock)
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()

@@ -27,6 +27,18 @@ TEST_CASE("a target is a port, a host with one, or a URL") {
   CHECK(target("https://app.local:8443") == "https://app.local:8443");
 }
 
+TEST_CASE("a target may be a unix socket") {
+  CHECK(target("unix:/run/app.sock") == "unix:/run/app.sock");
+  CHECK(parse_target("unix:/run/app.sock")->address == Address::of_unix("/run/app.sock"));
+  CHECK(target("http://unix:8080") == "http://unix:8080");
+  CHECK(target("unix:") == "error: the path of the unix socket is missing");
+  CHECK(target("unix:app.sock") == "error: the path of a unix socket begins with '/'");
+  CHECK(target("unix:8080") == "error: the path of a unix socket begins with '/'");
+  CHECK(target("unix:/" + std::string(107, 'a')).starts_with("error: the path of a unix socket has 107 bytes at most"));
+  CHECK(target("http://unix:/run/app.sock") == "error: a unix socket is written unix:/PATH, without a scheme");
+  CHECK(target("https://unix:/run/app.sock") == "error: a unix socket is written unix:/PATH, without a scheme");
+}
+
 TEST_CASE("what is no target is refused") {
   for (const char* text : {"", "0", "65536", "99999999999", "8080x", "-1", "app.local", "app.local:", "app.local:0",
                            "ftp://x", "http://", "http:///", "http://app.local/path", "http://app.local?x",

@@ -55,6 +55,17 @@ TEST_CASE_FIXTURE(LocalTargetFixture, "localhost is ::1 and 127.0.0.1, and the o
   CHECK(network.next().address() == "[::1]:3000");
 }
 
+TEST_CASE_FIXTURE(LocalTargetFixture, "a unix socket is the one address of its target") {
+  LocalTarget by_path{runtime, network, status, *parse_target("unix:/run/app.sock"), nullptr};
+  open(by_path);
+  CHECK(network.next().to.address == Address::of_unix("/run/app.sock"));
+  CHECK(network.next().to.tls == nullptr);
+  network.refuse();
+  REQUIRE(got);
+  CHECK(got->error().kind == ErrorKind::refused);
+  CHECK(network.waiting() == 0);
+}
+
 TEST_CASE_FIXTURE(LocalTargetFixture, "both tries together have one deadline") {
   open(by_name);
   CHECK(network.next().to.deadline == limits::local_connect_time);

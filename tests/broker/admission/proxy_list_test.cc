@@ -56,6 +56,23 @@ std::string client_of(std::string_view forwarded_for) {
 
 }  // namespace
 
+TEST_CASE("who comes by a unix socket is this machine, or a proxy where unix is listed") {
+  const http::Fields fields{{"X-Forwarded-For", "198.51.100.7"}};
+  ProxyList list;
+  REQUIRE_FALSE(list.add("127.0.0.1"));
+  CHECK_FALSE(list.contains(unix_peer));
+  CHECK(list.client_ip(unix_peer, fields) == "127.0.0.1");
+  REQUIRE_FALSE(list.add("unix"));
+  CHECK(list.contains(unix_peer));
+  CHECK(list.client_ip(unix_peer, fields) == "198.51.100.7");
+  CHECK(list.client_ip(unix_peer, {{"X-Forwarded-For", "127.0.0.1"}}) == "127.0.0.1");
+  CHECK(list.client_ip(unix_peer, {}) == unknown_client);
+  CHECK(list.client_ip(unix_peer, {{"X-Forwarded-For", "unix:"}}) == unknown_client);
+  CHECK(list.scheme(unix_peer, {{"X-Forwarded-Proto", "https"}}, "own") == "https");
+  CHECK(is_this_machine(unix_peer));
+  for (const char* bad : {"unix:", "unix:/run/s", "UNIX"}) CHECK(list.add(bad));
+}
+
 TEST_CASE("an address with a port, in brackets or as IPv4 in IPv6 is that address") {
   CHECK(client_of("7.7.7.7:40001") == "7.7.7.7");
   CHECK(client_of("6.6.6.6, 7.7.7.7:1, 10.0.0.3:8080") == "7.7.7.7");

@@ -10,11 +10,11 @@ using namespace tenfold::broker;
 
 namespace {
 
-// What the app gets of a request from `peer` with these fields, by a broker that lists 10.0.0.0/8.
+// What the app gets of a request from `peer` with these fields, by a broker that lists `proxy`.
 std::string head_for(std::string_view peer, const http::Fields& fields, std::string_view method = "GET",
-                     int minor_version = 1) {
+                     int minor_version = 1, std::string_view proxy = "10.0.0.0/8") {
   ProxyList proxies;
-  REQUIRE_FALSE(proxies.add("10.0.0.0/8"));
+  REQUIRE_FALSE(proxies.add(proxy));
   const http::RequestHead request{method, "/", minor_version, fields, "app.test"};
   const std::string client = proxies.client_ip(peer, fields);
   std::string out;
@@ -24,9 +24,9 @@ std::string head_for(std::string_view peer, const http::Fields& fields, std::str
 }
 
 // The three X-Forwarded-* lines of what the app gets of a request that came from `peer` with these fields, by a broker
-// that lists 10.0.0.0/8.
-std::string claims(std::string_view peer, const http::Fields& fields) {
-  const std::string out = head_for(peer, fields);
+// that lists `proxy`.
+std::string claims(std::string_view peer, const http::Fields& fields, std::string_view proxy = "10.0.0.0/8") {
+  const std::string out = head_for(peer, fields, "GET", 1, proxy);
   const std::size_t begin = out.find("X-Forwarded-For: ");
   return out.substr(begin, out.find("X-Request-Id: ") - begin);
 }
@@ -55,6 +55,15 @@ TEST_CASE("a listed proxy's word goes on to the app, a stranger's does not") {
   CHECK(claims("10.0.0.1", fields) == three("7.7.7.7, 10.0.0.1", "http", "public.test:8443"));
   CHECK(claims("203.0.113.1", fields) == three("203.0.113.1", "https", "app.test"));
   CHECK(claims("10.0.0.1", {}) == three("10.0.0.1", "https", "app.test"));
+}
+
+TEST_CASE("who comes by a unix socket is this machine to the app") {
+  const http::Fields fields{{"X-Forwarded-For", "7.7.7.7"}, {"X-Forwarded-Proto", "http"}};
+  CHECK(claims(unix_peer, {}) == three("127.0.0.1", "https", "app.test"));
+  CHECK(claims(unix_peer, fields) == three("127.0.0.1", "https", "app.test"));
+  CHECK(claims(unix_peer, fields, "127.0.0.1") == three("127.0.0.1", "https", "app.test"));
+  CHECK(claims(unix_peer, fields, "unix") == three("7.7.7.7, 127.0.0.1", "http", "app.test"));
+  CHECK(claims(unix_peer, {{"X-Forwarded-For", "6.6.6.6, junk"}}, "unix") == three("127.0.0.1", "https", "app.test"));
 }
 
 TEST_CASE("the app gets addresses without ports, and the proxy's behind them") {

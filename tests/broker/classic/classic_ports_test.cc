@@ -125,6 +125,8 @@ TEST_CASE("the client's address is its own, or its /64") {
   CHECK_FALSE(may_be_client("127.0.0.1", "192.0.2.1"));
   CHECK(may_be_client(unknown_client, "192.0.2.1"));
   CHECK(ip_of_peer({"2001:db8::1", 80}) == "2001:db8::1");
+  CHECK(ip_of_peer(Address::of_unix("")) == unix_peer);
+  CHECK(ip_of_peer(Address::of_unix("/run/client.sock")) == unix_peer);
 }
 
 TEST_CASE("silent sockets beyond the descriptors for classic tunnels are closed, parked ones at half of them") {
