@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "broker/admission/client_address.h"
 #include "http1/head_writer.h"
 
 namespace tenfold::broker {
@@ -83,6 +84,7 @@ void AppRequest::start(std::shared_ptr<Tunnel> tunnel, http::ServerStream& strea
   stream_ = &stream;
   patience_ = &patience;
   record_ = &record;
+  agent_hears_ = forwarded.peer_ip == unix_peer ? std::string_view() : std::string_view(record.peer);
   const http::RequestHead& head = forwarded.head;
   to_head_ = head.method == "HEAD";
   has_body_ = !forwarded.body.empty();

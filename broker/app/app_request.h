@@ -88,7 +88,7 @@ class AppRequest final : private Opening,
   };
 
   // Opening
-  std::string_view opening_peer() const override { return record_->peer; }
+  std::string_view opening_peer() const override { return agent_hears_; }
   bool opening_wants_fresh() const override { return retried_ || long_body_; }
   void on_open(Upstream upstream) override;
   void on_open_failed(const Error& why) override { fail(why); }
@@ -142,6 +142,7 @@ class AppRequest final : private Opening,
   http::ServerStream* stream_ = nullptr;  // the visitor's; null when idle or upgraded
   const http::Patience* patience_ = nullptr;
   RequestRecord* record_ = nullptr;
+  std::string_view agent_hears_;  // of the visitor's address
   std::shared_ptr<Tunnel> tunnel_;
   Upstream upstream_;
   std::unique_ptr<UpgradedPair> pair_;  // when upgraded

@@ -26,7 +26,7 @@ class Opening {
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
 
-  // IP:PORT of the visitor.
+  // IP:PORT of the visitor; empty: he came by a unix socket.
   virtual std::string_view opening_peer() const = 0;
   // Whether only a pipe that never served a request will do.
   virtual bool opening_wants_fresh() const = 0;

@@ -61,6 +61,7 @@ class TestTunnel final : public Tunnel {
 
   void open(Opening& opening) override {
     ++opened;
+    peer = opening.opening_peer();
     if (refuse_with.kind != ErrorKind::none) return opening.on_open_failed(refuse_with);
     if (!kept.empty() && !opening.opening_wants_fresh()) {
       std::unique_ptr<Duplex> pipe = std::move(kept.back());
@@ -85,6 +86,7 @@ class TestTunnel final : public Tunnel {
   bool waits = false;  // somebody, for a pipe
   Error refuse_with;
   int opened = 0;
+  std::string peer;  // that the last opening named
   int gone = 0;
   Tunnel* handed_to = nullptr;
 

@@ -63,6 +63,16 @@ TEST_CASE("the app learns who asked, and what a visitor claims of that is replac
   CHECK(heard.field("X-Request-Id").size() == 16);
 }
 
+TEST_CASE("of a visitor who came by a unix socket the agent learns no address, and the app this machine's") {
+  Rig rig;
+  rig.browser_says(get);
+  CHECK(rig.tunnel->peer == "203.0.113.9:1234");
+  rig.connect(unix_peer);
+  rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n");
+  CHECK(rig.tunnel->peer.empty());
+  CHECK(Heard(rig.app(1)).field("X-Forwarded-For") == "127.0.0.1");
+}
+
 TEST_CASE("a listed proxy's word about the visitor counts and is passed on") {
   Rig rig;
   REQUIRE_FALSE(rig.proxies.add("203.0.113.0/24"));
