@@ -1,8 +1,5 @@
 #include "broker/admission/proxy_list.h"
 
-#include <algorithm>
-#include <charconv>
-#include <cstring>
 #include <optional>
 
 #include "broker/admission/proxy_claims.h"
@@ -14,36 +11,14 @@ Error ProxyList::add(std::string_view network) {
     unix_peers_ = true;
     return {};
   }
-  const Error bad{ErrorKind::usage, "not an IP address or network: " + std::string(network)};
-  const std::size_t slash = network.find('/');
-  const std::string_view ip = network.substr(0, slash);
-  const std::optional<AddressBytes> address = parse_address(ip);
-  if (!address) return bad;
-  const int width = ip.find(':') == std::string_view::npos ? 32 : 128;
-  int bits = width;
-  if (slash != std::string_view::npos) {
-    const std::string_view digits = network.substr(slash + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-    if (error != std::errc{} || end != digits.data() + digits.size() || bits < 0 || bits > width) return bad;
-  }
-  networks_.push_back({*address, bits + 128 - width});
-  return {};
-}
-
-bool ProxyList::contains(const AddressBytes& address) const {
-  return std::any_of(networks_.begin(), networks_.end(), [&](const Network& network) {
-    const auto whole = static_cast<std::size_t>(network.bits / 8);
-    if (std::memcmp(address.data(), network.address.data(), whole) != 0) return false;
-    const int rest = network.bits % 8;
-    return rest == 0 || ((address[whole] ^ network.address[whole]) >> (8 - rest)) == 0;
-  });
+  return networks_.add(network);
 }
 
 bool ProxyList::contains(std::string_view ip) const {
   if (ip == unix_peer) return unix_peers_;
   if (networks_.empty()) return false;
   const std::optional<AddressBytes> address = parse_address(ip);
-  return address && contains(*address);
+  return address && networks_.contains(*address);
 }
 
 std::string ProxyList::client_ip(std::string_view peer_ip, const http::Fields& fields) const {
@@ -55,7 +30,7 @@ std::string ProxyList::client_ip(std::string_view peer_ip, const http::Fields& f
     client = read_hop(*hop);
     // What another machine calls loopback is that machine, not this one.
     if (!client || (is_loopback(*client) && !is_loopback(reporter))) return std::string(unknown_client);
-    if (!contains(*client)) break;
+    if (!networks_.contains(*client)) break;
     reporter = *client;
   }
   return client ? address_text(*client) : std::string(unknown_client);

@@ -3,10 +3,10 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
 #include "broker/admission/client_address.h"
+#include "broker/admission/network_list.h"
 #include "http/head.h"
 
 namespace tenfold::broker {
@@ -28,13 +28,7 @@ class ProxyList {
   std::string_view scheme(std::string_view peer_ip, const http::Fields& fields, std::string_view own) const;
 
  private:
-  struct Network {
-    AddressBytes address;
-    int bits;
-  };
-  bool contains(const AddressBytes& address) const;
-
-  std::vector<Network> networks_;
+  NetworkList networks_;
   bool unix_peers_ = false;
 };
 

@@ -14,7 +14,6 @@ namespace tenfold::broker {
 struct ForwardedRequest {
   const http::RequestHead& head;  // a ServerStream's
   http::BodySize body;
-  std::string_view visitor;      // IP:PORT, for the agent; of a unix socket's it is not told
   std::string_view peer_ip;      // of the connection: the visitor's, or the proxy's in between; or `unix_peer`
   std::string_view client_ip;    // ProxyList's
   std::string_view scheme;       // "http" or "https", for X-Forwarded-Proto

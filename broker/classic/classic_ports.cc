@@ -35,7 +35,7 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
   });
   if (!listener) return listener.error();
   const std::uint16_t port = (*listener)->port();
-  registry_.attach(claim, tunnel);
+  registry_.attach(claim, tunnel, nullptr);
   admission_.on_tunnel_up(client_ip);
   loop_.runtime().log.info("tunnel-up",
                            {{"name", claim.name}, {"kind", "classic"}, {"port", port}, {"from", client_ip}});

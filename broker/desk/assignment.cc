@@ -88,7 +88,7 @@ void Assignment::on_new_tunnel_link(LinkGrant grant) {
 void Assignment::look_up(std::string_view name, bool for_status) {
   for_status_ = for_status;
   Registry::Lookup& lookup = *this;
-  desk_.side().registry.find(name, lookup);
+  if (auto found = desk_.side().registry.find(name, lookup)) on_found(*std::move(found));
 }
 
 void Assignment::on_found(NameTable::Found found) {
@@ -118,8 +118,8 @@ void Assignment::to_tunnel(NameTable::Found found) {
   std::string_view client = visit_->ip();
   if (visit_->from_proxy()) client = client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
   app_request_.start(std::move(found.tunnel), *stream_,
-                     {head, stream_->body(), visit_->address(), visit_->ip(), client, visit_->scheme(),
-                      record_.request_id, visit_->from_proxy(), side.request_ids.broker_id()},
+                     {head, stream_->body(), visit_->ip(), client, visit_->scheme(), record_.request_id,
+                      visit_->from_proxy(), side.request_ids.broker_id()},
                      visit_->patience(), record_);
 }
 

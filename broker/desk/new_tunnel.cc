@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/base64.h"
 #include "broker/admission/client_address.h"
 #include "broker/admission/secret.h"
 
@@ -20,21 +21,6 @@ std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdi
   return address_group(client_ip) + '#' + std::to_string(verdict.token);
 }
 
-// base64url without padding, RFC 4648 5; "" for what is none.
-std::string decode_base64url(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const char c : text) {
-    static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    const std::size_t value = letters.find(c);
-    if (value == std::string_view::npos) return {};
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    if ((held += 6) >= 8) out += static_cast<char>(bits >> (held -= 8));
-  }
-  return out;
-}
-
 }  // namespace
 
 NewTunnel::NewTunnel(const TunnelMakers& makers, const OwnRequest& request, Owner& owner)
@@ -48,7 +34,7 @@ void NewTunnel::start(std::string_view name, bool link) {
   link_ = link;
   if (!link) return claiming_.start({name_, {}, {}}, false);
   const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
-  token_ = resume == nullptr ? std::string{} : decode_base64url(resume->value);
+  token_ = resume == nullptr ? std::string{} : decode_base64url(resume->value).value_or(std::string{});
   const bool shown = token_.size() == resume_token_bytes;
   if (!shown) token_ = random_bytes(resume_token_bytes);
   claiming_.start({name_, token_, {}}, shown);

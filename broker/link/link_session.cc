@@ -59,7 +59,7 @@ void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::
   LinkTunnel::Owner& owner = *this;
   auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, driver_.link(), &owner);
   // The tunnel that had the name, on this link or another, leaves its seat and is counted no more.
-  side_.registry.attach(claim, tunnel);
+  side_.registry.attach(claim, tunnel, nullptr);
   seats_[claim.name] = Seat{claim, tunnel};
   side_.admission.on_tunnel_up(grant_.client_ip);
   side_.loop.runtime().log.info("tunnel-up", {{"name", claim.name}, {"kind", "mux"}, {"from", address_}});

@@ -8,7 +8,7 @@ void Claiming::start(ClaimRequest request, bool shown) {
   wanted_ = std::move(request);
   if (!shown || wanted_.name.empty()) return admit(false);
   Registry::Lookup& lookup = *this;
-  registry_.find(wanted_.name, lookup, wanted_.proof);
+  if (const auto found = registry_.find(wanted_.name, lookup, wanted_.proof)) admit(found->proven);
 }
 
 void Claiming::admit(bool resumed) {

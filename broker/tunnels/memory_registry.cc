@@ -14,7 +14,6 @@ void MemoryRegistry::answer() {
       call->on_claim_refused();
     }
   }
-  while (Lookup* lookup = lookups_.pop_front()) lookup->on_found(names_.find(lookup->name(), lookup->proof()));
 }
 
 }  // namespace tenfold::broker

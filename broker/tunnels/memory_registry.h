@@ -1,4 +1,5 @@
-// MemoryRegistry: the registry of a broker that stands alone: its own table, which answers within the turn.
+// MemoryRegistry: the registry of a broker that stands alone: its own table. A lookup is answered at once, a claim
+// within the turn.
 #pragma once
 
 #include "base/runtime.h"
@@ -10,13 +11,19 @@ class MemoryRegistry final : public Registry {
  public:
   MemoryRegistry(Runtime& runtime, NameTable& names) : Registry(runtime), names_(names) {}
 
-  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) override { names_.attach(claim, std::move(tunnel)); }
+  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+              std::shared_ptr<const VisitorPolicy> policy) override {
+    names_.attach(claim, std::move(tunnel), std::move(policy));
+  }
   void hold(const Claim& claim) override { names_.hold(claim); }
   void release(const Claim& claim) override { names_.release(claim); }
   void give_up(const Claim& claim) override { names_.give_up(claim); }
   std::size_t size() const override { return names_.size(); }
 
  private:
+  std::optional<NameTable::Found> find_at_once(std::string_view name, std::string_view proof) override {
+    return names_.find(name, proof);
+  }
   void on_asked() override;
   void answer();
 

@@ -1,6 +1,6 @@
 #include "broker/tunnels/name_table.h"
 
-#include <cassert>
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -10,28 +10,37 @@
 namespace tenfold::broker {
 
 Result<Claim> NameTable::claim(const ClaimRequest& request) {
-  const auto& [name, proof, owner] = request;
-  std::string wanted(name);
-  while (wanted.empty() || (name.empty() && entries_.find(wanted) != nullptr)) wanted = random_tunnel_name();
+  std::string wanted = request.name;
+  while (wanted.empty() || (request.name.empty() && entries_.find(wanted) != nullptr)) wanted = random_tunnel_name();
 
   Entry* const known = entries_.find(wanted);
-  if (known != nullptr && !may_have(*known, proof, owner)) return Error{ErrorKind::refused, "the name is taken"};
+  if (known != nullptr && !may_have(*known, request)) return Error{ErrorKind::refused, "the name is taken"};
   Entry& entry = known != nullptr ? *known : entries_.insert(std::make_unique<Entry>(*this, wanted));
-  if (known != nullptr) entry.former = std::move(entry.holder);
-  entry.holder = {next_generation_++, proof, owner};
+  if (!request.joins && !entry.members.empty()) {
+    // A claim that is not attached yet has replaced nobody: those whom it would have replaced stay the former ones.
+    std::vector<Member> members = std::exchange(entry.members, {});
+    if (entry.former.empty()) entry.former = std::move(members);
+  }
+  entry.members.push_back({next_generation_++, request.proof, request.owner, request.joins});
   // Claimed but never attached, it is given up like one whose agent went away.
   runtime_.timers.arm_in(entry, limits::name_held);
-  return Claim{wanted, entry.holder.generation};
+  return Claim{wanted, entry.members.back().generation};
 }
 
-bool NameTable::may_have(const Entry& entry, std::string_view proof, std::string_view owner) {
-  if (is_proof(entry, proof)) return true;
-  const bool away = entry.tunnel == nullptr || !entry.tunnel->has_agent();
-  return away && !entry.holder.owner.empty() && entry.holder.owner == owner;
+bool NameTable::may_have(const Entry& entry, const ClaimRequest& request) {
+  if (is_proof(entry, request.proof)) return true;
+  const auto serves = [](const Member& m) { return m.tunnel != nullptr && m.tunnel->has_agent(); };
+  const auto owned = [&](const Member& m) { return !m.owner.empty() && m.owner == request.owner; };
+  const auto& members = entry.members;
+  if (!std::all_of(members.begin(), members.end(), owned)) return false;
+  const bool away = std::none_of(members.begin(), members.end(), serves) &&
+                    std::none_of(entry.former.begin(), entry.former.end(), serves);
+  return away || (request.joins && members.front().joins);
 }
 
 bool NameTable::is_proof(const Entry& entry, std::string_view proof) {
-  return !entry.holder.proof.empty() && same_secret(entry.holder.proof, proof);
+  return std::any_of(entry.members.begin(), entry.members.end(),
+                     [&](const Member& m) { return !m.proof.empty() && same_secret(m.proof, proof); });
 }
 
 bool NameTable::proves(std::string_view name, std::string_view proof) const {
@@ -40,58 +49,121 @@ bool NameTable::proves(std::string_view name, std::string_view proof) const {
 }
 
 void NameTable::give_up(const Claim& claim) {
-  Entry* entry = current(claim);
+  const auto [entry, member] = place_of(claim);
   if (entry == nullptr) return;
-  if (!entry->former) return release(claim);
-  entry->holder = *std::exchange(entry->former, std::nullopt);
+  const bool former_stand = member->tunnel == nullptr && !entry->former.empty();
+  if (!former_stand) return release(claim);
+  entry->members = std::exchange(entry->former, {});
+  runtime_.timers.arm_in(*entry, limits::name_held);
 }
 
-void NameTable::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) {
-  Entry* entry = current(claim);
+void NameTable::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+                       std::shared_ptr<const VisitorPolicy> policy) {
+  const auto [entry, member] = place_of(claim);
   if (entry == nullptr) return;
   runtime_.timers.disarm(*entry);
-  entry->former.reset();
-  const std::shared_ptr<Tunnel> former = entry->tunnel;
-  set_tunnel(*entry, tunnel);
-  if (former != nullptr) former->hand_over(std::move(tunnel));
+  entry->policy = std::move(policy);
+  std::vector<Member> replaced = std::exchange(entry->former, {});
+  if (member->tunnel != nullptr) replaced.push_back(*member);
+  set_tunnel(*member, tunnel);
+  if (member->joins) {
+    const Member joined = *member;
+    const auto same = std::stable_partition(entry->members.begin(), entry->members.end(), [&](const Member& m) {
+      return m.generation == joined.generation || m.proof.empty() || m.proof != joined.proof;
+    });
+    std::move(same, entry->members.end(), std::back_inserter(replaced));
+    entry->members.erase(same, entry->members.end());
+  }
+  for (Member& each : replaced) {
+    const std::shared_ptr<Tunnel> former = each.tunnel;
+    set_tunnel(each, nullptr);
+    if (former != nullptr) former->hand_over(tunnel);
+  }
 }
 
 void NameTable::hold(const Claim& claim) {
-  Entry* entry = current(claim);
+  if (leave_former(claim)) return;
+  const auto [entry, member] = place_of(claim);
   if (entry == nullptr) return;
-  entry->former.reset();
-  set_tunnel(*entry, nullptr);
+  drop(entry->former);
+  if (entry->members.size() > 1) return remove(*entry, *member);
+  set_tunnel(*member, nullptr);
   runtime_.timers.arm_in(*entry, limits::name_held);
 }
 
 void NameTable::release(const Claim& claim) {
-  Entry* entry = current(claim);
+  if (leave_former(claim)) return;
+  const auto [entry, member] = place_of(claim);
   if (entry == nullptr) return;
-  set_tunnel(*entry, nullptr);
+  drop(entry->former);
+  if (entry->members.size() > 1) return remove(*entry, *member);
+  set_tunnel(*member, nullptr);
   entries_.erase(claim.name);
 }
 
-NameTable::Found NameTable::find(std::string_view name, std::string_view proof) const {
-  const Entry* found = entries_.find(name);
-  if (found == nullptr) return {};
-  return {found->tunnel == nullptr ? State::away : State::here, found->tunnel,
-          !proof.empty() && is_proof(*found, proof)};
+// One that is about to be replaced goes by itself.
+bool NameTable::leave_former(const Claim& claim) {
+  Entry* entry = entries_.find(claim.name);
+  if (entry == nullptr) return false;
+  const auto found = std::find_if(entry->former.begin(), entry->former.end(),
+                                  [&](const Member& m) { return m.generation == claim.generation; });
+  if (found == entry->former.end()) return false;
+  set_tunnel(*found, nullptr);
+  return true;
 }
 
-NameTable::Entry* NameTable::current(const Claim& claim) {
-  Entry* found = entries_.find(claim.name);
-  return found != nullptr && found->holder.generation == claim.generation ? found : nullptr;
+NameTable::Found NameTable::find(std::string_view name, std::string_view proof) {
+  Entry* entry = entries_.find(name);
+  if (entry == nullptr) return {};
+  const std::shared_ptr<Tunnel>* tunnel = next_tunnel(*entry);
+  return {tunnel == nullptr ? State::away : State::here, tunnel == nullptr ? nullptr : *tunnel, entry->policy,
+          !proof.empty() && is_proof(*entry, proof)};
 }
 
-void NameTable::set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel) {
+// Null: all are away.
+const std::shared_ptr<Tunnel>* NameTable::next_tunnel(Entry& entry) {
+  const std::size_t size = entry.members.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    const Member& member = entry.members[size == 1 ? 0 : entry.turn++ % size];
+    if (member.tunnel != nullptr) return &member.tunnel;
+  }
+  for (const Member& member : entry.former) {
+    if (member.tunnel != nullptr) return &member.tunnel;
+  }
+  return nullptr;
+}
+
+NameTable::Place NameTable::place_of(const Claim& claim) {
+  Entry* entry = entries_.find(claim.name);
+  if (entry == nullptr) return {nullptr, nullptr};
+  const auto found = std::find_if(entry->members.begin(), entry->members.end(),
+                                  [&](const Member& m) { return m.generation == claim.generation; });
+  if (found == entry->members.end()) return {nullptr, nullptr};
+  return {entry, &*found};
+}
+
+void NameTable::set_tunnel(Member& member, std::shared_ptr<Tunnel> tunnel) {
   here_ += static_cast<std::size_t>(tunnel != nullptr);
-  here_ -= static_cast<std::size_t>(entry.tunnel != nullptr);
-  entry.tunnel = std::move(tunnel);
+  here_ -= static_cast<std::size_t>(member.tunnel != nullptr);
+  member.tunnel = std::move(tunnel);
 }
 
+void NameTable::drop(std::vector<Member>& members) {
+  for (Member& member : members) set_tunnel(member, nullptr);
+  members.clear();
+}
+
+void NameTable::remove(Entry& entry, Member& member) {
+  set_tunnel(member, nullptr);
+  entry.members.erase(entry.members.begin() + (&member - entry.members.data()));
+}
+
+// A claim that was never attached, or a name whose owner has not come back.
 void NameTable::Entry::on_timer() {
-  const Claim claim{name, holder.generation};
-  if (tunnel == nullptr) registry.release(claim);
+  const auto stands = [](const Member& m) { return m.tunnel != nullptr; };
+  const Claim claim{name, members.back().generation};
+  if (std::any_of(former.begin(), former.end(), stands)) return table.give_up(claim);
+  if (std::none_of(members.begin(), members.end(), stands)) table.release(claim);
 }
 
 }  // namespace tenfold::broker

@@ -6,20 +6,21 @@
 //   names.release(*claim);     // or free at once
 //   names.give_up(*claim);     // in place of attach(): what was before stands again
 //
-// An entry carries a generation: a later claim of the name gets the next one, and a former
-// holder's hold() or release() then changes nothing.
+// A name is a set of members, mostly one, each with a generation: a former member's hold() or release() changes nothing
+// for those that came after it.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/runtime.h"
 #include "broker/tunnels/name_index.h"
 #include "broker/tunnels/tunnel.h"
+#include "broker/tunnels/visitor_policy.h"
 
 namespace tenfold::broker {
 
@@ -33,6 +34,8 @@ struct ClaimRequest {
   std::string name{};   // empty: a random one
   std::string proof{};  // a resume token; the claim is proven by it from then on
   std::string owner{};  // where the request comes from, and with whose token
+  // The tunnel joins the owner's others of that name, rather than to replace them.
+  bool joins = false;
 };
 
 class NameTable {
@@ -40,58 +43,73 @@ class NameTable {
   explicit NameTable(Runtime& runtime) : runtime_(runtime) {}
 
   // A name that is taken goes to who shows the `proof` that it was claimed with, even while its tunnel seems to live;
-  // and, when no agent stands behind it, to the same `owner`: an agent that was restarted knows no proof. Empty ones
-  // prove nothing. Otherwise: refused.
+  // to the same `owner` when no agent stands behind it (an agent that was restarted knows no proof), or when the claim
+  // joins. Empty ones prove nothing. Otherwise: refused.
   Result<Claim> claim(const ClaimRequest& request);
 
-  // Whether `proof` is the one that `name` was claimed with.
+  // Whether `proof` is one that `name` was claimed with.
   bool proves(std::string_view name, std::string_view proof) const;
 
   // No tunnel comes of the claim.
   void give_up(const Claim& claim);
 
-  // The tunnel that had the name until now hands over to it.
-  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel);
+  // The claim's tunnel stands. Those that it replaces hand over to it: all that the name had; of a claim that joins,
+  // the one with the same proof. `policy`: of the name from now on; null: everybody may come.
+  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+              std::shared_ptr<const VisitorPolicy> policy = nullptr);
 
-  // The tunnel is gone; for limits::name_held the name waits for its owner.
+  // The tunnel is gone; when it was the last one, the name waits for its owner for limits::name_held.
   void hold(const Claim& claim);
 
-  // The name is free.
+  // The tunnel is gone; when it was the last one, the name is free.
   void release(const Claim& claim);
 
   enum class State { unknown, away, here };
   struct Found {
     State state = State::unknown;
-    std::shared_ptr<Tunnel> tunnel;  // when here
-    bool proven = false;             // the proof that was shown is the one that the name was claimed with
+    std::shared_ptr<Tunnel> tunnel;               // when here: of several, each in its turn
+    std::shared_ptr<const VisitorPolicy> policy;  // null: everybody may come
+    bool proven = false;                          // the proof that was shown is one that the name was claimed with
   };
-  Found find(std::string_view name, std::string_view proof = {}) const;
+  Found find(std::string_view name, std::string_view proof = {});
 
   // Tunnels that are here now.
   std::size_t size() const { return here_; }
 
  private:
-  struct Holder {
+  struct Member {
     std::uint64_t generation = 0;
     std::string proof;
     std::string owner;
+    bool joins = false;
+    std::shared_ptr<Tunnel> tunnel{};  // null while it is away, or not attached yet
   };
   struct Entry final : Timer {
-    Entry(NameTable& r, std::string_view n) : registry(r), name(n) {}
+    Entry(NameTable& t, std::string_view n) : table(t), name(n) {}
     void on_timer() override;
 
-    NameTable& registry;
+    NameTable& table;
     const std::string name;
-    std::shared_ptr<Tunnel> tunnel;  // null while it is away
-    Holder holder;
-    std::optional<Holder> former;  // until the claim that took over from it is attached
+    std::vector<Member> members;
+    // Whom the last claim replaces as soon as it is attached. They serve until then.
+    std::vector<Member> former;
+    std::shared_ptr<const VisitorPolicy> policy;
+    std::size_t turn = 0;  // of the member that serves next
   };
 
   static bool is_proof(const Entry& entry, std::string_view proof);
-  static bool may_have(const Entry& entry, std::string_view proof, std::string_view owner);
-  // The entry if `claim` is still the one that holds it.
-  Entry* current(const Claim& claim);
-  void set_tunnel(Entry& entry, std::shared_ptr<Tunnel> tunnel);
+  static bool may_have(const Entry& entry, const ClaimRequest& request);
+  static const std::shared_ptr<Tunnel>* next_tunnel(Entry& entry);
+  // The member of the claim and its entry; null when the claim is none any more.
+  struct Place {
+    Entry* entry;
+    Member* member;
+  };
+  Place place_of(const Claim& claim);
+  bool leave_former(const Claim& claim);
+  void set_tunnel(Member& member, std::shared_ptr<Tunnel> tunnel);
+  void drop(std::vector<Member>& members);
+  void remove(Entry& entry, Member& member);
 
   Runtime& runtime_;
   NameIndex<Entry> entries_;

@@ -2,22 +2,26 @@
 // (memory_registry.h); several replicas ask what they share.
 //
 //   class Assignment : Registry::Lookup { … };
-//   registry.find("myapp", lookup);        // on_found(), or on_registry_away(), in a later turn
-//   registry.claim(request, call);         // on_claimed(), on_claim_refused() or on_registry_away()
+//   if (auto found = registry.find("myapp", lookup)) …   // known at once
+//   else                                                 // on_found(), or on_registry_away(), later
+//   registry.claim(request, call);         // on_claimed(), on_claim_refused() or on_registry_away(), later
 //
 //   registry.attach(claim, tunnel);        // the tunnel of the claim stands
 //   registry.hold(claim);                  // its agent is gone: the name is kept for its owner for a while
 //   registry.release(claim);               // or free at once
 //   registry.give_up(claim);               // in place of attach(): what was before stands again
 //
-// An answer never comes from inside find() or claim(). The call is the caller's own object: it is the handle, and
-// destroying it, or cancel(), withdraws the question. (A handle made by the registry would be an allocation for each
-// request.) A call is good for the next question from inside its own answer on.
+// No event comes from inside find() or claim(). What is known at once is find()'s own return: for a broker that stands
+// alone each request would cost a turn otherwise, and a visitor who leaves in that turn would never have asked. The
+// call is the caller's own object: it is the handle, and destroying it, or cancel(), withdraws the question. (A handle
+// made by the registry would be an allocation for each request.) A call is good for the next question from inside its
+// own answer on.
 //
 // Every question has its answer within limits::registry_time: on_registry_away() at the latest.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,12 +83,14 @@ class Registry {
   virtual ~Registry() = default;
 
   // `proof`: whether it proves the name is found out, too. Both views outlive the lookup.
-  void find(std::string_view name, Lookup& lookup, std::string_view proof = {}) {
+  std::optional<NameTable::Found> find(std::string_view name, Lookup& lookup, std::string_view proof = {}) {
+    if (std::optional<NameTable::Found> found = find_at_once(name, proof)) return found;
     lookup.name_ = name;
     lookup.proof_ = proof;
     lookup.asked_ = runtime_.now();
     lookups_.push_back(lookup);
     on_asked();
+    return {};
   }
   void claim(ClaimRequest request, ClaimCall& call) {
     call.request_ = std::move(request);
@@ -93,7 +99,9 @@ class Registry {
     on_asked();
   }
 
-  virtual void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel) = 0;
+  // `policy`: null: everybody may come.
+  virtual void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+                      std::shared_ptr<const VisitorPolicy> policy) = 0;
   virtual void hold(const Claim& claim) = 0;
   virtual void release(const Claim& claim) = 0;
   virtual void give_up(const Claim& claim) = 0;
@@ -102,6 +110,7 @@ class Registry {
   virtual std::size_t size() const = 0;
 
  protected:
+  virtual std::optional<NameTable::Found> find_at_once(std::string_view name, std::string_view proof) = 0;
   // A lookup or a claim is new in its list; not to be answered from inside.
   virtual void on_asked() = 0;
 

@@ -19,7 +19,7 @@ std::string head_for(std::string_view peer, const http::Fields& fields, std::str
   const std::string client = proxies.client_ip(peer, fields);
   std::string out;
   std::string upgrade;
-  write_forwarded_head({request, {}, "", peer, client, "https", "id", proxies.contains(peer), "b"}, "t", out, upgrade);
+  write_forwarded_head({request, {}, peer, client, "https", "id", proxies.contains(peer), "b"}, "t", out, upgrade);
   return out;
 }
 

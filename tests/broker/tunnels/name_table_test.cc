@@ -188,3 +188,100 @@ TEST_CASE("no name asked for gives a random one that is free") {
   REQUIRE(two);
   CHECK(one->name != two->name);
 }
+
+TEST_CASE("tunnels of one owner that join serve in turn, and each goes by itself") {
+  Table r;
+  const Result<Claim> one = r.names.claim({"myapp", "a", "here", true});
+  const Result<Claim> two = r.names.claim({"myapp", "b", "here", true});
+  REQUIRE(one);
+  REQUIRE(two);
+  const auto first = std::make_shared<TestTunnel>(r.rt, "myapp");
+  const auto second = std::make_shared<TestTunnel>(r.rt, "myapp");
+  r.names.attach(*one, first);
+  CHECK(r.names.find("myapp").tunnel == first);
+  r.names.attach(*two, second);
+  CHECK(first->handed_to == nullptr);
+  CHECK(r.names.size() == 2);
+  CHECK(r.names.find("myapp").tunnel != r.names.find("myapp").tunnel);
+  CHECK(r.names.proves("myapp", "a"));
+  CHECK(r.names.proves("myapp", "b"));
+
+  r.names.hold(*one);
+  CHECK(r.names.size() == 1);
+  CHECK(r.names.find("myapp").tunnel == second);
+  CHECK(r.names.find("myapp").tunnel == second);
+  r.rt.pass(61s);
+  CHECK(r.names.find("myapp").tunnel == second);
+  r.names.release(*two);
+  CHECK(r.names.find("myapp").state == State::unknown);
+}
+
+TEST_CASE("a tunnel that comes back with its proof replaces itself, and not those that it joined") {
+  Table r;
+  const Result<Claim> one = r.names.claim({"myapp", "a", "here", true});
+  const Result<Claim> two = r.names.claim({"myapp", "b", "here", true});
+  const auto first = std::make_shared<TestTunnel>(r.rt, "myapp");
+  const auto second = std::make_shared<TestTunnel>(r.rt, "myapp");
+  r.names.attach(*one, first);
+  r.names.attach(*two, second);
+  const Result<Claim> again = r.names.claim({"myapp", "a", "elsewhere", true});
+  REQUIRE(again);
+  const auto third = std::make_shared<TestTunnel>(r.rt, "myapp");
+  r.names.attach(*again, third);
+  CHECK(first->handed_to == third.get());
+  CHECK(second->handed_to == nullptr);
+  CHECK(r.names.size() == 2);
+  // The one that was replaced changes nothing any more.
+  r.names.release(*one);
+  CHECK(r.names.size() == 2);
+}
+
+TEST_CASE("nobody joins another owner's tunnels, nor one that stands alone") {
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "a", "here", true});
+  const auto tunnel = std::make_shared<TestTunnel>(r.rt, "myapp");
+  Wanting one;
+  tunnel->open(one);
+  r.names.attach(*claim, tunnel);
+  CHECK_FALSE(r.names.claim({"myapp", "b", "elsewhere", true}));
+  CHECK_FALSE(r.names.claim({"myapp", "b", "", true}));
+  CHECK_FALSE(r.names.claim({"myapp", "b", "here", false}));
+  CHECK(r.names.claim({"myapp", "b", "here", true}));
+
+  const Result<Claim> alone = r.names.claim({"alone", "a", "here"});
+  const auto lonely = std::make_shared<TestTunnel>(r.rt, "alone");
+  lonely->open(one);
+  r.names.attach(*alone, lonely);
+  CHECK_FALSE(r.names.claim({"alone", "b", "here", true}));
+}
+
+TEST_CASE("a tunnel that goes while its successor is on its way leaves the name away until that stands") {
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine"});
+  r.names.attach(*claim, r.tunnel("myapp"));
+  const Result<Claim> next = r.names.claim({"myapp", "mine"});
+  r.names.hold(*claim);
+  CHECK(r.names.find("myapp").state == State::away);
+  CHECK(r.names.size() == 0);
+  const auto tunnel = r.tunnel("myapp");
+  SUBCASE("which stands") {
+    r.names.attach(*next, tunnel);
+    CHECK(r.names.find("myapp").tunnel == tunnel);
+  }
+  SUBCASE("which never comes") {
+    r.rt.pass(2min);
+    CHECK(r.names.find("myapp").state == State::unknown);
+  }
+}
+
+TEST_CASE("a name has the policy of the tunnel that was attached last") {
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", "mine"});
+  const auto policy = std::make_shared<const VisitorPolicy>();
+  r.names.attach(*claim, r.tunnel("myapp"), policy);
+  CHECK(r.names.find("myapp").policy == policy);
+  const Result<Claim> again = r.names.claim({"myapp", "mine"});
+  CHECK(r.names.find("myapp").policy == policy);
+  r.names.attach(*again, r.tunnel("myapp"));
+  CHECK(r.names.find("myapp").policy == nullptr);
+}
