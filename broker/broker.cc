@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "broker/admission/address_counts.h"
+#include "broker/admission/password_pool.h"
 #include "broker/classic/classic_ports.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/own_site.h"
@@ -68,6 +69,7 @@ class Broker::Parts final : private Timer {
         router(options.domain),
         names(loop.runtime()),
         registry(loop.runtime(), names),
+        passwords(loop),
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
@@ -76,17 +78,12 @@ class Broker::Parts final : private Timer {
         own_site(own_site_options(options), router, registry),
         makers{loop.runtime(), own_site, registry, admission, classic},
         shared{loop.runtime()},
-        desk_side{loop.runtime(),
-                  shared.head_buffers,
-                  router,
-                  registry,
-                  own_site,
-                  makers,
-                  links,
-                  proxies,
-                  request_ids,
-                  metrics,
-                  loop.runtime().now() + options.warmup},
+        desk_side{loop.runtime(), shared.head_buffers,
+                  router,         registry,
+                  own_site,       makers,
+                  links,          proxies,
+                  request_ids,    passwords,
+                  metrics,        loop.runtime().now() + options.warmup},
         desk(desk_side),
         drain_time(options.drain_time),
         door(loop, front_door_options(options), proxies, addresses, shared, desk, links) {}
@@ -132,6 +129,7 @@ class Broker::Parts final : private Timer {
   Metrics metrics;
   NameTable names;
   MemoryRegistry registry;
+  PasswordPool passwords;
   Admission admission;
   AddressCounts addresses;
   ClassicPorts classic;

@@ -151,6 +151,7 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
   std::string_view client_id;  // ... and his X-Client-Request-Id
   for (const http::Field& field : fields) {
     if (hop_by_hop.has(field.name)) continue;
+    if (request.own_login && equal_nocase(field.name, "Authorization")) continue;
     switch (role_of(field.name)) {
       case Role::plain: break;
       case Role::host: has_host = true; break;

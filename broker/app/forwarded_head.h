@@ -20,6 +20,7 @@ struct ForwardedRequest {
   std::string_view request_id;   // X-Request-Id; the visitor's own goes on as X-Client-Request-Id
   bool from_proxy = false;       // a listed one: what it says of the visitor counts
   std::string_view broker_id{};  // of this process, for Via
+  bool own_login = false;        // its Authorization was for the tunnel itself: it stops here
 };
 
 // Appends the head to `out`. `upgrade` becomes the list of protocols that it asks to upgrade to

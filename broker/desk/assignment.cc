@@ -115,11 +115,44 @@ void Assignment::to_tunnel(NameTable::Found found) {
   if (came_round_again(head.fields, route_.name, side.request_ids.broker_id())) {
     return fail({ErrorKind::loop, {}, Origin::visitor});
   }
-  std::string_view client = visit_->ip();
-  if (visit_->from_proxy()) client = client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
-  app_request_.start(std::move(found.tunnel), *stream_,
-                     {head, stream_->body(), visit_->ip(), client, visit_->scheme(), record_.request_id,
-                      visit_->from_proxy(), side.request_ids.broker_id()},
+  client_ip_.assign(visit_->ip());
+  if (visit_->from_proxy()) client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
+  tunnel_ = std::move(found.tunnel);
+  own_login_ = false;
+  if (found.policy == nullptr) return ask_app();
+  if (!found.policy->lets_in(client_ip_)) {
+    return fail({ErrorKind::denied, "the tunnel's rules do not let " + client_ip_ + " in", Origin::visitor});
+  }
+  if (found.policy->wants_login()) return check_login(*found.policy);
+  ask_app();
+}
+
+void Assignment::check_login(const VisitorPolicy& policy) {
+  const std::optional<Credentials> shown = basic_credentials(stream_->head().fields);
+  if (!shown) return on_password(PasswordCheck::Verdict::wrong);
+  // A name that there is not takes as long as a wrong password.
+  static const VisitorLogin nobody{"", "salt", "none"};
+  const VisitorLogin* login = policy.login_of(shown->user);
+  PasswordCheck::Call& call = *this;
+  const auto known = desk_.side().passwords.ask(login == nullptr ? nobody : *login, shown->password, call);
+  if (known) on_password(*known);
+}
+
+void Assignment::on_password(PasswordCheck::Verdict verdict) {
+  switch (verdict) {
+    case PasswordCheck::Verdict::right: own_login_ = true; return ask_app();
+    case PasswordCheck::Verdict::wrong:
+      return fail({ErrorKind::unauthorized, "no right name and password", Origin::visitor});
+    case PasswordCheck::Verdict::busy:
+      return fail({ErrorKind::limit, "too many passwords are being checked", Origin::broker});
+  }
+}
+
+void Assignment::ask_app() {
+  const DeskSide& side = desk_.side();
+  app_request_.start(std::move(tunnel_), *stream_,
+                     {stream_->head(), stream_->body(), visit_->ip(), client_ip_, visit_->scheme(), record_.request_id,
+                      visit_->from_proxy(), side.request_ids.broker_id(), own_login_},
                      visit_->patience(), record_);
 }
 
@@ -150,6 +183,8 @@ void Assignment::on_gone(const http::Gone& gone) {
   const bool answered = stream_->answered();
   stream_ = nullptr;
   Lookup::cancel();
+  Call::cancel();
+  tunnel_ = nullptr;
   if (new_tunnel_ != nullptr) desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
   record_.why = gone.why;
   record_.limit = gone.limit;
@@ -166,6 +201,7 @@ void Assignment::on_sent(std::size_t) {}
 
 void Assignment::fail(const Error& why) {
   record_.why = why;
+  tunnel_ = nullptr;
   if (!stream_->answered()) return answer(failure_reply(why, stream_->head(), record_.request_id), Outcome::failed);
   // "After the head has gone out, a failure is a visible cut, never a clean end."
   std::exchange(stream_, nullptr)->abort();

@@ -2,10 +2,11 @@
 // broker itself, it is answered. The one place where a request ends, and the home of its record.
 //
 //   idle -> looking -> at the app -> idle
-//     |        |------> making a tunnel -> idle
+//     |        |------> making a tunnel, checking a password -> …
 //     '--------'------> answered by the broker -> idle
 //
-// While the registry is waited for, limits::registry_time at most, the stream stands with its body paused.
+// While the registry (limits::registry_time at most) or a password's hash is waited for, the stream stands with its
+// body paused.
 //
 // Owned by the desk, and reused from request to request.
 #pragma once
@@ -13,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/admission/password_check.h"
 #include "broker/app/app_request.h"
 #include "broker/app/request_record.h"
 #include "broker/desk/new_tunnel.h"
@@ -28,6 +30,7 @@ class Desk;
 
 class Assignment final : private http::ServerStream::Handler,
                          private Registry::Lookup,
+                         private PasswordCheck::Call,
                          private AppRequest::Owner,
                          private NewTunnel::Owner {
  public:
@@ -56,6 +59,9 @@ class Assignment final : private http::ServerStream::Handler,
   void on_found(NameTable::Found found) override;
   void on_registry_away() override;
 
+  // PasswordCheck::Call
+  void on_password(PasswordCheck::Verdict verdict) override;
+
   // AppRequest::Owner
   void on_app_request_over(AppRequest::Ending ending, const Error& why, http::Limit limit) override;
   void on_app_request_upgrading() override;
@@ -68,6 +74,8 @@ class Assignment final : private http::ServerStream::Handler,
   void ask_own_site();
   void look_up(std::string_view name, bool for_status);
   void to_tunnel(NameTable::Found found);
+  void check_login(const VisitorPolicy& policy);
+  void ask_app();
   void answer(const Reply& reply, Outcome outcome);
   void fail(const Error& why);
   void finish(Outcome outcome);
@@ -81,6 +89,8 @@ class Assignment final : private http::ServerStream::Handler,
   std::string client_ip_;    // as a listed proxy names it, or the connection's
   bool for_status_ = false;  // the lookup is for the own site's status of a tunnel
   std::unique_ptr<NewTunnel> new_tunnel_;
+  std::shared_ptr<Tunnel> tunnel_;  // that was found, until it is asked
+  bool own_login_ = false;          // the visitor's Authorization was for the tunnel, and is not the app's
   RequestRecord record_;
   AppRequest app_request_;
 };

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/runtime.h"
+#include "broker/admission/password_check.h"
 #include "broker/admission/proxy_list.h"
 #include "broker/desk/assignment.h"
 #include "broker/desk/metrics.h"
@@ -40,6 +41,7 @@ struct DeskSide {
   LinkOpener& links;
   const ProxyList& proxies;
   RequestIds& request_ids;
+  PasswordCheck& passwords;
   Metrics& metrics;
   TimePoint warm_at{};  // until then agents are still on their way back, and an unknown name is 503
 };

@@ -14,10 +14,8 @@ constexpr Duration first_bucket = 250us;
 
 void Histogram::add(Duration value) {
   // Each bucket is four times as wide as the one before it: two bits of the quotient.
-  const auto ratio = static_cast<std::uint64_t>(std::max<Duration::rep>(value / first_bucket, 0));
-  const bool whole = value <= first_bucket;
-  const std::size_t bits = static_cast<std::size_t>(std::bit_width(ratio));
-  ++counts_[whole ? 0 : std::min((bits + 1) / 2, buckets - 1)];
+  const auto quotient = static_cast<std::uint64_t>(std::max<Duration::rep>((value - 1ns) / first_bucket, 0));
+  ++counts_[std::min<std::size_t>((static_cast<std::size_t>(std::bit_width(quotient)) + 1) / 2, buckets - 1)];
   ++count_;
   sum_ += value;
 }

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "base/limits.h"
 #include "broker/admission/client_address.h"
 #include "broker/admission/secret.h"
+#include "broker/tunnels/tunnel_name.h"
 
 namespace tenfold::broker {
 namespace {
@@ -33,11 +35,39 @@ void NewTunnel::start(std::string_view name, bool link) {
   name_ = name;
   link_ = link;
   if (!link) return claiming_.start({name_, {}, {}}, false);
-  const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
-  token_ = resume == nullptr ? std::string{} : decode_base64url(resume->value).value_or(std::string{});
+  const Result<Registration> asked = read_registration();
+  if (!asked) return reply(handshake_refusal(Refusal::bad_request, name_, asked.error().detail));
+  // What the registration says counts over the path and the other fields.
+  if (!asked->name.empty()) name_ = asked->name;
+  if (!name_.empty() && !is_tunnel_name(name_)) return reply(handshake_refusal(Refusal::bad_name));
+  token_ = asked->resume_token;
+  if (const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
+      resume != nullptr && token_.empty()) {
+    token_ = decode_base64url(resume->value).value_or(std::string{});
+  }
+  if (!asked->rules.empty()) {
+    Result<VisitorPolicy> policy = VisitorPolicy::read(asked->rules);
+    if (!policy) return reply(handshake_refusal(Refusal::bad_request, name_, policy.error().detail));
+    policy_ = std::make_shared<const VisitorPolicy>(*std::move(policy));
+  }
   const bool shown = token_.size() == resume_token_bytes;
   if (!shown) token_ = random_bytes(resume_token_bytes);
   claiming_.start({name_, token_, {}}, shown);
+}
+
+Result<Registration> NewTunnel::read_registration() const {
+  const http::Field* field = http::find(request_.head.fields, handshake::register_field);
+  if (field == nullptr) return Registration{};
+  if (field->value.size() > limits::registration_text) {
+    return Error{ErrorKind::limit, "its Tenfold-Register is longer than 6 KiB"};
+  }
+  const std::optional<std::string> bytes = decode_base64url(field->value);
+  std::optional<Registration> asked = bytes ? parse_registration(*bytes) : std::nullopt;
+  if (!asked) return Error{ErrorKind::protocol, "its Tenfold-Register is no Register in base64url"};
+  if (!asked->kind.empty() && asked->kind != "http") {
+    return Error{ErrorKind::usage, "tunnels of the kind " + printable(asked->kind, 32) + " are not served"};
+  }
+  return *std::move(asked);
 }
 
 Refusal NewTunnel::may_claim(Claiming&, bool resumed, std::string& owner) {

@@ -52,6 +52,8 @@ class NewTunnel final : private Claiming::Owner {
   void on_claim_failed(Claiming& claiming, handshake::Refusal why) override;
   Reply classic_grant(const Claim& claim);
   Reply no_port(const Claim& claim, const Error& why);
+  // The handshake's registration, if it has one. Errors name what is wrong with it.
+  Result<Registration> read_registration() const;
   void refund();
   void reply(Reply reply);
 
@@ -63,6 +65,7 @@ class NewTunnel final : private Claiming::Owner {
   bool link_ = false;
   std::string token_;  // of a link: its resume token
   std::string tunnel_owner_;
+  std::shared_ptr<const VisitorPolicy> policy_;
   Admission::Verdict verdict_;
 };
 

@@ -186,10 +186,11 @@ Reply OwnSite::landing() const {
   return reply;
 }
 
-Reply handshake_refusal(handshake::Refusal refusal, std::string_view name) {
+Reply handshake_refusal(handshake::Refusal refusal, std::string_view name, std::string_view detail) {
   const handshake::RefusalForm form = handshake::form(refusal);
   std::string message(form.message);
   if (refusal == Refusal::name_taken) message = "The name " + std::string(name) + " is in use.";
+  if (!detail.empty()) message.append(" (").append(printable(detail)).append(")");
   Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
   if (form.status == 503 || form.status == 429) reply.fields.emplace_back("Retry-After", retry_after);
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");

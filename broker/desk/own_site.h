@@ -86,8 +86,8 @@ class OwnSite {
   bool draining_ = false;
 };
 
-// A refusal of the handshake, as JSON. `name`: the one that was asked for.
-Reply handshake_refusal(handshake::Refusal refusal, std::string_view name = {});
+// A refusal of the handshake, as JSON. `name`: the one that was asked for; `detail`: what was wrong, added to the text.
+Reply handshake_refusal(handshake::Refusal refusal, std::string_view name = {}, std::string_view detail = {});
 
 // Nothing on the way may give it to another client: a grant is for one, and a refusal for one moment.
 void never_cache(Reply& reply);

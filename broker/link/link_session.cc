@@ -8,6 +8,7 @@
 #include "broker/tunnels/tunnel_name.h"
 #include "mux/control_codec.h"
 #include "mux/link_stream.h"
+#include "mux/registration.h"
 
 namespace tenfold::broker {
 namespace {
@@ -31,7 +32,7 @@ LinkSession::~LinkSession() {
 void LinkSession::start(Bytes early) {
   side_.loop.runtime().log.info("link-up", {{"name", grant_.claim.name}, {"from", address_}});
   // "Registered for it is the first thing that the agent hears."
-  seat(grant_.claim, 0, grant_.resume_token);
+  seat(grant_.claim, 0, grant_.resume_token, grant_.policy);
   control::ControlMessage message;
   control::Welcome& welcome = *message.mutable_welcome();
   welcome.set_version(1);
@@ -55,11 +56,13 @@ void LinkSession::drain() {
   driver_.link().drain();
 }
 
-void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::string& token) {
+void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::string& token,
+                       std::shared_ptr<const VisitorPolicy> policy) {
+  const bool guarded = policy != nullptr;
   LinkTunnel::Owner& owner = *this;
   auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, driver_.link(), &owner);
   // The tunnel that had the name, on this link or another, leaves its seat and is counted no more.
-  side_.registry.attach(claim, tunnel, nullptr);
+  side_.registry.attach(claim, tunnel, std::move(policy));
   seats_[claim.name] = Seat{claim, tunnel};
   side_.admission.on_tunnel_up(grant_.client_ip);
   side_.loop.runtime().log.info("tunnel-up", {{"name", claim.name}, {"kind", "mux"}, {"from", address_}});
@@ -70,6 +73,7 @@ void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::
   registered.set_name(claim.name);
   registered.add_urls(url_of(claim.name));
   registered.set_resume_token(token);
+  if (guarded) registered.add_held("policy");
   driver_.link().send(message);
 }
 
@@ -104,28 +108,31 @@ void LinkSession::let_go(const Seat& seat, std::string_view cause) {
   side_.loop.runtime().log.info("tunnel-down", {{"name", seat.claim.name}, {"kind", "mux"}, {"cause", cause}});
 }
 
-void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal) {
+void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal, std::string_view detail) {
   const handshake::RefusalForm form = handshake::form(refusal);
   control::ControlMessage message;
   control::Refused& refused = *message.mutable_refused();
   refused.set_request_id(request_id);
   refused.set_code(std::string(form.code));
-  refused.set_message(std::string(form.message));
+  std::string text(form.message);
+  if (!detail.empty()) text.append(" (").append(printable(detail)).append(")");
+  refused.set_message(std::move(text));
   driver_.link().send(message);
 }
 
-class LinkSession::Registration final : private Claiming::Owner {
+class LinkSession::Seating final : private Claiming::Owner {
  public:
-  Registration(LinkSession& session, std::uint32_t request_id)
+  Seating(LinkSession& session, std::uint32_t request_id)
       : session_(session),
         request_id_(request_id),
         claiming_(session.side_.registry, static_cast<Claiming::Owner&>(*this)) {}
 
-  void start(const std::string& name, std::string token) {
-    const bool shown = token.size() == resume_token_bytes;
-    token_ = shown ? std::move(token) : random_bytes(resume_token_bytes);
-    name_ = name;
-    claiming_.start({name, token_, {}}, shown);
+  void start(Registration asked, std::shared_ptr<const VisitorPolicy> policy) {
+    const bool shown = asked.resume_token.size() == resume_token_bytes;
+    token_ = shown ? std::move(asked.resume_token) : random_bytes(resume_token_bytes);
+    name_ = std::move(asked.name);
+    policy_ = std::move(policy);
+    claiming_.start({name_, token_, {}}, shown);
   }
 
  private:
@@ -141,14 +148,14 @@ class LinkSession::Registration final : private Claiming::Owner {
   }
 
   void on_claimed(Claiming&, const Claim& claim) override {
-    session_.seat(claim, request_id_, token_);
-    session_.end_registration(*this);
+    session_.seat(claim, request_id_, token_, policy_);
+    session_.end_seating(*this);
   }
 
   void on_claim_failed(Claiming&, handshake::Refusal why) override {
     if (charged_) session_.side_.admission.refund(session_.grant_.client_ip);
     session_.refuse(request_id_, why);
-    session_.end_registration(*this);
+    session_.end_seating(*this);
   }
 
   LinkSession& session_;
@@ -156,25 +163,31 @@ class LinkSession::Registration final : private Claiming::Owner {
   Claiming claiming_;
   std::string name_;
   std::string token_;
+  std::shared_ptr<const VisitorPolicy> policy_;
   bool charged_ = false;
 };
 
-void LinkSession::on_register(std::uint32_t request_id, const std::string& name, const std::string& kind,
-                              std::string token) {
+void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
   using handshake::Refusal;
-  if (request_id == 0 || kind != "http") return refuse(request_id, Refusal::bad_request);
-  if (!name.empty() && !is_tunnel_name(name)) return refuse(request_id, Refusal::bad_name);
-  if (registrations_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
-  registrations_.push_back(std::make_unique<Registration>(*this, request_id));
-  registrations_.back()->start(name, std::move(token));
+  if (request_id == 0 || asked.kind != "http") return refuse(request_id, Refusal::bad_request);
+  if (!asked.name.empty() && !is_tunnel_name(asked.name)) return refuse(request_id, Refusal::bad_name);
+  if (seatings_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
+  std::shared_ptr<const VisitorPolicy> policy;
+  if (!asked.rules.empty()) {
+    Result<VisitorPolicy> read = VisitorPolicy::read(asked.rules);
+    if (!read) return refuse(request_id, Refusal::bad_request, read.error().detail);
+    policy = std::make_shared<const VisitorPolicy>(*std::move(read));
+  }
+  seatings_.push_back(std::make_unique<Seating>(*this, request_id));
+  seatings_.back()->start(std::move(asked), std::move(policy));
 }
 
 // Out of the list, into the graveyard: it is in the middle of its own event.
-void LinkSession::end_registration(Registration& registration) {
-  const auto found = std::find_if(registrations_.begin(), registrations_.end(),
-                                  [&](const auto& each) { return each.get() == &registration; });
+void LinkSession::end_seating(Seating& seating) {
+  const auto found =
+      std::find_if(seatings_.begin(), seatings_.end(), [&](const auto& each) { return each.get() == &seating; });
   side_.loop.runtime().graveyard.bury(std::move(*found));
-  registrations_.erase(found);
+  seatings_.erase(found);
 }
 
 void LinkSession::on_control(const control::ControlMessage& message) {
@@ -185,7 +198,7 @@ void LinkSession::on_control(const control::ControlMessage& message) {
       break;
     case ControlMessage::kRegister: {
       const control::Register& asked = message.register_();
-      on_register(asked.request_id(), asked.name(), asked.kind(), asked.resume_token());
+      on_register(asked.request_id(), read_registration(asked));
       break;
     }
     case ControlMessage::kUnregister: unseat(message.unregister().name(), "unregister"); break;
@@ -213,7 +226,7 @@ void LinkSession::on_link_closed(const Error& why) {
     side_.admission.on_tunnel_down(grant_.client_ip);
   }
   seats_.clear();
-  registrations_.clear();
+  seatings_.clear();
   owner_.on_link_session_closed(*this);
 }
 

@@ -61,13 +61,14 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_link_tunnel_replaced(LinkTunnel& tunnel) override;
 
   // A Register that waits for its name.
-  class Registration;
+  class Seating;
 
-  void on_register(std::uint32_t request_id, const std::string& name, const std::string& kind, std::string token);
-  void end_registration(Registration& registration);
-  void seat(const Claim& claim, std::uint32_t request_id, const std::string& token);
+  void on_register(std::uint32_t request_id, Registration asked);
+  void end_seating(Seating& seating);
+  void seat(const Claim& claim, std::uint32_t request_id, const std::string& token,
+            std::shared_ptr<const VisitorPolicy> policy);
   void unseat(const std::string& name, std::string_view cause);
-  void refuse(std::uint32_t request_id, handshake::Refusal refusal);
+  void refuse(std::uint32_t request_id, handshake::Refusal refusal, std::string_view detail = {});
   void let_go(const Seat& seat, std::string_view cause);
   std::string url_of(std::string_view name) const;
 
@@ -77,7 +78,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   const std::string address_;  // IP:PORT of the agent
   LinkDriver driver_;
   std::unordered_map<std::string, Seat> seats_;  // by name
-  std::vector<std::unique_ptr<Registration>> registrations_;
+  std::vector<std::unique_ptr<Seating>> seatings_;
 };
 
 }  // namespace tenfold::broker

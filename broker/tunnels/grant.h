@@ -20,8 +20,9 @@ struct LinkGrant {
   std::string url;  // the tunnel's public one
   std::string resume_token;
   std::string client_ip;
-  std::string owner;     // the registry's, of all tunnels of the link
-  bool trusted = false;  // came with a token: no limits by address
+  std::string owner;                              // the registry's, of all tunnels of the link
+  bool trusted = false;                           // came with a token: no limits by address
+  std::shared_ptr<const VisitorPolicy> policy{};  // null: everybody may come
 };
 
 // Takes over connections that became agents' links.

@@ -103,13 +103,17 @@ inline constexpr Duration backoff_least = 100ms;  // full jitter between these t
 inline constexpr Duration backoff_most = 15s;
 inline constexpr Duration backoff_reset = 10s;  // a link that lasted so long starts anew
 inline constexpr Duration drain_time = 30s;
-inline constexpr Duration drain_grace = 1s;  // for what is ended at its end: to be sent, and answered by a FIN
-inline constexpr std::size_t spare_assignments = 256;  // of the desk, kept for the next requests
-inline constexpr Duration registry_time = 3s;          // a lookup's answer, and a claim's; then 503 `registry-away`
-inline constexpr Duration name_held = 60s;             // for its owner after a drop
-inline constexpr std::size_t dial_addresses = 16;      // of one name: more would outlast any deadline
-inline constexpr Duration dial_time = 10s;             // the agent's to the broker, TLS and handshake included
-inline constexpr Duration upgrade_answer_time = 5s;    // an Upgrade, once the broker has answered beside it
+inline constexpr Duration drain_grace = 1s;           // for what is ended at its end: to be sent, and answered by a FIN
+inline constexpr std::size_t password_checks = 64;    // of visitors, at once: each is 16 MiB and 50 ms of a thread
+inline constexpr std::size_t verdicts_kept = 10'000;  // of those, remembered
+inline constexpr Duration verdict_kept = 60s;         // ... so long
+inline constexpr std::size_t registration_text = 6 * KiB;  // in a handshake's field: nginx refuses a line of 8 KiB
+inline constexpr std::size_t spare_assignments = 256;      // of the desk, kept for the next requests
+inline constexpr Duration registry_time = 3s;              // a lookup's answer, and a claim's; then 503 `registry-away`
+inline constexpr Duration name_held = 60s;                 // for its owner after a drop
+inline constexpr std::size_t dial_addresses = 16;          // of one name: more would outlast any deadline
+inline constexpr Duration dial_time = 10s;                 // the agent's to the broker, TLS and handshake included
+inline constexpr Duration upgrade_answer_time = 5s;        // an Upgrade, once the broker has answered beside it
 
 // ---- An agent that asks for a link ----------------------------------------------------
 inline constexpr Duration second_question_after = 1s;          // an Upgrade without an answer: asked again without it

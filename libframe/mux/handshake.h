@@ -13,6 +13,7 @@ namespace tenfold::handshake {
 inline constexpr std::string_view upgrade_token = "tenfold/1";
 inline constexpr std::string_view offer_field = "Tenfold-Offer";
 inline constexpr std::string_view resume_field = "Tenfold-Resume";
+inline constexpr std::string_view register_field = "Tenfold-Register";
 inline constexpr std::string_view alpn = "http/1.1";
 inline constexpr std::string_view control_authority = "control";
 inline constexpr std::string_view name_rule =

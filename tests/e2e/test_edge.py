@@ -118,10 +118,14 @@ class Malformed(OneApp):
     def refusals(self, visitor):
         return [event for event in self.server.events() if event.get("event") == "reject" and event["peer"] == visitor.address]
 
+    def reached(self):
+        """Requests at the app, less the broken bodies of another test, which it may count late."""
+        return self.app.count() - len(self.app.seen("/hash"))
+
     def test_malformed_heads_are_refused_and_nothing_reaches_the_app(self):
         for name, (raw, statuses) in HEADS.items():
             with self.subTest(name):
-                before = self.app.count()
+                before = self.reached()
                 with self.visitor() as visitor:
                     visitor.send(fill(raw, visitor) + visitor.head("GET", "/smuggled"))
                     answer = visitor.answer()
@@ -132,7 +136,7 @@ class Malformed(OneApp):
                 self.assertEqual(len(self.refusals(visitor)), 1, self.refusals(visitor))
                 self.assertTrue(self.refusals(visitor)[0].get("reason"))
                 self.expect_hello()
-                self.assertEqual(self.app.count(), before + 1)
+                self.assertEqual(self.reached(), before + 1)
 
     def test_a_malformed_request_behind_a_good_one(self):
         for gap in (False, True):

@@ -34,7 +34,7 @@ USES = {
     "libframe/http2": {"libframe", "libframe/http", "libframe/base"},
     "libframe/mux": {"libframe", "libframe/http2", "libframe/base"},
     "libframe/io": {"libframe", "libframe/mux", "libframe/tls", "libframe/base"},
-    "broker/admission": {"libframe/http", "libframe/mux", "libframe/base"},
+    "broker/admission": {"libframe/http", "libframe/io", "libframe/mux", "libframe/tls", "libframe/base"},
     "broker/tunnels": {"broker/admission", "libframe", "libframe/http", "libframe/mux", "libframe/base"},
     "broker/link": {"broker/admission", "broker/tunnels", "libframe", "libframe/io", "libframe/mux", "libframe/base"},
     "broker/classic": {"broker/admission", "broker/tunnels", "libframe", "libframe/io", "libframe/base"},

@@ -124,6 +124,11 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
     std::size_t max_conn() const override { return 10; }
   };
 
+  class NoPasswords final : public broker::PasswordCheck {
+   public:
+    std::optional<Verdict> ask(const VisitorLogin&, std::string_view, Call&) override { return Verdict::wrong; }
+  };
+
   // The visit outlives the request.
   class OneVisit final : public broker::Visit {
    public:
@@ -151,12 +156,13 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
   broker::TunnelMakers makers_{rt_.runtime, own_site_, registry_, admission_, classic_};
   broker::ProxyList proxies_;
   broker::RequestIds request_ids_;
+  NoPasswords passwords_;
   broker::Metrics metrics_;
   http::Patience patience_;
   http1::ServerShared shared_{rt_.runtime};
   broker::LinkOpener& links_ = *this;
-  broker::DeskSide side_{rt_.runtime, shared_.head_buffers, router_, registry_, own_site_, makers_, links_,
-                         proxies_,    request_ids_,         metrics_};
+  broker::DeskSide side_{rt_.runtime, shared_.head_buffers, router_,    registry_, own_site_, makers_, links_,
+                         proxies_,    request_ids_,         passwords_, metrics_};
   broker::Desk desk_{side_};
   std::shared_ptr<OneVisit> visit_ =
       std::make_shared<OneVisit>("203.0.113.9:1234", "203.0.113.9", "https", false, patience_);

@@ -1,0 +1,153 @@
+// A registry that answers later, or not at all: what a visitor and an agent get meanwhile.
+#include <doctest/doctest.h>
+
+#include "broker/tunnels/claiming.h"
+#include "public_rig.h"
+
+using namespace tenfold;
+using namespace tenfold::broker;
+using namespace tenfold::broker::test;
+
+namespace {
+
+// Knows what a table knows, and says it when it is told to.
+class LateRegistry final : public Registry {
+ public:
+  LateRegistry(Runtime& runtime, NameTable& names) : Registry(runtime), names_(names) {}
+
+  void answer() {
+    while (ClaimCall* call = claims_.pop_front()) {
+      const Result<Claim> claim = names_.claim(call->request());
+      if (claim) {
+        call->on_claimed(*claim);
+      } else {
+        call->on_claim_refused();
+      }
+    }
+    while (Lookup* lookup = lookups_.pop_front()) lookup->on_found(names_.find(lookup->name(), lookup->proof()));
+  }
+  bool idle() const { return lookups_.empty() && claims_.empty(); }
+
+  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+              std::shared_ptr<const VisitorPolicy> policy) override {
+    names_.attach(claim, std::move(tunnel), std::move(policy));
+  }
+  void hold(const Claim& claim) override { names_.hold(claim); }
+  void release(const Claim& claim) override { names_.release(claim); }
+  void give_up(const Claim& claim) override { names_.give_up(claim); }
+  std::size_t size() const override { return names_.size(); }
+
+ private:
+  std::optional<NameTable::Found> find_at_once(std::string_view, std::string_view) override { return {}; }
+  void on_asked() override { watch_deadlines(); }
+
+  NameTable& names_;
+};
+
+struct Late {
+  Rig rig;
+  LateRegistry registry{rig.rt.runtime, rig.names};
+  OwnSite own_site{{}, rig.router, registry};
+  TunnelMakers makers{rig.rt.runtime, own_site, registry, rig.admission, rig.classic};
+  DeskSide side{rig.rt.runtime, rig.shared.head_buffers, rig.router,    registry,   own_site, makers, rig.links,
+                rig.proxies,    rig.request_ids,         rig.passwords, rig.metrics};
+  Desk desk{side};
+
+  Late() {
+    rig.desk_in_use = &desk;
+    rig.connect();
+  }
+  ~Late() {
+    rig.visitor = nullptr;
+    desk.close();
+    rig.rt.graveyard.clear();
+  }
+};
+
+const std::string post = "POST / HTTP/1.1\r\nHost: myapp.example.test\r\nContent-Length: 5\r\n\r\nhello";
+
+}  // namespace
+
+TEST_CASE("a request waits for a registry that answers late, its body paused") {
+  Late late;
+  late.rig.browser_says(post);
+  CHECK(late.rig.tunnel->opened == 0);
+  CHECK(late.rig.browser->heard.empty());
+  late.rig.rt.pass(2s);
+  late.registry.answer();
+  late.rig.pump();
+  REQUIRE(late.rig.tunnel->opened == 1);
+  CHECK(late.rig.app().heard.ends_with("\r\n\r\nhello"));
+  late.rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  CHECK(late.rig.browser->heard.ends_with("ok"));
+  // The deadline of the lookup that was answered ends nothing.
+  late.rig.rt.pass(5s);
+  CHECK_FALSE(late.rig.visitor_closed);
+}
+
+TEST_CASE("a registry that does not answer in 3 s is a 503 with Retry-After") {
+  Late late;
+  late.rig.browser_says(post);
+  late.rig.rt.pass(2900ms);
+  late.rig.pump();
+  CHECK(late.rig.browser->heard.empty());
+  late.rig.rt.pass(200ms);
+  late.rig.pump();
+  CHECK(late.rig.browser->heard.starts_with("HTTP/1.1 503 "));
+  CHECK(late.rig.browser->heard.find("Retry-After: ") != std::string::npos);
+  CHECK(late.rig.metrics.failures("registry-away") == 1);
+  CHECK(late.registry.idle());
+}
+
+TEST_CASE("each lookup has its own 3 s") {
+  Late late;
+  late.rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\n\r\n");
+  late.rig.rt.pass(2s);
+  late.registry.answer();
+  late.rig.pump();
+  late.rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  late.rig.browser->take();
+  late.rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\n\r\n");
+  late.rig.rt.pass(2s);
+  late.rig.pump();
+  CHECK(late.rig.browser->heard.empty());
+  late.rig.rt.pass(1100ms);
+  late.rig.pump();
+  CHECK(late.rig.browser->heard.starts_with("HTTP/1.1 503 "));
+}
+
+TEST_CASE("a visitor who leaves while the registry is asked is forgotten") {
+  Late late;
+  late.rig.browser_says(post);
+  late.rig.browser->pipe->reset(ErrorKind::cancelled);
+  late.rig.pump();
+  CHECK(late.rig.visitor_closed);
+  CHECK(late.registry.idle());
+  late.registry.answer();
+  CHECK(late.rig.tunnel->opened == 0);
+}
+
+TEST_CASE("a new tunnel waits for its claim, and is refused when the registry is away") {
+  Late late;
+  const std::string ask = "GET /wanted HTTP/1.1\r\nHost: example.test\r\n\r\n";
+  late.rig.browser_says(ask);
+  CHECK(late.rig.browser->heard.empty());
+  SUBCASE("it answers") {
+    late.registry.answer();
+    late.rig.pump();
+    CHECK(late.rig.browser->heard.find("\"id\":\"wanted\"") != std::string::npos);
+  }
+  SUBCASE("it does not") {
+    late.rig.rt.pass(3100ms);
+    late.rig.pump();
+    CHECK(late.rig.browser->heard.starts_with("HTTP/1.1 503 "));
+    CHECK(late.rig.browser->heard.find("registry-away") != std::string::npos);
+    CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
+  }
+  SUBCASE("the client leaves") {
+    late.rig.browser->pipe->reset(ErrorKind::cancelled);
+    late.rig.pump();
+    late.registry.answer();
+    CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
+  }
+}
