@@ -98,6 +98,19 @@ inline constexpr Duration flush_slow_time = 1s;  // ... and so long after that
 inline constexpr int notsent_lowat = 128 * KiB;  // TCP_NOTSENT_LOWAT on a link: a PING passes bulk
 inline constexpr std::uint64_t tls_records_per_key = std::uint64_t{1} << 23;  // then SSL_key_update
 
+// ---- HTTP/2 on the public side -------------------------------------------------------
+inline constexpr std::uint32_t h2_streams = 100;                // requests of one connection at once
+inline constexpr std::uint32_t h2_stream_window = 64 * KiB;     // of a request's body
+inline constexpr std::uint32_t h2_connection_window = 1 * MiB;  // ... of all of them, in flight
+inline constexpr std::size_t h2_header_list = 64 * KiB;         // name + value + 32 each; beyond: 431
+inline constexpr std::size_t h2_header_list_most = 256 * KiB;   // ... which makes no bomb: beyond: GOAWAY
+inline constexpr std::size_t h2_continuations = 8;              // in one header block
+inline constexpr std::uint32_t h2_reset_burst = 200;            // streams reset, by either side, in one go
+inline constexpr std::uint32_t h2_reset_rate = 20;              // ... and a second after that
+inline constexpr std::size_t h2_acks_queued = 1000;             // PING and SETTINGS answers nobody reads
+inline constexpr std::size_t h2_flush = 64 * KiB;               // gathered for one write
+inline constexpr Duration keep_alive_idle_h2 = 120s;            // a connection without a request
+
 // ---- Life -------------------------------------------------------------------------
 inline constexpr Duration backoff_least = 100ms;  // full jitter between these two
 inline constexpr Duration backoff_most = 15s;

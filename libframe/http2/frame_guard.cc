@@ -4,8 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "base/limits.h"
-
 namespace tenfold {
 
 namespace {
@@ -27,6 +25,8 @@ constexpr std::uint8_t end_stream_flag = 0x1;
 constexpr std::uint8_t padded_flag = 0x8;
 
 constexpr FrameGuard::Verdict too_many{0, H2Code::enhance_your_calm, "too many frames that carry nothing"};
+constexpr FrameGuard::Verdict too_many_resets{0, H2Code::enhance_your_calm, "too many streams that were reset"};
+constexpr FrameGuard::Verdict stale_id{0, H2Code::protocol_error, "a stream id that is not above the last"};
 
 constexpr std::uint32_t read_32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
@@ -34,8 +34,14 @@ constexpr std::uint32_t read_32(const std::uint8_t* at) {
 
 }  // namespace
 
-FrameGuard::FrameGuard(Peer peer)
-    : bucket_(limits::flood_burst, limits::flood_rate), skip_(peer == Peer::client ? preface_octets : 0), peer_(peer) {}
+FrameGuard::FrameGuard(Peer peer, const Budget& budget)
+    : bucket_(budget.burst, budget.rate),
+      resets_(budget.reset_burst, std::max(budget.reset_rate, std::uint32_t{1})),
+      skip_(peer == Peer::client ? preface_octets : 0),
+      most_continuations_(budget.continuations),
+      has_resets_(budget.reset_burst != 0),
+      second_heads_(budget.second_heads),
+      peer_(peer) {}
 
 FrameGuard::Verdict FrameGuard::look(Bytes bytes, TimePoint now) {
   std::size_t at = 0;
@@ -94,26 +100,42 @@ FrameGuard::Verdict FrameGuard::judge(const std::uint8_t* header, TimePoint now)
     case FrameType::headers:
       // The agent's answers; one for each stream is earned.
       if (peer_ == Peer::server) return pay(now) ? Verdict{} : too_many;
-      // RFC 9113 5.1.1: "The identifier of a newly established stream MUST be numerically greater than all streams
-      // that the initiating endpoint has opened or reserved. [...] An endpoint that receives an unexpected stream
-      // identifier MUST respond with a connection error (Section 5.4.1) of type PROTOCOL_ERROR." And 8.5 has no
-      // second HEADERS on a stream that CONNECT opened.
-      if (id <= highest_id_) return {0, H2Code::protocol_error, "a stream id that is not above the last"};
-      highest_id_ = id;
-      on_stream();
-      return {};
+      return judge_request(id, now);
     case FrameType::continuation:
-      if (++continuations_ <= limits::link_continuations) return {};
+      if (++continuations_ <= most_continuations_) return {};
       return {0, H2Code::enhance_your_calm, "too many CONTINUATION frames"};
     case FrameType::push_promise:
       // RFC 9113 8.4: "A client cannot push. Thus, servers MUST treat the receipt of a PUSH_PROMISE frame as a
       // connection error", and a client that set ENABLE_PUSH to 0 does so too.
       return {0, H2Code::protocol_error, "PUSH_PROMISE"};
     case FrameType::rst_stream:
+      if (has_resets_) return resets_.take(now) ? Verdict{} : too_many_resets;
+      return pay(now) ? Verdict{} : too_many;
     case FrameType::window_update: return pay(now) ? Verdict{} : too_many;
     default: break;
   }
   return bucket_.take(now) ? Verdict{} : too_many;
+}
+
+FrameGuard::Verdict FrameGuard::judge_request(std::uint32_t id, TimePoint now) {
+  if (id > highest_id_) {
+    const std::uint32_t next = highest_id_ == 0 ? 1 : highest_id_ + 2;
+    if (second_heads_ && id > next) {
+      gaps_[next_gap_] = {next, id - 1};
+      next_gap_ = static_cast<std::uint8_t>((next_gap_ + 1) % gaps_.size());
+    }
+    highest_id_ = id;
+    on_stream();
+    return {};
+  }
+  // RFC 9113 5.1.1: "The identifier of a newly established stream MUST be numerically greater than all streams
+  // that the initiating endpoint has opened or reserved. [...] An endpoint that receives an unexpected stream
+  // identifier MUST respond with a connection error (Section 5.4.1) of type PROTOCOL_ERROR." And 8.5 has no
+  // second HEADERS on a stream that plain CONNECT opened.
+  const auto is_within = [id](const Gap& gap) { return gap.first <= id && id <= gap.last; };
+  if (!second_heads_ || std::any_of(gaps_.begin(), gaps_.end(), is_within)) return stale_id;
+  // Trailers; or nghttp2 passes over them, for the stream may have been reset meanwhile.
+  return pay(now) ? Verdict{} : too_many;
 }
 
 FrameGuard::Verdict FrameGuard::judge_empty_data(bool ends, TimePoint now) {

@@ -18,23 +18,39 @@ static_assert(static_cast<int>(H2Code::http_1_1_required) == NGHTTP2_HTTP_1_1_RE
 
 namespace {
 
-constexpr std::size_t most_kept_events = 64;  // of scratch that an idle link keeps
+constexpr std::size_t most_kept_events = 64;  // of scratch that an idle connection keeps
 
 Nghttp2Glue& glue_of(void* user) { return *static_cast<Nghttp2Glue*>(user); }
 
 std::string_view text_of(const std::uint8_t* at, std::size_t size) { return {reinterpret_cast<const char*>(at), size}; }
 
-enum class Keep { name_and_value, name };  // what stays where it is until the frame has left
-
-nghttp2_nv field(std::string_view name, std::string_view value, Keep keep, int flags = NGHTTP2_NV_FLAG_NONE) {
+nghttp2_nv pair_of(const H2Field& field) {
   // nghttp2 only reads through these pointers.
   const auto octets = [](std::string_view text) {
     return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
   };
-  flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
-  if (keep == Keep::name_and_value) flags |= NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-  return {octets(name), octets(value), name.size(), value.size(), static_cast<std::uint8_t>(flags)};
+  int flags = field.unindexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  if (field.stays != H2Field::Stays::nothing) flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  if (field.stays == H2Field::Stays::all) flags |= NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  return {octets(field.name), octets(field.value), field.name.size(), field.value.size(),
+          static_cast<std::uint8_t>(flags)};
 }
+
+// A head as nghttp2 wants it.
+class Pairs {
+ public:
+  explicit Pairs(std::span<const H2Field> fields) : size_(fields.size()) {
+    if (size_ > few_.size()) many_.resize(size_);
+    std::transform(fields.begin(), fields.end(), size_ > few_.size() ? many_.data() : few_.data(), pair_of);
+  }
+  const nghttp2_nv* data() const { return size_ > few_.size() ? many_.data() : few_.data(); }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::array<nghttp2_nv, 8> few_;
+  std::vector<nghttp2_nv> many_;
+  std::size_t size_;
+};
 
 // What nghttp2 may refuse concerns a stream or a session that is over: nothing is to be done. Memory is
 // another matter, and callbacks do not fail.
@@ -68,34 +84,30 @@ class Inside {
 
 // What nghttp2 calls.
 struct Nghttp2Glue::Callbacks {
-  using Kind = MuxEvent::Kind;
+  using Kind = H2Event::Kind;
 
-  static void record_head(Nghttp2Glue& glue, const nghttp2_frame* frame) {
-    const StreamHead& head = glue.head_;
-    if (glue.side_ == Side::client) {
-      glue.record(Kind::answered, frame->hd.stream_id, static_cast<std::uint32_t>(head.status()), {}, head.cause());
-      return;
-    }
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return;
-    if (glue.opens_used_ == glue.opens_.size()) glue.opens_.emplace_back();
-    Open& open = glue.opens_[glue.opens_used_];
-    open.name = head.name();
-    open.peer = head.peer();
-    open.good = head.opens();
-    glue.record(Kind::opened, frame->hd.stream_id, static_cast<std::uint32_t>(glue.opens_used_++));
+  static bool is_first(const nghttp2_frame* frame) {
+    return frame->headers.cat == NGHTTP2_HCAT_REQUEST || frame->headers.cat == NGHTTP2_HCAT_RESPONSE;
   }
 
-  static int on_begin_headers(nghttp2_session*, const nghttp2_frame*, void* user) {
-    glue_of(user).head_.start();
+  static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    glue_of(user).user_.on_head(frame->hd.stream_id, is_first(frame));
     return 0;
   }
 
   static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
                        const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
     Nghttp2Glue& glue = glue_of(user);
-    if (glue.head_.take(text_of(name, name_size), text_of(value, value_size))) return 0;
-    glue.head_too_heavy_ = true;
+    if (glue.user_.on_field(text_of(name, name_size), text_of(value, value_size))) return 0;
+    glue.head_refused_ = true;
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // decodes the rest of the block without telling us
+  }
+
+  // RFC 9113 8.2.1: "A request or response that contains a field that violates any of these conditions MUST be treated
+  // as malformed". nghttp2 by itself passes over such a field and takes the rest.
+  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
+                               const std::uint8_t*, std::size_t, std::uint8_t, void*) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
@@ -103,10 +115,12 @@ struct Nghttp2Glue::Callbacks {
     const std::int32_t id = frame->hd.stream_id;
     const bool flagged = (frame->hd.flags & 0x1) != 0;  // END_STREAM or ACK, whichever the type has
     switch (frame->hd.type) {
-      case NGHTTP2_HEADERS:
-        record_head(glue, frame);
+      case NGHTTP2_HEADERS: {
+        const bool first = is_first(frame);
+        glue.record(first ? Kind::head : Kind::later, id, glue.user_.on_head_end(id, first, flagged));
         if (flagged) glue.record(Kind::ended, id);
         break;
+      }
       case NGHTTP2_DATA:
         if (flagged) glue.record(Kind::ended, id);
         break;
@@ -150,11 +164,12 @@ struct Nghttp2Glue::Callbacks {
   static ssize_t read_chunk(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t most, std::uint32_t* flags,
                             nghttp2_data_source*, void* user) {
     Nghttp2Glue& glue = glue_of(user);
-    const Source::Chunk chunk = glue.source_.next_chunk(id, most);
+    const User::Chunk chunk = glue.user_.next_chunk(id, most);
     if (!chunk.ready) return NGHTTP2_ERR_DEFERRED;
     assert(chunk.size <= most && frame_header + chunk.size <= glue.room_left());
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (chunk.last) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (chunk.trailers) *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
     glue.chunk_is_last_ = chunk.last;
     return static_cast<ssize_t>(chunk.size);
   }
@@ -165,7 +180,7 @@ struct Nghttp2Glue::Callbacks {
     Nghttp2Glue& glue = glue_of(user);
     const std::int32_t id = frame->hd.stream_id;
     const MutableBytes room = glue.room_.subspan(glue.room_used_, frame_header + size);
-    const Bytes elsewhere = glue.source_.take_chunk(id, {header, frame_header}, room, glue.chunk_is_last_);
+    const Bytes elsewhere = glue.user_.take_chunk(id, {header, frame_header}, room, glue.chunk_is_last_);
     if (elsewhere.empty()) {
       glue.take_room(room.size());
     } else {
@@ -198,9 +213,9 @@ struct Nghttp2Glue::Callbacks {
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS:
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-          glue.record(Kind::refusal_sent, id);
+          glue.record(Kind::end_sent, id);
         } else {
-          glue.source_.on_head_sent(id);
+          glue.user_.on_head_sent(id);
         }
         break;
       case NGHTTP2_RST_STREAM:
@@ -216,14 +231,13 @@ struct Nghttp2Glue::Callbacks {
   }
 };
 
-Nghttp2Glue::Nghttp2Glue(const Setup& setup, Source& source)
-    : source_(source),
-      side_(setup.side),
-      credit_at_once_(static_cast<std::int32_t>(WindowGrowth::returned_at_once(setup.link_window))) {
+Nghttp2Glue::Nghttp2Glue(const Setup& setup, User& user)
+    : user_(user), credit_at_once_(static_cast<std::int32_t>(WindowGrowth::returned_at_once(setup.connection_window))) {
   nghttp2_session_callbacks* callbacks = nullptr;
   check(nghttp2_session_callbacks_new(&callbacks));
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::on_header);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, Callbacks::on_invalid_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_stream_close);
@@ -237,28 +251,31 @@ Nghttp2Glue::Nghttp2Glue(const Setup& setup, Source& source)
   nghttp2_option_set_no_auto_window_update(option, 1);
   // Closed streams are kept for the sake of priorities alone: 27 MB of them after 200,000 streams.
   nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_max_outbound_ack(option, limits::link_acks_queued);
-  // Otherwise a thousand visitors who leave early end the link.
-  nghttp2_option_set_stream_reset_rate_limit(option, limits::link_reset_burst, limits::link_reset_rate);
+  nghttp2_option_set_max_outbound_ack(option, setup.acks_queued);
+  nghttp2_option_set_stream_reset_rate_limit(option, setup.reset_burst, setup.reset_rate);
+  // An app's answer may have a head of limits::answer_head_bytes; HPACK makes it longer at worst by some octets a
+  // field.
+  nghttp2_option_set_max_send_header_block_length(option, 2 * limits::answer_head_bytes);
   // RFC 7541 4.2 lets an encoder use less than the peer's SETTINGS_HEADER_TABLE_SIZE, which may be 4 GiB.
   nghttp2_option_set_max_deflate_dynamic_table_size(option, NGHTTP2_DEFAULT_HEADER_TABLE_SIZE);
 
-  const auto open = side_ == Side::client ? nghttp2_session_client_new2 : nghttp2_session_server_new2;
+  const bool client = setup.side == Side::client;
+  const auto open = client ? nghttp2_session_client_new2 : nghttp2_session_server_new2;
   const int opened = open(&session_, callbacks, this, option);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
   check(opened);
 
-  std::array<nghttp2_settings_entry, 3> settings;
+  std::array<nghttp2_settings_entry, 4> settings;
   // No SETTINGS_NO_RFC7540_PRIORITIES from a client: nghttp2 1.65 and later never take turns there.
-  settings[0] = side_ == Side::client
-                    ? nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}
-                    : nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, setup.max_streams};
+  settings[0] = client ? nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}
+                       : nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, setup.max_streams};
   settings[1] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, setup.stream_window};
-  settings[2] = {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits::link_header_list};
-  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()));
+  settings[2] = {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(setup.header_list)};
+  settings[3] = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
+  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), setup.extended_connect ? 4 : 3));
   check(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
-                                              static_cast<std::int32_t>(setup.link_window)));
+                                              static_cast<std::int32_t>(setup.connection_window)));
 }
 
 Nghttp2Glue::~Nghttp2Glue() {
@@ -278,19 +295,17 @@ H2Code Nghttp2Glue::receive(Bytes bytes) {
   if (connection_unreturned() >= credit_at_once_) return_credit(0, connection_unreturned());
   if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return H2Code::protocol_error;
   // What else it gives up at is a flood: of PINGs and SETTINGS that nobody reads the answers to, of CONTINUATIONs.
-  return taken < 0 || head_too_heavy_ ? H2Code::enhance_your_calm : H2Code::no_error;
+  return taken < 0 || head_refused_ ? H2Code::enhance_your_calm : H2Code::no_error;
 }
 
 void Nghttp2Glue::clear_events() {
   most_events_ = std::max(most_events_, events_.size());
   events_.clear();
-  opens_used_ = 0;
 }
 
 void Nghttp2Glue::trim() {
   if (std::exchange(most_events_, 0) > most_kept_events || !events_.empty()) return;
   if (events_.capacity() > most_kept_events) events_ = {};
-  if (opens_.size() > most_kept_events) opens_ = {};
 }
 
 void Nghttp2Glue::start_output(MutableBytes room) {
@@ -321,35 +336,33 @@ void Nghttp2Glue::send() {
 
 bool Nghttp2Glue::want_send() const { return nghttp2_session_want_write(session_) != 0; }
 
-std::int32_t Nghttp2Glue::submit_open(std::string_view name, std::string_view peer) {
+std::int32_t Nghttp2Glue::submit_request(std::span<const H2Field> fields, Body body) {
   assert(!inside_);
-  const std::array fields = {
-      field(":method", "CONNECT", Keep::name_and_value),
-      field(":authority", name, Keep::name),
-      // Another one for each stream: in HPACK's table it would only drive out the names.
-      field(peer_field, peer, Keep::name, NGHTTP2_NV_FLAG_NO_INDEX),
-  };
+  const Pairs pairs(fields);
   const nghttp2_data_provider chunks{{.ptr = nullptr}, Callbacks::read_chunk};
-  const std::int32_t id =
-      nghttp2_submit_request(session_, nullptr, fields.data(), peer.empty() ? 2 : 3, &chunks, nullptr);
+  const std::int32_t id = nghttp2_submit_request(session_, nullptr, pairs.data(), pairs.size(),
+                                                 body == Body::follows ? &chunks : nullptr, nullptr);
   check(id);
   return std::max(id, 0);
 }
 
-void Nghttp2Glue::submit_accept(std::int32_t id) {
+void Nghttp2Glue::submit_response(std::int32_t id, std::span<const H2Field> fields, Body body) {
   assert(!inside_);
-  const std::array fields = {field(":status", "200", Keep::name_and_value)};
+  const Pairs pairs(fields);
   const nghttp2_data_provider chunks{{.ptr = nullptr}, Callbacks::read_chunk};
-  check(nghttp2_submit_response(session_, id, fields.data(), fields.size(), &chunks));
+  check(nghttp2_submit_response(session_, id, pairs.data(), pairs.size(), body == Body::follows ? &chunks : nullptr));
 }
 
-void Nghttp2Glue::submit_refusal(std::int32_t id, ErrorKind cause) {
+void Nghttp2Glue::submit_interim(std::int32_t id, std::span<const H2Field> fields) {
   assert(!inside_);
-  const std::array fields = {
-      field(":status", cause == ErrorKind::timeout ? "504" : "502", Keep::name_and_value),
-      field(cause_field, cause_word(cause), Keep::name_and_value),
-  };
-  check(nghttp2_submit_response(session_, id, fields.data(), fields.size(), nullptr));
+  const Pairs pairs(fields);
+  check(nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(), pairs.size(), nullptr));
+}
+
+void Nghttp2Glue::submit_trailers(std::int32_t id, std::span<const H2Field> fields) {
+  assert(!inside_);
+  const Pairs pairs(fields);
+  check(nghttp2_submit_trailer(session_, id, pairs.data(), pairs.size()));
 }
 
 void Nghttp2Glue::submit_reset(std::int32_t id, H2Code code) {
@@ -368,6 +381,11 @@ void Nghttp2Glue::submit_ping(std::uint32_t number) {
                                               static_cast<std::uint8_t>(number >> 8),
                                               static_cast<std::uint8_t>(number)};
   check(nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, octets.data()));
+}
+
+void Nghttp2Glue::submit_shutdown_notice() {
+  assert(!inside_);
+  check(nghttp2_submit_shutdown_notice(session_));
 }
 
 void Nghttp2Glue::submit_goaway() {

@@ -1,5 +1,5 @@
 // Nghttp2Glue: one nghttp2 session, and the only door to that library. It holds the framing, HPACK,
-// the states of streams and the windows' arithmetic; what a link means by them is Link::Core's.
+// the states of streams and the windows' arithmetic; what requests, answers and bytes mean is its owner's.
 //
 //   glue.receive(bytes);                 // nghttp2 runs; what it tells is in events() afterwards
 //   for (event : glue.events()) …        // in order; any call here is allowed
@@ -11,31 +11,34 @@
 //   n = glue.output_size();
 //
 // nghttp2's callbacks only cast, record and translate: nothing is submitted and no stream ends while nghttp2 is on the
-// stack (asserted). The source is asked from inside send() and must not call the glue.
+// stack (asserted). The user is asked for DATA from inside send(), and told fields from inside receive(); it must not
+// call the glue then.
 //
-// Thread: the link's. A failure of nghttp2 itself is an out of memory or a fault of ours.
+// A head is not stored here. Its fields go one by one to the user, who keeps what it needs; what it returns for the
+// whole head is the value of the event.
+//
+// Thread: the connection's. A failure of nghttp2 itself is an out of memory or a fault of ours.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/error.h"
 #include "http2/h2_code.h"
-#include "http2/stream_head.h"
 
 struct nghttp2_session;
 
 namespace tenfold {
 
-// One thing that nghttp2 told while it ran.
-struct MuxEvent {
+// One thing that nghttp2 reported while it ran.
+struct H2Event {
   enum class Kind : std::uint8_t {
-    opened,    // the peer opened a stream; `value` is its place in Nghttp2Glue::opens()
-    answered,  // HEADERS came on a stream of ours; `value` is the status (0: trailers), `cause` what a refusal means
+    head,      // the first HEADERS of a stream: a request, or an answer; `value` is what on_head_end() returned
+    later,     // ... and those behind: an answer behind 1xx, or trailers
     data,      // `bytes`, which lie in what was given to receive()
     ended,     // END_STREAM
     closed,    // nghttp2 has forgotten the stream; `value` is an H2Code
@@ -44,15 +47,25 @@ struct MuxEvent {
     pong,      // the answer to the PING number `value`
     going,     // GOAWAY came; `value` is an H2Code
     sent,      // `value` bytes of a stream left in DATA frames
-    refusal_sent,  // the answer that ends a stream at once has left
-    fault,         // a stream was reset because the peer broke the rules on it
-    gone,          // our GOAWAY left; `value` is an H2Code, and nghttp2's reason is in goaway_reason()
+    end_sent,  // HEADERS with END_STREAM have left
+    fault,     // a stream was reset because the peer broke the rules on it
+    gone,      // our GOAWAY left; `value` is an H2Code, and nghttp2's reason is in goaway_reason()
   };
   Kind kind;
-  ErrorKind cause = ErrorKind::none;
   std::int32_t id = 0;
   std::uint32_t value = 0;
   Bytes bytes;
+};
+
+// A field to send. Pseudo-header fields stand in front.
+struct H2Field {
+  // What stays where it is until the frame has left, and so is not copied.
+  enum class Stays : std::uint8_t { nothing, name, all };
+
+  std::string_view name;  // sent in lower case when it is copied, so written in lower case when it is not
+  std::string_view value;
+  Stays stays = Stays::nothing;
+  bool unindexed = false;  // another one each time: in HPACK's table it would only drive out others
 };
 
 class Nghttp2Glue {
@@ -63,16 +76,31 @@ class Nghttp2Glue {
     Side side;
     std::uint32_t max_streams;  // that a client may open; a server announces it
     std::uint32_t stream_window;
-    std::uint32_t link_window;
+    std::uint32_t connection_window;
+    std::size_t header_list;        // what a head may weigh (field_weight()), as the peer is told
+    std::size_t acks_queued;        // answers to PING and SETTINGS, for a peer that does not read; beyond: GOAWAY
+    std::uint64_t reset_burst;      // RST_STREAM from the peer, in one go...
+    std::uint64_t reset_rate;       // ... and a second after that
+    bool extended_connect = false;  // a server announces SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 3)
   };
 
-  // Who has the bytes of DATA frames.
-  class Source {
+  // The owner: it reads heads, and has the bytes of DATA frames.
+  class User {
    public:
+    // A header block begins. `first`: it opens the stream, or is the first of an answer.
+    virtual void on_head(std::int32_t id, bool first) = 0;
+    // One of its fields, as HPACK gave it; nghttp2 has checked it (RFC 9113 8.2 and 8.3). False: no more of this head,
+    // and receive() returns enhance_your_calm.
+    virtual bool on_field(std::string_view name, std::string_view value) = 0;
+    // The block is whole and in order, with END_STREAM if `ended`; what is returned is the event's value. Not called
+    // otherwise.
+    virtual std::uint32_t on_head_end(std::int32_t id, bool first, bool ended) = 0;
+
     struct Chunk {
-      bool ready = false;    // false: not now, until resume()
-      bool last = false;     // END_STREAM with it
-      std::size_t size = 0;  // payload, which fits into room_left() with its frame header
+      bool ready = false;     // false: not now, until resume()
+      bool last = false;      // END_STREAM with it...
+      bool trailers = false;  // ... or submit_trailers() comes instead
+      std::size_t size = 0;   // payload, which fits into room_left() with its frame header
     };
     // How much goes into the next frame of stream `id`, at most `most`.
     virtual Chunk next_chunk(std::int32_t id, std::size_t most) = 0;
@@ -83,12 +111,12 @@ class Nghttp2Glue {
     virtual void on_head_sent(std::int32_t id) = 0;
 
    protected:
-    ~Source() = default;
+    ~User() = default;
   };
 
   static constexpr std::size_t frame_header = 9;  // RFC 9113 4.1
 
-  Nghttp2Glue(const Setup& setup, Source& source);
+  Nghttp2Glue(const Setup& setup, User& user);
   ~Nghttp2Glue();
   Nghttp2Glue(const Nghttp2Glue&) = delete;
   Nghttp2Glue& operator=(const Nghttp2Glue&) = delete;
@@ -96,19 +124,13 @@ class Nghttp2Glue {
   // ---- Input. Returns credit for it to the connection at once, whatever becomes of the streams. Anything but
   // no_error: the peer left no connection to go on with, and nghttp2 has not said so in a GOAWAY itself.
   [[nodiscard]] H2Code receive(Bytes bytes);
-  const std::vector<MuxEvent>& events() const { return events_; }
-  struct Open {
-    std::string name;
-    std::string peer;
-    bool good = false;  // otherwise it is no CONNECT that tenfold/1 knows
-  };
-  Open& open_at(std::uint32_t place) { return opens_[place]; }
+  const std::vector<H2Event>& events() const { return events_; }
   void clear_events();
   // Gives back what a burst before the last trim() made the scratch grow to.
   void trim();
   const std::string& goaway_reason() const { return goaway_reason_; }
 
-  // ---- Output: frames in `room`, and those that stand where their source has them.
+  // ---- Output: frames in `room`, and those that stand where the user has them.
   void start_output(MutableBytes room);
   void send();
   // In their order; room.size() bytes at most.
@@ -120,12 +142,18 @@ class Nghttp2Glue {
   bool want_send() const;
 
   // ---- What to send. None of these is called from inside nghttp2.
+  enum class Body : std::uint8_t { none, follows };  // none: END_STREAM with the head
   // The new stream's id, or 0 when nghttp2 has none to give.
-  std::int32_t submit_open(std::string_view name, std::string_view peer);
-  void submit_accept(std::int32_t id);
-  void submit_refusal(std::int32_t id, ErrorKind cause);
+  std::int32_t submit_request(std::span<const H2Field> fields, Body body);
+  void submit_response(std::int32_t id, std::span<const H2Field> fields, Body body);
+  // 1xx.
+  void submit_interim(std::int32_t id, std::span<const H2Field> fields);
+  // Once the chunk that announced them was taken.
+  void submit_trailers(std::int32_t id, std::span<const H2Field> fields);
   void submit_reset(std::int32_t id, H2Code code);
   void submit_ping(std::uint32_t number);
+  // RFC 9113 6.8: the first GOAWAY of two, which names the last id that there can be. New streams are still taken.
+  void submit_shutdown_notice();
   // No stream above those that run is taken any more.
   void submit_goaway();
   // GOAWAY as the last frame of all; whatever still comes is ignored.
@@ -153,24 +181,19 @@ class Nghttp2Glue {
 
  private:
   struct Callbacks;
-  void record(MuxEvent::Kind kind, std::int32_t id, std::uint32_t value = 0, Bytes bytes = {},
-              ErrorKind cause = ErrorKind::none) {
-    events_.push_back({kind, cause, id, value, bytes});
+  void record(H2Event::Kind kind, std::int32_t id, std::uint32_t value = 0, Bytes bytes = {}) {
+    events_.push_back({kind, id, value, bytes});
   }
   // The next `size` bytes of the room, as a part of the output.
   MutableBytes take_room(std::size_t size);
 
   nghttp2_session* session_ = nullptr;
-  Source& source_;
-  const Side side_;
+  User& user_;
   bool inside_ = false;  // nghttp2 is on the stack
 
-  std::vector<MuxEvent> events_;
-  std::size_t most_events_ = 0;  // at once, since the last trim()
-  std::vector<Open> opens_;      // of `opened` events; kept for their strings' capacity
-  std::size_t opens_used_ = 0;
-  StreamHead head_;                    // of the header block that is being read
-  bool head_too_heavy_ = false;        // it weighs more than limits::link_header_list
+  std::vector<H2Event> events_;
+  std::size_t most_events_ = 0;        // at once, since the last trim()
+  bool head_refused_ = false;          // on_field() said false
   const std::int32_t credit_at_once_;  // of the connection, returned when so much has come
   std::string goaway_reason_;
 
@@ -181,5 +204,11 @@ class Nghttp2Glue {
   bool room_full_ = false;
   bool chunk_is_last_ = false;  // of the chunk between next_chunk() and take_chunk()
 };
+
+// RFC 9113 6.5.2: "The value is based on the uncompressed size of field lines, including the length of the name and
+// value in units of octets plus an overhead of 32 octets for each field line."
+constexpr std::size_t field_weight(std::string_view name, std::string_view value) {
+  return name.size() + value.size() + 32;
+}
 
 }  // namespace tenfold

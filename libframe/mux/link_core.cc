@@ -16,13 +16,24 @@ constexpr std::size_t input_slice = 16 * limits::KiB;
 
 constexpr std::int32_t control_id = 1;
 
+constexpr FrameGuard::Budget guard_budget{limits::flood_burst, limits::flood_rate, limits::link_continuations};
+
 // What the owner is told of a fault that GOAWAY names so.
 ErrorKind kind_of(H2Code code) { return code == H2Code::enhance_your_calm ? ErrorKind::limit : ErrorKind::protocol; }
 
 Nghttp2Glue::Setup setup(Link::Role role, const LinkOptions& options) {
   const bool broker = role == Link::Role::broker;
-  return {broker ? Nghttp2Glue::Side::client : Nghttp2Glue::Side::server, options.max_streams + 1,
-          options.stream_window, options.link_window};
+  Nghttp2Glue::Setup setup;
+  setup.side = broker ? Nghttp2Glue::Side::client : Nghttp2Glue::Side::server;
+  setup.max_streams = options.max_streams + 1;
+  setup.stream_window = options.stream_window;
+  setup.connection_window = options.link_window;
+  setup.header_list = limits::link_header_list;
+  setup.acks_queued = limits::link_acks_queued;
+  // Otherwise a thousand visitors who leave early end the link.
+  setup.reset_burst = limits::link_reset_burst;
+  setup.reset_rate = limits::link_reset_rate;
+  return setup;
 }
 
 }  // namespace
@@ -33,12 +44,13 @@ Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::
       options_(options),
       handler_(handler),
       glue_(setup(role, options), *this),
-      guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client),
+      guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client, guard_budget),
       keepalive_(options.ping_every, limits::pings_missed, runtime.now()),
       handed_(runtime.blocks) {
   if (role_ == Role::broker) {
     const StreamTarget control{handshake::control_authority, {}};
-    const std::int32_t id = glue_.submit_open(control.name, control.peer);
+    const std::int32_t id =
+        glue_.submit_request(HeadFields::open(control.name, control.peer).span(), Nghttp2Glue::Body::follows);
     assert(id == control_id);
     guard_.on_stream();
     adopt_control(new_stream(id, control));
@@ -85,18 +97,33 @@ void Link::Core::dispatch() {
   if (dispatching_) return;  // the loop further up the stack comes to what was added
   dispatching_ = true;
   while (next_event_ < glue_.events().size() && !ended()) {
-    const MuxEvent event = glue_.events()[next_event_++];
+    const H2Event event = glue_.events()[next_event_++];
     handle(event);
   }
   dispatching_ = false;
   next_event_ = 0;
   glue_.clear_events();
+  opens_.clear();
 }
 
-void Link::Core::handle(const MuxEvent& event) {
-  using Kind = MuxEvent::Kind;
+void Link::Core::on_head(std::int32_t, bool) { head_.start(); }
+
+bool Link::Core::on_field(std::string_view name, std::string_view value) { return head_.take(name, value); }
+
+std::uint32_t Link::Core::on_head_end(std::int32_t, bool first, bool) {
+  if (role_ == Role::broker) return Answered{head_.status(), head_.cause()}.pack();
+  return first ? opens_.add(head_) : 0;
+}
+
+void Link::Core::handle(const H2Event& event) {
+  using Kind = H2Event::Kind;
   switch (event.kind) {
-    case Kind::opened: return on_opened(event.id, glue_.open_at(event.value));
+    case Kind::head:
+      if (role_ == Role::broker) break;
+      return on_opened(event.id, opens_.at(event.value));
+    case Kind::later:
+      if (role_ == Role::broker) break;
+      return;
     case Kind::settings:
       streams_.for_each([this](LinkStream& stream) {
         stream.blocked_ = false;
@@ -107,7 +134,7 @@ void Link::Core::handle(const MuxEvent& event) {
       if (event.value == pings_) keepalive_.on_pong(runtime_.now());
       return;
     case Kind::going: return on_going(static_cast<H2Code>(event.value));
-    case Kind::refusal_sent:
+    case Kind::end_sent:
       // RFC 9113 8.1: "A server MAY request that the client abort transmission of a request without error by sending a
       // RST_STREAM with an error code of NO_ERROR after sending a complete response".
       if (glue_.has_stream(event.id)) glue_.submit_reset(event.id, H2Code::no_error);
@@ -124,7 +151,8 @@ void Link::Core::handle(const MuxEvent& event) {
   LinkStream* stream = streams_.find(event.id);
   if (stream == nullptr) return;
   switch (event.kind) {
-    case Kind::answered: return on_answered(*stream, static_cast<int>(event.value), event.cause);
+    case Kind::head:
+    case Kind::later: return on_answered(*stream, Answered::unpack(event.value));
     case Kind::data:
       uncredited_ += event.bytes.size();
       if (uncredited_ >= limits::tunnel_buffered) settle_pressure();
@@ -138,7 +166,7 @@ void Link::Core::handle(const MuxEvent& event) {
   }
 }
 
-void Link::Core::on_opened(std::int32_t id, const Nghttp2Glue::Open& open) {
+void Link::Core::on_opened(std::int32_t id, const Opens::Open& open) {
   if (control_ == nullptr) {
     if (id != control_id || !open.good || open.name != handshake::control_authority) {
       return fail({ErrorKind::protocol, "the first stream is not the control stream"}, H2Code::protocol_error);
@@ -154,8 +182,8 @@ void Link::Core::on_opened(std::int32_t id, const Nghttp2Glue::Open& open) {
   handler_.on_link_stream(new_stream(id, {open.name, open.peer}));
 }
 
-void Link::Core::on_answered(LinkStream& stream, int status, ErrorKind cause) {
-  const bool interim = status >= 100 && status < 200;
+void Link::Core::on_answered(LinkStream& stream, const Answered& answer) {
+  const bool interim = answer.status >= 100 && answer.status < 200;
   if (interim && !stream.answered_ && ++stream.interims_ <= limits::interim_answers) return;
   if (interim || stream.answered_) {
     // RFC 9113 8.5: "Frame types other than DATA or stream management frames (RST_STREAM, WINDOW_UPDATE, and PRIORITY)
@@ -164,12 +192,12 @@ void Link::Core::on_answered(LinkStream& stream, int status, ErrorKind cause) {
     cut(stream, H2Code::protocol_error);
     return stream.on_closed({ErrorKind::protocol, "a second answer on a stream"});
   }
-  if (status == 200) {
+  if (answer.status == 200) {
     stream.answered_ = true;
     return;
   }
   cut(stream, H2Code::cancel);
-  stream.on_closed({cause, "answered with status " + std::to_string(status)});
+  stream.on_closed({answer.cause, "answered with status " + std::to_string(answer.status)});
 }
 
 void Link::Core::on_stream_over(LinkStream& stream, H2Code code) {
@@ -220,7 +248,8 @@ Result<std::unique_ptr<LinkStream>> Link::Core::open_stream(const StreamTarget& 
   if (std::max(target.name.size(), target.peer.size()) > limits::link_target_bytes) {
     return Error{ErrorKind::limit, "the stream's name or peer is too long"};
   }
-  const std::int32_t id = glue_.submit_open(target.name, target.peer);
+  const std::int32_t id =
+      glue_.submit_request(HeadFields::open(target.name, target.peer).span(), Nghttp2Glue::Body::follows);
   if (id == 0) return Error{ErrorKind::closed, "the link takes no new stream"};
   guard_.on_stream();
   ++opened_;
@@ -256,12 +285,12 @@ void Link::Core::cut(LinkStream& stream, H2Code code) {
 }
 
 void Link::Core::accept(LinkStream& stream) {
-  glue_.submit_accept(stream.id_);
+  glue_.submit_response(stream.id_, HeadFields::accept().span(), Nghttp2Glue::Body::follows);
   wake();
 }
 
 void Link::Core::refuse(LinkStream& stream, ErrorKind cause) {
-  glue_.submit_refusal(stream.id_, cause);
+  glue_.submit_response(stream.id_, HeadFields::refusal(cause).span(), Nghttp2Glue::Body::none);
   let_go(stream);
   wake();
 }
@@ -275,7 +304,7 @@ void Link::Core::return_credit(const LinkStream& stream) {
   std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_) - withheld;
   if (n < at_once) return;
   for (std::size_t i = next_event_; i < glue_.events().size(); ++i) {
-    const MuxEvent& event = glue_.events()[i];
+    const H2Event& event = glue_.events()[i];
     if (event.id == stream.id_) n -= static_cast<std::int32_t>(event.bytes.size());
   }
   if (n >= at_once) glue_.return_credit(stream.id_, n);
@@ -326,6 +355,7 @@ void Link::Core::on_tick() {
     case Keepalive::Act::dead: fail({ErrorKind::timeout, "the peer is silent"}, H2Code::no_error); return;
   }
   glue_.trim();
+  opens_.trim();
   if (pressed_) settle_pressure();
   runtime_.timers.arm(tick_, keepalive_.deadline());
   wake();

@@ -23,16 +23,17 @@
 #include "duplex.h"
 #include "http2/frame_guard.h"
 #include "http2/nghttp2_glue.h"
+#include "http2/stream_table.h"
+#include "http2/turn_list.h"
 #include "mux/control_codec.h"
 #include "mux/keepalive.h"
 #include "mux/link.h"
 #include "mux/link_stream.h"
-#include "mux/stream_table.h"
-#include "mux/turn_list.h"
+#include "mux/stream_head.h"
 
 namespace tenfold {
 
-class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
+class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
  public:
   Core(Runtime& runtime, Role role, const LinkOptions& options, Link::Handler& handler);
   ~Core();
@@ -75,9 +76,12 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
 
   // ---- Input.
   void dispatch();
-  void handle(const MuxEvent& event);
-  void on_opened(std::int32_t id, const Nghttp2Glue::Open& open);
-  void on_answered(LinkStream& stream, int status, ErrorKind cause);
+  void handle(const H2Event& event);
+  void on_head(std::int32_t id, bool first) override;
+  bool on_field(std::string_view name, std::string_view value) override;
+  std::uint32_t on_head_end(std::int32_t id, bool first, bool ended) override;
+  void on_opened(std::int32_t id, const Opens::Open& open);
+  void on_answered(LinkStream& stream, const Answered& answer);
   void on_stream_over(LinkStream& stream, H2Code code);
   void on_going(H2Code code);
   void on_stream_fault();
@@ -124,6 +128,8 @@ class Link::Core final : private Nghttp2Glue::Source, private Duplex::Handler {
   const LinkOptions options_;
   Link::Handler& handler_;
   Nghttp2Glue glue_;
+  StreamHead head_;  // of the header block that is being read
+  Opens opens_;      // of events that are still to be handled
   FrameGuard guard_;
   Keepalive keepalive_;
   std::uint32_t pings_ = 0;  // sent so far: the number in the last one

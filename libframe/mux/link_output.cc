@@ -90,7 +90,7 @@ void Link::Core::end_turn(LinkStream& stream) {
   }
 }
 
-Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t most) {
+Nghttp2Glue::User::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t most) {
   if (turns_.empty()) return {};
   auto& stream = static_cast<LinkStream&>(*turns_.front());
   if (stream.id_ != id) return {};
@@ -112,7 +112,7 @@ Nghttp2Glue::Source::Chunk Link::Core::next_chunk(std::int32_t id, std::size_t m
     return {};
   }
   const std::size_t size = std::min(whole, glue_.room_left() - Nghttp2Glue::frame_header);
-  return {true, size == queued && stream.out_way_ == LinkStream::Way::ending, size};
+  return {true, size == queued && stream.out_way_ == LinkStream::Way::ending, false, size};
 }
 
 Bytes Link::Core::take_chunk(std::int32_t, Bytes header, MutableBytes frame, bool last) {

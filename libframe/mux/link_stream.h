@@ -19,9 +19,9 @@
 #include "base/error.h"
 #include "base/runtime.h"
 #include "duplex.h"
+#include "http2/turn_list.h"
 #include "http2/window_growth.h"
 #include "mux/link.h"
-#include "mux/turn_list.h"
 
 namespace tenfold {
 

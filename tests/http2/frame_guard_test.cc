@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint8_t padded = 0x8;
 constexpr TimePoint start = TimePoint{} + 100s;
+constexpr FrameGuard::Budget link_budget{limits::flood_burst, limits::flood_rate, limits::link_continuations};
+constexpr FrameGuard::Budget edge_budget{1000, 100, 8, 200, 20, true};
 
 // How many copies of `frame` go through at once.
 std::size_t taken(FrameGuard& guard, const std::string& frame, TimePoint now = start, std::size_t most = 20'000) {
@@ -43,7 +45,7 @@ TEST_CASE("frames that carry nothing: a thousand at once, then a hundred a secon
   for (const auto& kind : kinds) {
     CAPTURE(kind.first);
     const std::string& frame = kind.second;
-    FrameGuard guard(FrameGuard::Peer::server);
+    FrameGuard guard(FrameGuard::Peer::server, link_budget);
     CHECK(taken(guard, frame) == limits::flood_burst);
     const FrameGuard::Verdict verdict = guard.look(to_bytes(frame), start);
     CHECK(verdict.code == H2Code::enhance_your_calm);
@@ -53,7 +55,7 @@ TEST_CASE("frames that carry nothing: a thousand at once, then a hundred a secon
 }
 
 TEST_CASE("DATA with something in it is not counted") {
-  FrameGuard guard(FrameGuard::Peer::server);
+  FrameGuard guard(FrameGuard::Peer::server, link_budget);
   CHECK(taken(guard, raw::frame(raw::data, 0, 3, "x")) == 20'000);
 }
 
@@ -61,9 +63,9 @@ TEST_CASE("DATA of padding alone carries nothing") {
   for (const std::string& frame : {raw::frame(raw::data, padded, 3, std::string("\x03\0\0\0", 4)),
                                    raw::frame(raw::data, padded, 3, std::string(1, '\0')),
                                    raw::frame(raw::data, padded | raw::end_stream, 3, std::string("\x01\0", 2))}) {
-    FrameGuard guard(FrameGuard::Peer::server);
+    FrameGuard guard(FrameGuard::Peer::server, link_budget);
     CHECK(taken(guard, frame) == limits::flood_burst);
-    FrameGuard later(FrameGuard::Peer::server);
+    FrameGuard later(FrameGuard::Peer::server, link_budget);
     CHECK(taken(later, frame, start, limits::flood_burst) == limits::flood_burst);
     CHECK(taken(later, frame, start + 1s) == limits::flood_rate);
   }
@@ -71,12 +73,12 @@ TEST_CASE("DATA of padding alone carries nothing") {
 
 TEST_CASE("DATA with one octet beside its padding is not counted, however it arrives") {
   const std::string frame = raw::frame(raw::data, padded, 3, std::string("\x02x\0\0", 4));
-  FrameGuard guard(FrameGuard::Peer::server);
+  FrameGuard guard(FrameGuard::Peer::server, link_budget);
   CHECK(taken(guard, frame) == 20'000);
   const std::string empty = raw::frame(raw::data, padded, 3, std::string("\x02\0\0", 3));
   for (const std::size_t piece : {1, 5, 9, 10, 11}) {
     CAPTURE(piece);
-    FrameGuard chopped(FrameGuard::Peer::server);
+    FrameGuard chopped(FrameGuard::Peer::server, link_budget);
     std::size_t empties = 0;
     for (; empties < 20'000; ++empties) {
       bool fault = false;
@@ -92,28 +94,28 @@ TEST_CASE("DATA with one octet beside its padding is not counted, however it arr
 }
 
 TEST_CASE("what our own traffic asks for is earned by it") {
-  FrameGuard guard(FrameGuard::Peer::server);
+  FrameGuard guard(FrameGuard::Peer::server, link_budget);
   for (int i = 0; i < 1000; ++i) guard.on_stream();
   CHECK(taken(guard, raw::reset(3, 8)) == 1000 * 10 + limits::flood_burst);
 
-  FrameGuard bulk(FrameGuard::Peer::server);
+  FrameGuard bulk(FrameGuard::Peer::server, link_budget);
   for (int i = 0; i < 100; ++i) bulk.on_data_sent(limits::data_payload);
   // A reader that returns credit for each KiB, to the stream and to the connection.
   CHECK(taken(bulk, raw::open_window(3, 1024)) == 100 * 2 * 16 + limits::flood_burst);
 
-  FrameGuard small(FrameGuard::Peer::server);
+  FrameGuard small(FrameGuard::Peer::server, link_budget);
   for (int i = 0; i < 100; ++i) small.on_data_sent(1);
   CHECK(taken(small, raw::open_window(3, 1)) == 100 * 2 + limits::flood_burst);
 }
 
 TEST_CASE("what is earned does not pay for PINGs") {
-  FrameGuard guard(FrameGuard::Peer::server);
+  FrameGuard guard(FrameGuard::Peer::server, link_budget);
   for (int i = 0; i < 1000; ++i) guard.on_stream();
   CHECK(taken(guard, raw::frame(raw::ping, 0, 0, "12345678")) == limits::flood_burst);
 }
 
 TEST_CASE("a client's streams go up, each id once") {
-  FrameGuard guard(FrameGuard::Peer::client);
+  FrameGuard guard(FrameGuard::Peer::client, link_budget);
   const std::string good = std::string(raw::preface) + raw::connect(1, "control") + raw::connect(9, "a");
   CHECK(guard.look(to_bytes(good), start).passed == good.size());
   for (const std::uint32_t id : {7U, 9U, 0U}) {
@@ -126,7 +128,7 @@ TEST_CASE("a client's streams go up, each id once") {
 }
 
 TEST_CASE("eight CONTINUATION frames to a header block") {
-  FrameGuard guard(FrameGuard::Peer::server);
+  FrameGuard guard(FrameGuard::Peer::server, link_budget);
   const std::string begin = raw::frame(raw::headers, 0, 1, "x");
   const std::string more = raw::frame(raw::continuation, 0, 1, "x");
   for (int block = 0; block < 3; ++block) {
@@ -138,7 +140,7 @@ TEST_CASE("eight CONTINUATION frames to a header block") {
 
 TEST_CASE("PUSH_PROMISE is a fault from either side") {
   const std::string push = raw::frame(raw::push_promise, raw::end_headers, 1, raw::number(2, 4));
-  FrameGuard guard(FrameGuard::Peer::server);
+  FrameGuard guard(FrameGuard::Peer::server, link_budget);
   CHECK(guard.look(to_bytes(push), start).code == H2Code::protocol_error);
 }
 
@@ -152,7 +154,7 @@ TEST_CASE("a verdict does not depend on how the bytes are cut") {
   bytes += raw::connect(5, "lower");
   std::mt19937 random(3);
   for (int round = 0; round < 100; ++round) {
-    FrameGuard guard(FrameGuard::Peer::client);
+    FrameGuard guard(FrameGuard::Peer::client, link_budget);
     std::size_t at = 0;
     FrameGuard::Verdict verdict;
     while (verdict.code == H2Code::no_error && at < bytes.size()) {

@@ -1,6 +1,6 @@
 // The handshake's two tables, row by row, as docs/PROTOCOL.md has them.
 #include "mux/handshake.h"
-#include "http2/stream_head.h"
+#include "mux/stream_head.h"
 
 #include <doctest/doctest.h>
 

@@ -10,11 +10,11 @@
 #include "base/flood_bucket.h"
 #include "base/limits.h"
 #include "http2/h2_code.h"
-#include "http2/stream_head.h"
+#include "http2/stream_table.h"
+#include "http2/turn_list.h"
 #include "http2/window_growth.h"
 #include "mux/keepalive.h"
-#include "mux/stream_table.h"
-#include "mux/turn_list.h"
+#include "mux/stream_head.h"
 
 using namespace tenfold;
 

@@ -1,4 +1,4 @@
-#include "http2/stream_head.h"
+#include "mux/stream_head.h"
 
 #include "base/limits.h"
 
@@ -6,7 +6,7 @@ namespace tenfold {
 
 namespace {
 
-constexpr std::size_t field_overhead = 32;  // RFC 9113 6.5.2
+constexpr std::size_t most_kept = 64;  // opens that an idle link keeps the room of
 
 int parse_status(std::string_view text) {
   int status = 0;
@@ -27,9 +27,7 @@ void StreamHead::start() {
 }
 
 bool StreamHead::take(std::string_view name, std::string_view value) {
-  // RFC 9113 6.5.2: "The value is based on the uncompressed size of field lines, including the length of the
-  // name and value in units of octets plus an overhead of 32 octets for each field line."
-  weight_ += name.size() + value.size() + field_overhead;
+  weight_ += field_weight(name, value);
   if (weight_ > limits::link_header_list) return false;
   const auto keep = [&](std::string& into) {
     if (!into.empty() || value.size() > limits::link_target_bytes) {
@@ -57,6 +55,43 @@ bool StreamHead::take(std::string_view name, std::string_view value) {
 ErrorKind StreamHead::cause() const {
   if (cause_ != ErrorKind::none) return cause_;
   return status_ == 504 ? ErrorKind::timeout : ErrorKind::refused;
+}
+
+std::uint32_t Opens::add(const StreamHead& head) {
+  if (used_ == opens_.size()) opens_.emplace_back();
+  Open& open = opens_[used_];
+  open.name = head.name();
+  open.peer = head.peer();
+  open.good = head.opens();
+  return static_cast<std::uint32_t>(used_++);
+}
+
+void Opens::trim() {
+  if (used_ == 0 && opens_.size() > most_kept) opens_ = {};
+}
+
+HeadFields HeadFields::open(std::string_view name, std::string_view peer) {
+  HeadFields head;
+  head.fields_[0] = {":method", "CONNECT", H2Field::Stays::all};
+  head.fields_[1] = {":authority", name, H2Field::Stays::name};
+  head.fields_[2] = {peer_field, peer, H2Field::Stays::name, true};
+  head.size_ = peer.empty() ? 2 : 3;
+  return head;
+}
+
+HeadFields HeadFields::accept() {
+  HeadFields head;
+  head.fields_[0] = {":status", "200", H2Field::Stays::all};
+  head.size_ = 1;
+  return head;
+}
+
+HeadFields HeadFields::refusal(ErrorKind cause) {
+  HeadFields head;
+  head.fields_[0] = {":status", cause == ErrorKind::timeout ? "504" : "502", H2Field::Stays::all};
+  head.fields_[1] = {cause_field, cause_word(cause), H2Field::Stays::all};
+  head.size_ = 2;
+  return head;
 }
 
 std::string_view cause_word(ErrorKind cause) {

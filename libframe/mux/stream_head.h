@@ -1,17 +1,23 @@
 // StreamHead: the fields of one HEADERS, as they come out of HPACK, reduced to what a link needs of
 // them: who an open is for, or how it was answered. What makes a list of fields well formed is nghttp2's
-// part; what it may weigh and whether it says something that tenfold/1 knows is decided here. Pure.
+// part; what it may weigh and whether it says something that tenfold/1 knows is decided here. HeadFields is the other
+// direction: the fields of an open, of its acceptance and of its refusal. Pure.
 //
 //   head.start();
 //   while (fields) if (!head.take(name, value)) -> too heavy: the link ends
 //   if (head.opens()) … head.name(), head.peer()
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "http2/nghttp2_glue.h"
 
 namespace tenfold {
 
@@ -43,6 +49,52 @@ class StreamHead {
   int status_ = 0;
   bool connect_ = false;  // :method is CONNECT
   bool bad_ = false;      // too long, or there twice
+};
+
+// The opens that came and are not handled yet. A burst of them is kept in the strings of the last one.
+class Opens {
+ public:
+  struct Open {
+    std::string name;
+    std::string peer;
+    bool good = false;  // otherwise it is no CONNECT that tenfold/1 knows
+  };
+
+  // Its place.
+  std::uint32_t add(const StreamHead& head);
+  const Open& at(std::uint32_t place) const { return opens_[place]; }
+  void clear() { used_ = 0; }
+  // Gives back what a burst made it grow to.
+  void trim();
+
+ private:
+  std::vector<Open> opens_;
+  std::size_t used_ = 0;
+};
+
+// What an agent's answer says, as the value of an H2Event.
+struct Answered {
+  int status = 0;  // 0: trailers
+  ErrorKind cause = ErrorKind::none;
+
+  std::uint32_t pack() const { return static_cast<std::uint32_t>(status) | static_cast<std::uint32_t>(cause) << 16; }
+  static Answered unpack(std::uint32_t value) {
+    return {static_cast<int>(value & 0xffff), static_cast<ErrorKind>(value >> 16)};
+  }
+};
+
+// A head of the link, to send. The views must last until it was submitted.
+class HeadFields {
+ public:
+  static HeadFields open(std::string_view name, std::string_view peer);
+  static HeadFields accept();
+  static HeadFields refusal(ErrorKind cause);
+
+  std::span<const H2Field> span() const { return {fields_.data(), size_}; }
+
+ private:
+  std::array<H2Field, 3> fields_{};
+  std::size_t size_ = 0;
 };
 
 // The word for a refusal's cause, as `tenfold-cause` carries it: refused, timeout, dns or tls.
