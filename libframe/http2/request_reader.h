@@ -1,0 +1,69 @@
+// RequestReader: from the fields of one HTTP/2 request to the http::RequestHead that HTTP/1.1 would have had, or to a
+// Fault. nghttp2 has refused what makes a message malformed (RFC 9113 8.1 to 8.3: names in upper case, missing and
+// doubled pseudo-header fields, connection-specific fields, `te` other than trailers): those streams are reset and
+// never come here. What is decided here is what a request asks for:
+//
+//   :path         the target; no fragment, no octet that splits a line
+//   :authority    the Host, in front of all fields; a Host beside it says the same
+//   :scheme       that of the connection
+//   :protocol     extended CONNECT (RFC 8441): GET with Connection: Upgrade, Upgrade: PROTOCOL, and the key that a
+//                 WebSocket of HTTP/1.1 has
+//   cookie        one field (RFC 9113 8.2.3), its crumbs joined by "; "
+//
+//   reader.start();
+//   reader.take(name, value)…;        // false: no head but a bomb
+//   reader.finish("https", ended);    // END_STREAM stood with the head
+//   if (reader.fault()) … else use(reader.head(), reader.body());
+//
+// Pure. One for each stream; the views are good until start().
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/head.h"
+#include "http/server_stream.h"
+#include "http2/field_list.h"
+
+namespace tenfold::http2 {
+
+class RequestReader {
+ public:
+  void start();
+
+  // False as soon as the list weighs more than limits::h2_header_list_most.
+  bool take(std::string_view name, std::string_view value);
+
+  void finish(std::string_view scheme, bool ended);
+
+  const http::RequestHead& head() const { return head_; }
+  const http::Fault& fault() const { return fault_; }
+  http::BodySize body() const { return body_; }
+  // Extended CONNECT: `:protocol`, or "".
+  std::string_view protocol() const { return protocol_; }
+  // What was sent in place of a WebSocket client's; "" for every other protocol.
+  std::string_view websocket_key() const { return key_; }
+
+ private:
+  void check(std::string_view scheme);
+  void check_target(std::string_view scheme);
+  void check_host();
+  void make_fields();
+  void make_body(bool ended);
+  void fail(int status, const char* reason);
+
+  FieldList list_;      // regular fields, cookies left out
+  std::string cookie_;  // crumbs, joined
+  std::string method_;
+  std::string scheme_;
+  std::string authority_;
+  std::string path_;
+  std::string protocol_;
+  std::string key_;
+  http::RequestHead head_;
+  http::BodySize body_;
+  http::Fault fault_;
+};
+
+}  // namespace tenfold::http2
