@@ -102,6 +102,7 @@ inline constexpr std::uint64_t tls_records_per_key = std::uint64_t{1} << 23;  //
 inline constexpr std::uint32_t h2_streams = 100;                // requests of one connection at once
 inline constexpr std::uint32_t h2_stream_window = 64 * KiB;     // of a request's body
 inline constexpr std::uint32_t h2_connection_window = 1 * MiB;  // ... of all of them, in flight
+inline constexpr std::size_t h2_windows_grown = 4 * MiB;        // what the streams of a connection may grow by together
 inline constexpr std::size_t h2_header_list = 64 * KiB;         // name + value + 32 each; beyond: 431
 inline constexpr std::size_t h2_header_list_most = 256 * KiB;   // ... which makes no bomb: beyond: GOAWAY
 inline constexpr std::size_t h2_continuations = 8;              // in one header block

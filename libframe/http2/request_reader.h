@@ -1,9 +1,11 @@
 // RequestReader: from the fields of one HTTP/2 request to the http::RequestHead that HTTP/1.1 would have had, or to a
 // Fault. nghttp2 has refused what makes a message malformed (RFC 9113 8.1 to 8.3: names in upper case, missing and
-// doubled pseudo-header fields, connection-specific fields, `te` other than trailers): those streams are reset and
-// never come here. What is decided here is what a request asks for:
+// doubled pseudo-header fields, a path without its slash or with an octet that splits a
+// line, no host at all, connection-specific fields, `te` other than
+// trailers, a Content-Length that is no number): those streams are reset and never come here. What is decided here is
+// what a request asks for:
 //
-//   :path         the target; no fragment, no octet that splits a line
+//   :path         the target; no fragment
 //   :authority    the Host, in front of all fields; a Host beside it says the same
 //   :scheme       that of the connection
 //   :protocol     extended CONNECT (RFC 8441): GET with Connection: Upgrade, Upgrade: PROTOCOL, and the key that a

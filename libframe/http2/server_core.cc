@@ -165,7 +165,10 @@ void ServerConnection::Core::handle(const H2Event& event) {
       });
       return;
     case Kind::pong:
-      if (drain_ping_ != 0 && event.value == drain_ping_) on_drain_time();
+      if (event.value != pings_ || pinged_at_ == never) return;
+      // A path within the clock's grain is a known path still.
+      rtt_ = std::max<Duration>(runtime_.now() - std::exchange(pinged_at_, never), Duration(1));
+      if (notice_out_) on_drain_time();
       return;
     case Kind::fault:
       if (guard_.on_stream_fault(runtime_.now())) return;
@@ -221,6 +224,7 @@ void ServerConnection::Core::settle(Stream& stream) {
   if (!stream.over_ || !stream.done_ || streams_.find(stream.id_) != &stream) return;
   streams_.remove(stream.id_);
   TurnList::remove(stream);
+  grown_ -= stream.growth_.window() - options_.stream_window;
   if (reading_ == &stream) reading_ = nullptr;
   std::unique_ptr<Stream> owned(&stream);
   runtime_.timers.disarm(stream.later_);
@@ -233,7 +237,7 @@ void ServerConnection::Core::settle(Stream& stream) {
   }
   if (streams_.size() != 0) return;
   if (state_ == State::closed) return finish_later();
-  const bool drained = state_ == State::draining && drain_ping_ == 0;
+  const bool drained = state_ == State::draining && !notice_out_;
   if (drained || client_ended_) return close(H2Code::no_error, {});
   settle_idle();
 }
@@ -266,9 +270,8 @@ void ServerConnection::Core::cut_all(const http::Gone& gone) {
 }
 
 // What has arrived for a stream goes back, but for what its handler has and what it is about to be told.
-void ServerConnection::Core::on_credit(Stream& stream) {
-  if (ended()) return;
-  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(options_.stream_window));
+void ServerConnection::Core::return_credit(const Stream& stream) {
+  const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(stream.growth_.window()));
   std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_);
   if (n < at_once) return;
   for (std::size_t i = next_event_; i < glue_.events().size(); ++i) {
@@ -277,7 +280,27 @@ void ServerConnection::Core::on_credit(Stream& stream) {
   }
   if (n < at_once) return;
   glue_.return_credit(stream.id_, n);
+  if (rtt_ == Duration::zero()) ping();  // a body of some size: its window may have to grow
   wake();
+}
+
+void ServerConnection::Core::on_credit(Stream& stream, std::size_t n) {
+  if (ended()) return;
+  return_credit(stream);
+  // Half of what is left for each: a later stream finds something, too. A window above the connection's is of no use.
+  const std::size_t budget = (limits::h2_windows_grown - grown_) / 2;
+  const std::uint32_t more =
+      stream.growth_.on_credit(n, runtime_.now(), {rtt_, stream.uncredited_, budget, 0, options_.connection_window});
+  if (more == 0) return;
+  grown_ += more;
+  glue_.set_stream_window(stream.id_, stream.growth_.window());
+  wake();
+}
+
+void ServerConnection::Core::ping() {
+  if (pinged_at_ != never) return;
+  pinged_at_ = runtime_.now();
+  glue_.submit_ping(++pings_);
 }
 
 // ---- Life ------------------------------------------------------------------------
@@ -302,14 +325,16 @@ void ServerConnection::Core::drain() {
   // stream creation (at least one round-trip time), the server MAY send another GOAWAY frame with an updated last
   // stream identifier."
   glue_.submit_shutdown_notice();
-  drain_ping_ = 1;
-  glue_.submit_ping(drain_ping_);
+  notice_out_ = true;
+  // One that went before the GOAWAY says nothing of it.
+  pinged_at_ = never;
+  ping();
   runtime_.timers.arm_in(drain_, limits::drain_grace);
   wake();
 }
 
 void ServerConnection::Core::on_drain_time() {
-  drain_ping_ = 0;
+  notice_out_ = false;
   runtime_.timers.disarm(drain_);
   if (state_ != State::draining) return;
   if (streams_.size() == 0) return close(H2Code::no_error, {});

@@ -49,7 +49,7 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
   void submit_answer(Stream& stream, const http::ResponseHead& head, http::BodySize size);
   // `n` bytes, or an end, were added to its output.
   void on_written(Stream& stream);
-  void on_credit(Stream& stream);
+  void on_credit(Stream& stream, std::size_t n);
   // RST_STREAM; the stream is over.
   void cut(Stream& stream, H2Code code);
   // Its done_ or over_ was set.
@@ -71,6 +71,7 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
   void handle(const H2Event& event);
   void handle_stream(Stream& stream, const H2Event& event);
   void announce(Stream& stream);
+  void return_credit(const Stream& stream);
 
   // ---- Output.
   void wake();
@@ -85,6 +86,8 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
 
   // ---- Life.
   std::unique_ptr<Stream> take_spare();
+  // For the round trip that windows grow by, and that a drain waits for.
+  void ping();
   void settle_idle();
   void on_idle();
   void on_drain_time();
@@ -118,15 +121,19 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
   std::vector<std::int32_t> output_ends_;  // streams whose last DATA left just now
 
   State state_ = State::open;
-  bool started_ = false;          // the client's preface and SETTINGS came
-  bool client_ended_ = false;     // its FIN came
-  bool said_end_ = false;         // our FIN is out
-  bool busy_ = false;             // in receive, flush or dispatch: output goes at its end
-  bool wanted_ = false;           // something to send was added
-  bool dispatching_ = false;      // events are being handed out
-  std::size_t next_event_ = 0;    // to be handed out
-  std::uint32_t drain_ping_ = 0;  // the number of the PING behind the first GOAWAY; 0: none is out
-  TimePoint linger_until_{};      // of a close that still sends
+  bool started_ = false;         // the client's preface and SETTINGS came
+  bool client_ended_ = false;    // its FIN came
+  bool said_end_ = false;        // our FIN is out
+  bool busy_ = false;            // in receive, flush or dispatch: output goes at its end
+  bool wanted_ = false;          // something to send was added
+  bool dispatching_ = false;     // events are being handed out
+  std::size_t next_event_ = 0;   // to be handed out
+  bool notice_out_ = false;      // the first GOAWAY of a drain is out, and the second one is due
+  std::uint32_t pings_ = 0;      // sent so far: the number in the last one
+  TimePoint pinged_at_ = never;  // ... when; never: its answer came
+  Duration rtt_{};               // of the last PING; zero before the first answer
+  std::size_t grown_ = 0;        // by how much streams' windows are above where they started, all together
+  TimePoint linger_until_{};     // of a close that still sends
 
   MemberTimer<Core, &Core::flush> flush_{*this};
   MemberTimer<Core, &Core::on_idle> idle_{*this};         // keep_alive, head, half_close

@@ -19,7 +19,11 @@ bool accepts(const http::ResponseHead& head, std::string_view key) {
 }  // namespace
 
 Stream::Stream(ServerConnection::Core& core, Runtime& runtime)
-    : core_(core), runtime_(runtime), held_(runtime.blocks), out_(runtime.blocks, Nghttp2Glue::frame_header) {}
+    : core_(core),
+      runtime_(runtime),
+      growth_(core.options().stream_window, runtime.now()),
+      held_(runtime.blocks),
+      out_(runtime.blocks, Nghttp2Glue::frame_header) {}
 
 Stream::~Stream() = default;
 
@@ -30,6 +34,7 @@ void Stream::start(std::int32_t id) {
   request_.start();
   trailers_.clear();
   answer_trailers_.clear();
+  growth_ = WindowGrowth(core_.options().stream_window, runtime_.now());
   held_.clear();
   out_.clear();
   queued_ = sent_untold_ = uncredited_ = 0;
@@ -56,7 +61,7 @@ void Stream::credit(std::size_t n) {
   assert(n <= uncredited_);
   uncredited_ -= n;
   if (over_ || in_way_ != In::flowing) return;
-  core_.on_credit(*this);
+  core_.on_credit(*this, n);
   settle_wait();
 }
 

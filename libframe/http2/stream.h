@@ -28,6 +28,7 @@
 #include "http2/request_reader.h"
 #include "http2/server_core.h"
 #include "http2/turn_list.h"
+#include "http2/window_growth.h"
 
 namespace tenfold::http2 {
 
@@ -101,6 +102,7 @@ class Stream final : public http::ServerStream, public Turn {
   RequestReader request_;
   FieldList trailers_;  // of the request
   FieldList answer_trailers_;
+  WindowGrowth growth_;
   ByteQueue held_;                         // arrived, not told yet
   ByteQueue out_;                          // written, not in a frame yet
   std::size_t queued_ = 0;                 // written, on_sent() not told yet

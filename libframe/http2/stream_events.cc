@@ -121,7 +121,7 @@ void Stream::part() {
 http::Limit Stream::waits_for() const {
   using http::Limit;
   if (over_ || !announced_) return Limit::none;
-  const bool has_credit = uncredited_ < core_.options().stream_window;
+  const bool has_credit = uncredited_ < growth_.window();
   if (upgraded_) {
     if (has_output()) return Limit::reader_idle;
     return has_credit ? Limit::stream_idle : Limit::none;

@@ -169,3 +169,30 @@ TEST_CASE("a verdict does not depend on how the bytes are cut") {
     CHECK(at <= good + 9);
   }
 }
+
+TEST_CASE("on the public side resets have a bucket of their own, which nothing earns") {
+  FrameGuard guard(FrameGuard::Peer::client, edge_budget);
+  CHECK(guard.look(to_bytes(raw::preface), start).code == H2Code::no_error);
+  for (int i = 0; i < 1000; ++i) guard.on_stream();
+  for (int i = 0; i < 100; ++i) CHECK(guard.on_stream_fault(start));
+  CHECK(taken(guard, raw::reset(3, 8)) == 100);
+  CHECK_FALSE(guard.on_stream_fault(start));
+  CHECK(taken(guard, raw::reset(3, 8), start + 1s) == 20);
+  CHECK(taken(guard, raw::frame(raw::ping, 0, 0, "12345678"), start + 1s) == 1000);
+}
+
+TEST_CASE("on the public side a stream may have a second head, and an id that was passed over none") {
+  FrameGuard guard(FrameGuard::Peer::client, edge_budget);
+  const std::string good =
+      std::string(raw::preface) + raw::connect(1, "a") + raw::connect(3, "b") + raw::connect(9, "c");
+  CHECK(guard.look(to_bytes(good), start).passed == good.size());
+  for (const std::uint32_t id : {1U, 3U, 9U}) {
+    CHECK(guard.look(to_bytes(raw::connect(id, "x")), start).code == H2Code::no_error);
+  }
+  for (const std::uint32_t id : {5U, 7U}) {
+    FrameGuard again = guard;
+    CHECK(again.look(to_bytes(raw::connect(id, "x")), start).code == H2Code::protocol_error);
+  }
+  // Each stream has earned some of them.
+  CHECK(taken(guard, raw::connect(9, "x")) == 3 * 10 - 3 + 1000);
+}

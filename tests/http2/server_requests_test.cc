@@ -120,6 +120,26 @@ TEST_CASE("a body of many windows is echoed, and no window leaks") {
   }
 }
 
+TEST_CASE("a window that drains within a round trip grows, to the connection's at most") {
+  ServerRig rig;
+  H2Client client(rig);
+  const std::int32_t id = client.ask(client.head("/take", "POST"), std::string(200'000, 'u'), true);
+  CHECK(client.window(id) > 64 * 1024);
+  client.say_more(id, std::string(20'000'000, 'u'), false);
+  CHECK(client.window(id) > 512 * 1024);
+  CHECK(client.window(id) <= 1024 * 1024);
+  client.say_more(id, {}, true);
+  CHECK(client.answers[id].body == "20200000");
+
+  // One that is drained slowly does not.
+  const std::int32_t slow = client.ask(client.head("/take", "POST"), std::string(10, 'u'), true);
+  for (int i = 0; i < 50; ++i) {
+    client.say_more(slow, std::string(10'000, 'u'), false);
+    rig.pass(10ms);
+  }
+  CHECK(client.window(slow) <= 64 * 1024);
+}
+
 TEST_CASE("trailers, both ways; those that frame a message are left out") {
   ServerRig rig;
   H2Client client(rig);

@@ -156,7 +156,11 @@ class H2Client final : public Duplex::Handler {
           answer.code = code;
           return 0;
         });
-    nghttp2_session_client_new(&session_, callbacks, this);
+    nghttp2_option* option = nullptr;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
+    nghttp2_session_client_new2(&session_, callbacks, this, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, nullptr, 0);
     rig.client_end->set_handler(this);
@@ -198,6 +202,8 @@ class H2Client final : public Duplex::Handler {
     nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &entry, 1);
     flush();
   }
+  // What may still be sent on a stream.
+  std::int32_t window(std::int32_t id) const { return nghttp2_session_get_stream_remote_window_size(session_, id); }
   bool has_extended_connect() const {
     return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
   }

@@ -48,6 +48,8 @@ class Site final : public http2::ServerConnection::Owner {
   void answer_late() {
     for (auto& late : std::exchange(late_, {})) late->answer_text(200, "late");
   }
+  // What it holds of requests: only once they are over.
+  void forget() { pages_.clear(); }
   void let_late_pause(bool paused) { late_paused_ = paused; }
 
   void on_request(http::ServerStream& stream) override {
