@@ -22,6 +22,7 @@ class FieldList {
  public:
   void clear() {
     if (text_.capacity() > limits::head_buffer_kept) text_ = {};
+    if (fields_.capacity() > limits::head_fields) fields_ = {};
     text_.clear();
     fields_.clear();
     weight_ = 0;

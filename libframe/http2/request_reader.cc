@@ -92,6 +92,7 @@ void RequestReader::check_host() {
 void RequestReader::make_fields() {
   http::Fields& fields = head_.fields;
   if (!authority_.empty()) fields.push_back({"Host", authority_});
+  if (fault_ && fault_.status == 431) return;  // most of them are not kept
   const bool websocket = http::equal_nocase(protocol_, "websocket");
   for (std::size_t i = 0; i < list_.size(); ++i) {
     const http::Field field = list_.view(i);

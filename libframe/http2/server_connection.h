@@ -41,7 +41,7 @@
 namespace tenfold::http2 {
 
 struct ServerOptions {
-  http::Patience patience;
+  http::Patience patience = {.keep_alive = limits::keep_alive_idle_h2};
   std::string_view scheme = "https";  // that requests must have: the connection's; a literal
   std::uint32_t max_streams = limits::h2_streams;
   std::uint32_t stream_window = limits::h2_stream_window;

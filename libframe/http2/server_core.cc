@@ -13,7 +13,7 @@ namespace {
 
 // What nghttp2 runs over at a time, so that what it reports of it stays small.
 constexpr std::size_t input_slice = 16 * limits::KiB;
-constexpr std::size_t most_spares = 4;  // streams that an idle connection keeps the memory of
+constexpr std::size_t most_spares = 8;  // streams whose memory is kept for the next requests
 
 constexpr FrameGuard::Budget guard_budget{limits::flood_burst,    limits::flood_rate,    limits::h2_continuations,
                                           limits::h2_reset_burst, limits::h2_reset_rate, true};
@@ -89,6 +89,7 @@ void ServerConnection::Core::on_data(Bytes bytes) {
   // At once: what is held of it is bounded by the windows.
   pipe_->credit(size);
   flush();
+  if (streams_.size() == 0) glue_.trim();
 }
 
 void ServerConnection::Core::on_end() {
@@ -236,6 +237,8 @@ void ServerConnection::Core::settle(Stream& stream) {
     runtime_.graveyard.bury(std::move(owned));  // it may be in its own event
   }
   if (streams_.size() != 0) return;
+  // One is enough for a connection that makes one request after another.
+  for (; spares_.size() > 1; spares_.pop_back()) runtime_.graveyard.bury(std::move(spares_.back()));
   if (state_ == State::closed) return finish_later();
   const bool drained = state_ == State::draining && !notice_out_;
   if (drained || client_ended_) return close(H2Code::no_error, {});

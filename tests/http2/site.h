@@ -13,6 +13,7 @@
 //   upgrade to anything   an echo
 #pragma once
 
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <string>
@@ -87,7 +88,7 @@ class Site final : public http2::ServerConnection::Owner {
       const std::string_view target = head.target;
       if (http::has_token(head.fields, "connection", "upgrade")) return serve_upgrade();
       if (target == "/hello") return answer_text(200, "hello");
-      if (target.starts_with("/big?")) return serve_big(std::stoul(std::string(target.substr(5))));
+      if (target.starts_with("/big?")) return serve_big(target.substr(5));
       if (target == "/echo") return serve_echo();
       if (target == "/take") return stream->read_body();
       if (target == "/deaf") return answer_text(403, "no");
@@ -130,7 +131,9 @@ class Site final : public http2::ServerConnection::Owner {
 
     void finish(const http::Fields& trailers) { std::exchange(stream, nullptr)->end(trailers); }
 
-    void serve_big(std::size_t size) {
+    void serve_big(std::string_view number) {
+      std::uint32_t size = 0;
+      std::from_chars(number.data(), number.data() + number.size(), size);
       left = size;
       stream->answer({200, "OK", 1, {}}, {http::BodySize::Kind::known, size});
       write_more();
