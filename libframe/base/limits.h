@@ -108,9 +108,9 @@ inline constexpr std::size_t h2_header_list_most = 256 * KiB;   // ... which mak
 inline constexpr std::size_t h2_continuations = 8;              // in one header block
 inline constexpr std::uint32_t h2_reset_burst = 200;            // streams reset, by either side, in one go
 inline constexpr std::uint32_t h2_reset_rate = 20;              // ... and a second after that
-inline constexpr std::size_t h2_acks_queued = 1000;             // PING and SETTINGS answers nobody reads
-inline constexpr std::size_t h2_flush = 64 * KiB;               // gathered for one write
-inline constexpr Duration keep_alive_idle_h2 = 120s;            // a connection without a request
+inline constexpr std::size_t h2_acks_queued = 1000;   // PING and SETTINGS answers to a client that does not read
+inline constexpr std::size_t h2_flush = 64 * KiB;     // gathered for one write
+inline constexpr Duration keep_alive_idle_h2 = 120s;  // a connection without a request
 
 // ---- Life -------------------------------------------------------------------------
 inline constexpr Duration backoff_least = 100ms;  // full jitter between these two

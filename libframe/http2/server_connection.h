@@ -19,8 +19,8 @@
 // stream's queue until the client's windows and the pipe take it; streams with output take turns.
 //
 // Ownership: the owner destroys it after on_connection_closed(), or before: then each open stream hears on_gone(), each
-// upgraded pipe on_closed(), from inside the destructor. It must not be destroyed from inside one of its events (bury
-// it). on_connection_closed() comes when every stream had its last call or event.
+// upgraded pipe on_closed(), from inside the destructor, if it has a handler. It must not be destroyed from inside one
+// of its events (bury it). on_connection_closed() comes when every stream had its last call or event.
 //
 // Thread: the loop's.
 #pragma once
@@ -52,6 +52,8 @@ class ServerConnection {
  public:
   class Owner {
    public:
+    // Extended CONNECT comes as GET with Upgrade, and may be upgraded. Plain CONNECT comes as it is: its target is an
+    // authority.
     virtual void on_request(http::ServerStream& stream) = 0;
     // The head asks for what cannot be. It is shown as far as it could be read; answer with `fault.status`, or abort.
     virtual void on_fault(http::ServerStream& stream, const http::Fault& fault) = 0;
@@ -66,7 +68,7 @@ class ServerConnection {
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  // `early`: delivered by the pipe before, and not credited.
+  // `early`: delivered by the pipe before, and not credited. Its requests are reported from inside the call.
   void start(Bytes early = {});
 
   void drain();

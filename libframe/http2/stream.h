@@ -3,14 +3,15 @@
 // Each way goes by itself:
 //
 //   in    flowing -> ended (END_STREAM came) -> told
-//   out   waiting --answer()--> flowing --end()--> ending --last DATA--> ended      END_STREAM on the wire
-//                                  |                  \--last DATA--> trailing --trailers--> ended
-//                                  \--abort()--> aborting --last DATA--> (reset)
+//   out   waiting --answer(), no content--> ended                       END_STREAM on HEADERS
+//         waiting --answer()--> flowing --end()--> ending --> ended     ... on the last DATA
+//                               flowing --end(trailers)--> trailing --> ended     ... on the trailers
+//                               flowing --abort()--> aborting --> (reset behind the last DATA)
 //
 // `over`: nghttp2 has forgotten the stream, or we reset it. `done`: the handler's last call or last event is behind it.
 // When both hold, the connection keeps the object for another request.
 //
-// Events that nobody can take, because there is no handler or the body is paused, are held and told by a timer.
+// Events without a handler, and a body that is paused, are held and told later, by a timer.
 //
 // Owned by its connection's Core, on its thread. stream.cc has the calls, stream_events.cc what is told and waited for.
 #pragma once

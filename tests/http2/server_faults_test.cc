@@ -333,7 +333,7 @@ TEST_CASE("the connection's credit returns on arrival, padding included") {
   RawClient client(rig);
   client.say(raw::frame(raw::settings, raw::ack, 0));
   rig.site.let_late_pause(true);
-  // Thirty-two streams fill their windows, two times the connection's, and nobody reads.
+  // Thirty-two streams fill their windows, two times the connection's, and no handler reads.
   for (std::uint32_t id = 1; id <= 2 * 32; id += 2) {
     client.say(head(id, with(usual("/late"), ":method", "POST"), 0));
     for (int i = 0; i < 4; ++i) {

@@ -89,6 +89,45 @@ TEST_CASE("OPTIONS * and a Host in place of :authority") {
   CHECK(rig.site.faults.empty());
 }
 
+TEST_CASE("plain CONNECT has an authority as its target") {
+  ServerRig rig;
+  H2Client client(rig);
+  const std::int32_t id = client.ask({{":method", "CONNECT"}, {":authority", "site.example:443"}}, {}, true);
+  REQUIRE(rig.site.requests.size() == 1);
+  CHECK(rig.site.requests[0].method == "CONNECT");
+  CHECK(rig.site.requests[0].target == "site.example:443");
+  CHECK(client.answers[id].status() == "404");
+}
+
+TEST_CASE("bytes that were read before the connection are its beginning") {
+  struct Ear final : Duplex::Handler {
+    void on_data(Bytes bytes) override { heard += to_text(bytes); }
+    void on_end() override {}
+    void on_sent(std::size_t) override {}
+    void on_closed(const Error&) override {}
+    std::string heard;
+  } first, client;
+  const std::string all = std::string(raw::preface) + raw::frame(raw::settings, 0, 0) + RawClient::get(1, "/hello");
+  for (const std::size_t before : {std::size_t{3}, std::size_t{24}, all.size() - 1, all.size()}) {
+    TestRuntime rt;
+    Site site;
+    MemoryPipe wire(rt.runtime);
+    const std::unique_ptr<Duplex> client_end = wire.take_left();
+    std::unique_ptr<Duplex> server_end = wire.take_right();
+    client_end->set_handler(&client);
+    server_end->set_handler(&first);
+    first.heard.clear();
+    client_end->write(to_bytes(all).first(before));
+    wire.pump();
+    http2::ServerConnection connection(rt.runtime, site, std::move(server_end), {});
+    connection.start(to_bytes(first.heard));
+    client_end->write(to_bytes(all).subspan(before));
+    wire.pump();
+    CHECK(site.requests.size() == 1);
+    CHECK(wire.right_uncredited() == 0);
+  }
+}
+
 TEST_CASE("a body's size is known from its Content-Length") {
   ServerRig rig;
   H2Client client(rig);
