@@ -12,8 +12,8 @@ namespace {
 using Kind = http::BodySize::Kind;
 using Body = AnswerForm::Body;
 
-// All but the fields of this connection alone; Content-Length too only where it tells of a body
-// that does not come (HEAD, 304): once, as `told`.
+// All but the fields of this connection alone. Where an answer tells of a body that does not come (HEAD, 304), `told` is
+// its Content-Length, written once.
 void copy_fields(const http::Fields& fields, const std::uint64_t* told, HeadWriter& out) {
   const http::HopByHop hop_by_hop(fields);
   for (const http::Field& field : fields) {
@@ -24,6 +24,7 @@ void copy_fields(const http::Fields& fields, const std::uint64_t* told, HeadWrit
       out.field("Content-Length", *std::exchange(told, nullptr));
     }
   }
+  if (told != nullptr && *told != 0) out.field("Content-Length", *told);
 }
 
 // What an app wants spoken instead: RFC 9110 15.5.22, a 426 without it says nothing. Not h2c, which is never asked of

@@ -14,7 +14,7 @@ void RequestReader::start() {
     if (text->capacity() > limits::head_buffer_kept) *text = {};
     text->clear();
   }
-  head_.method = head_.target = {};
+  head_.method = head_.target = head_.authority = {};
   head_.fields.clear();
   body_ = {};
   fault_ = {};
@@ -56,6 +56,7 @@ void RequestReader::finish(std::string_view scheme, bool ended) {
   const bool connects = method_ == "CONNECT";
   head_.method = connects && !protocol_.empty() ? "GET" : std::string_view(method_);
   head_.target = connects && protocol_.empty() ? authority_ : path_;
+  head_.authority = authority_;
   check(scheme);
   make_fields();
   make_body(ended);

@@ -56,7 +56,7 @@ class ServerConnection {
     // authority.
     virtual void on_request(http::ServerStream& stream) = 0;
     // The head asks for what cannot be. It is shown as far as it could be read; answer with `fault.status`, or abort.
-    virtual void on_fault(http::ServerStream& stream, const http::Fault& fault) = 0;
+    virtual void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) = 0;
     virtual void on_connection_closed(ServerConnection& connection) = 0;
 
    protected:

@@ -33,7 +33,7 @@ Nghttp2Glue::Setup setup(const ServerOptions& options) {
   return setup;
 }
 
-Error error(ErrorKind kind, const char* detail) { return {.kind = kind, .detail = detail}; }
+Error error(ErrorKind kind, const char* detail) { return {kind, detail, Origin::visitor}; }
 
 }  // namespace
 
@@ -95,7 +95,7 @@ void ServerConnection::Core::on_data(Bytes bytes) {
 void ServerConnection::Core::on_end() {
   client_ended_ = true;
   if (ended()) return;
-  cut_where({{.kind = ErrorKind::closed, .detail = "the visitor went away"}},
+  cut_where({{ErrorKind::closed, "the visitor went away", Origin::visitor}},
             [](const Stream& stream) { return stream.in_way_ == Stream::In::flowing; });
   if (streams_.size() == 0) return close(H2Code::no_error, {error(ErrorKind::closed, "the visitor went away")});
   settle_idle();
@@ -208,7 +208,7 @@ void ServerConnection::Core::announce(Stream& stream) {
   stream.announced_ = true;
   stream.done_ = false;
   stream.settle_wait();
-  if (const http::Fault fault = stream.request_.fault()) return owner_.on_fault(stream, fault);
+  if (const http::Fault fault = stream.request_.fault()) return owner_.on_fault(stream, fault, http::Limit::none);
   owner_.on_request(stream);
 }
 
@@ -345,7 +345,9 @@ void ServerConnection::Core::on_drain_time() {
   wake();
 }
 
-void ServerConnection::Core::end_now() { close(H2Code::no_error, {error(ErrorKind::cancelled, "the server ends")}); }
+void ServerConnection::Core::end_now() {
+  close(H2Code::no_error, {{ErrorKind::cancelled, "the server ends", Origin::broker}});
+}
 
 void ServerConnection::Core::fail(ErrorKind kind, const char* reason, H2Code code) {
   if (ended()) return;

@@ -116,6 +116,10 @@ void Stream::abort() {
   finish_handler();
 }
 
+void Stream::reset() {
+  if (!done_) cut(H2Code::internal_error);
+}
+
 http::Upgraded Stream::upgrade(const http::ResponseHead& head) {
   assert(!answered() && !done_ && !request_.protocol().empty());
   http::Upgraded upgraded;
@@ -136,12 +140,12 @@ http::Upgraded Stream::upgrade(const http::ResponseHead& head) {
     settle_wait();
   } else {
     core_.cut(*this, H2Code::internal_error);
-    take_gone({{.kind = ErrorKind::protocol, .detail = "a WebSocket's key was not answered"}});
+    take_gone({{ErrorKind::protocol, "a WebSocket's key was not answered", Origin::visitor}});
   }
   return upgraded;
 }
 
-void Stream::reset(H2Code code) {
+void Stream::cut(H2Code code) {
   pipe_ = nullptr;
   core_.cut(*this, code);
   finish_handler();

@@ -52,6 +52,7 @@ class Stream final : public http::ServerStream, public Turn {
   std::size_t write(Bytes bytes) override;
   void end(const http::Fields& trailers) override;
   void abort() override;
+  void reset() override;
   http::Upgraded upgrade(const http::ResponseHead& head) override;
 
  private:
@@ -76,7 +77,7 @@ class Stream final : public http::ServerStream, public Turn {
 
   // ---- For its pipe.
   void finish_output();
-  void reset(H2Code code);
+  void cut(H2Code code);
   std::size_t queued() const { return queued_; }
 
   bool expects_body() const { return upgraded_ || !request_.body().empty(); }

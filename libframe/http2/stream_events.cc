@@ -106,7 +106,7 @@ void Stream::tell_gone() {
 }
 
 void Stream::part() {
-  const http::Gone gone{{.kind = ErrorKind::closed, .detail = "the connection is gone"}};
+  const http::Gone gone{{ErrorKind::closed, "the connection is gone", Origin::visitor}};
   over_ = true;
   if (std::exchange(done_, true)) return;
   runtime_.timers.disarm(later_);
@@ -159,7 +159,7 @@ void Stream::settle_wait() {
 void Stream::on_wait_over() {
   const http::Limit limit = std::exchange(limit_, http::Limit::none);
   if (done_) runtime_.log.info("stream-cut", {{"limit", http::to_string(limit)}});
-  take_gone({{.kind = ErrorKind::timeout, .detail = "the visitor is silent"}, limit});
+  take_gone({{ErrorKind::timeout, "the visitor is silent", Origin::visitor}, limit});
   core_.cut(*this, H2Code::cancel);
 }
 

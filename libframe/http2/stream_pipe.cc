@@ -24,7 +24,7 @@ void StreamPipe::end() {
 // RFC 8441 5: "RST exceptions are represented with the RST_STREAM frame [...] with the CANCEL error code."
 void StreamPipe::reset(ErrorKind) {
   handler_ = nullptr;
-  if (stream_ != nullptr) std::exchange(stream_, nullptr)->reset(H2Code::cancel);
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->cut(H2Code::cancel);
 }
 
 void StreamPipe::credit(std::size_t n) {
