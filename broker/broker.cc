@@ -62,7 +62,7 @@ FrontDoorOptions front_door_options(const Options& options) {
 // In the order of construction: each part borrows from those above it.
 class Broker::Parts final : private Timer {
  public:
-  Parts(Loop& loop_, const Options& options, std::vector<std::string> tokens, std::function<void()> on_stopped)
+  Parts(Loop& loop_, const Options& options, std::vector<Token> tokens, std::function<void()> on_stopped)
       : loop(loop_),
         stopped(std::move(on_stopped)),
         proxies(options.proxies),
@@ -148,9 +148,9 @@ Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Broker::~Broker() = default;
 
 Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options, std::function<void()> on_stopped) {
-  std::vector<std::string> tokens;
+  std::vector<Token> tokens;
   if (!options.token_file.empty()) {
-    Result<std::vector<std::string>> read = read_token_file(options.token_file);
+    Result<std::vector<Token>> read = read_token_file(options.token_file);
     if (!read) return of_flag("--token-file", read.error());
     tokens = *std::move(read);
   }

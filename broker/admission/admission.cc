@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "broker/admission/client_address.h"
 #include "broker/admission/secret.h"
 #include "http/head.h"
+#include "tls/password.h"
 
 namespace tenfold::broker {
 namespace {
@@ -19,24 +21,42 @@ bool is_token(std::string_view text) {
   });
 }
 
+// Tells tokens apart without telling them.
+std::string name_of(const std::string& secret) {
+  constexpr std::size_t bytes = 8;
+  std::string name = "token-";
+  for (const char c : keyed_hash("tenfold token", secret).substr(0, bytes)) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    name += {hex[byte >> 4], hex[byte & 15]};
+  }
+  return name;
+}
+
 }  // namespace
 
-Result<std::vector<std::string>> read_token_file(const std::string& path) {
+Result<std::vector<Token>> read_token_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{ErrorKind::usage, "cannot read the token file " + path};
-  std::vector<std::string> tokens;
+  std::vector<Token> tokens;
   std::string line;
   std::size_t total = 0;
   for (int number = 1; std::getline(file, line); ++number) {
+    const auto bad = [&](const char* what) {
+      return Error{ErrorKind::usage, path + ":" + std::to_string(number) + ": " + what};
+    };
     total += line.size() + 1;
     if (total > limits::config_bytes) return Error{ErrorKind::usage, "the token file " + path + " is over 1 MiB"};
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
-    if (line.empty() || line.front() == '#') continue;
-    if (!is_token(line)) {
-      return Error{ErrorKind::usage, path + ":" + std::to_string(number) +
-                                         ": not a token (letters, digits and -._~+/= only, 1024 at most)"};
-    }
-    tokens.push_back(line);
+    std::istringstream words(line);
+    Token token;
+    std::string more;
+    if (!(words >> token.secret) || token.secret.front() == '#') continue;
+    if (!is_token(token.secret)) return bad("not a token (letters, digits and -._~+/= only, 1024 at most)");
+    if (!(words >> token.name)) token.name = name_of(token.secret);
+    if (words >> more) return bad("a token and its name are two words");
+    const auto same = [&](const Token& other) { return other.name == token.name; };
+    if (std::any_of(tokens.begin(), tokens.end(), same)) return bad("this name has a token already");
+    tokens.push_back(std::move(token));
   }
   if (tokens.empty()) return Error{ErrorKind::usage, "the token file " + path + " has no token"};
   return tokens;
@@ -53,16 +73,15 @@ Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view
     if (!bearer) return {Refusal::unauthorized};
     const std::string_view token = authorization.substr(scheme.size());
     // Every token is looked at, so that the time taken tells nothing.
-    std::size_t known = 0;
-    for (std::size_t i = 0; i < options_.tokens.size(); ++i) {
-      if (same_secret(options_.tokens[i], token)) known = i + 1;
+    std::string_view known;
+    for (const Token& each : options_.tokens) {
+      if (same_secret(each.secret, token)) known = each.name;
     }
-    if (known == 0) return {Refusal::unauthorized};
-    return {Refusal::none, known};
+    return {known.empty() ? Refusal::unauthorized : Refusal::none, known};
   }
   if (what == For::resumed) return {};
   const Refusal refusal = admit_another(client_ip);
-  return {.refusal = refusal, .token = 0, .charged = refusal == Refusal::none};
+  return {.refusal = refusal, .charged = refusal == Refusal::none};
 }
 
 handshake::Refusal Admission::admit_another(std::string_view client_ip) {

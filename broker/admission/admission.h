@@ -16,14 +16,21 @@
 
 namespace tenfold::broker {
 
+struct Token {
+  std::string secret;
+  // Whose tunnels are made with it, wherever it stands in its file.
+  std::string name;
+};
+
 struct AdmissionOptions {
-  std::vector<std::string> tokens;  // empty: everybody may
+  std::vector<Token> tokens;  // empty: everybody may
   std::size_t tunnels_per_ip = limits::tunnels_per_ip;
   std::size_t creates_per_ip = limits::creates_per_ip;  // in limits::creates_window
 };
 
-// One token a line; empty lines and lines with '#' in front do not count. Errors (usage) name the file and the line.
-Result<std::vector<std::string>> read_token_file(const std::string& path);
+// One token a line, and its name behind it, if it has one; otherwise its name is made of the token. Empty lines and
+// lines with '#' in front do not count. Errors (usage) name the file and the line.
+Result<std::vector<Token>> read_token_file(const std::string& path);
 
 class Admission {
  public:
@@ -31,9 +38,9 @@ class Admission {
 
   struct Verdict {
     handshake::Refusal refusal = handshake::Refusal::none;
-    std::size_t token = 0;  // that it came with, as its number in the list; 0: none
-    bool charged = false;   // the attempt counts
-    bool trusted() const { return token != 0; }
+    std::string_view token{};  // the name of the one that it came with; empty: none
+    bool charged = false;      // the attempt counts
+    bool trusted() const { return !token.empty(); }
   };
   // What an attempt is for.
   enum class For {

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
 #include "http1/head_writer.h"
+#include "mux/failure.h"
 
 namespace tenfold::broker {
 namespace {
@@ -276,10 +277,21 @@ bool AppRequest::take_head(Bytes rest) {
   await_app();
   answer_body_.start(framed.framing);
   record_->status = head.status;
+  if (head.status >= 500 && !upstream_.tells_unbegun()) note_own_answer(head);
   stream_->answer(head, size_of(framed.framing));
   if (!answer_body_.done()) return true;
   finish(rest.empty());
   return false;
+}
+
+// On a pooled socket the agent answers in its app's place where it must, and says so.
+void AppRequest::note_own_answer(const http::ResponseHead& head) {
+  const http::Field* cause = http::find(head.fields, cause_code_field);
+  if (cause == nullptr) return;
+  for (const FailureForm& form : failure_forms()) {
+    if (form.code == cause->value && form.status == head.status)
+      record_->why = {form.kind, "as its agent says", form.origin};
+  }
 }
 
 void AppRequest::upgrade(const http::ResponseHead& head, Bytes early) {

@@ -119,6 +119,7 @@ class AppRequest final : private Opening,
 
   // False when the request is over, or is another's, by what was read.
   bool take_head(Bytes rest);
+  void note_own_answer(const http::ResponseHead& head);
   void upgrade(const http::ResponseHead& head, Bytes early);
   void write_body(Bytes bytes);
   void await_app();

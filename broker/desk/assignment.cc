@@ -167,6 +167,7 @@ void Assignment::on_app_request_over(AppRequest::Ending ending, const Error& why
   switch (ending) {
     case AppRequest::Ending::answered:
       stream_ = nullptr;
+      if (record_.why) return finish(Outcome::failed);  // by the agent's own word
       return finish(upgraded_visit_ != nullptr ? Outcome::upgraded : Outcome::served);
     case AppRequest::Ending::failed: return fail(why);
     case AppRequest::Ending::stands:

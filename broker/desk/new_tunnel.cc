@@ -20,7 +20,7 @@ constexpr std::size_t resume_token_bytes = 16;
 // Who shows no resume token is known by this: an address, and whose token it is. Empty: by nothing.
 std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
   if (client_ip == unknown_client) return {};
-  return address_group(client_ip) + '#' + std::to_string(verdict.token);
+  return address_group(client_ip) + '#' + std::string(verdict.token);
 }
 
 }  // namespace

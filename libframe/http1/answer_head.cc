@@ -12,8 +12,8 @@ namespace {
 using Kind = http::BodySize::Kind;
 using Body = AnswerForm::Body;
 
-// All but the fields of this connection alone. Where an answer tells of a body that does not come (HEAD, 304), `told` is
-// its Content-Length, written once.
+// All but the fields of this connection alone. Where an answer tells of a body that does not come (HEAD, 304), `told`
+// is its Content-Length, written once.
 void copy_fields(const http::Fields& fields, const std::uint64_t* told, HeadWriter& out) {
   const http::HopByHop hop_by_hop(fields);
   for (const http::Field& field : fields) {

@@ -14,6 +14,9 @@
 
 namespace tenfold {
 
+// An agent that answers a pooled socket in its app's place says by this field which code it is.
+inline constexpr std::string_view cause_code_field = "Tenfold-Cause";
+
 struct FailureForm {
   Origin origin;
   ErrorKind kind;

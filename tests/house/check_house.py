@@ -39,7 +39,7 @@ USES = {
     "broker/link": {"broker/admission", "broker/tunnels", "libframe", "libframe/io", "libframe/mux", "libframe/base"},
     "broker/classic": {"broker/admission", "broker/tunnels", "libframe", "libframe/io", "libframe/base"},
     "broker/app": {"broker/admission", "broker/tunnels", "libframe", "libframe/http1", "libframe/http",
-                   "libframe/base"},
+                   "libframe/mux", "libframe/base"},
     "broker/desk": {"broker/admission", "broker/tunnels", "broker/app", "libframe/http1", "libframe/http",
                     "libframe/mux", "libframe/base"},
     "broker/front": {"broker/admission", "broker/app", "broker/desk", "broker/link", "libframe", "libframe/http1",

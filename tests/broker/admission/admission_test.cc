@@ -1,5 +1,6 @@
 // Who may make a tunnel.
 #include <doctest/doctest.h>
+#include <map>
 
 #include "broker/admission/admission.h"
 #include "broker/admission/client_address.h"
@@ -39,7 +40,7 @@ TEST_CASE("a tunnel that is resumed passes both limits and is not counted; the t
   CHECK_FALSE(admission.admit("203.0.113.1", "", For::resumed).charged);
 
   AdmissionOptions options;
-  options.tokens = {"one"};
+  options.tokens = {{"one", "a"}};
   Admission guarded(rt.runtime, options);
   CHECK(guarded.admit("203.0.113.1", "", For::resumed).refusal == Refusal::unauthorized);
   CHECK(guarded.admit("203.0.113.1", "Bearer one", For::resumed).trusted());
@@ -93,7 +94,7 @@ TEST_CASE("an IPv4 address in IPv6 has the limits of the IPv4 address") {
 TEST_CASE("a token opens the door and lifts the limits") {
   TestRuntime rt;
   AdmissionOptions options;
-  options.tokens = {"one", "two"};
+  options.tokens = {{"one", "a"}, {"two", "b"}};
   Admission admission(rt.runtime, options);
   CHECK(admission.admit("127.0.0.1", "").refusal == Refusal::unauthorized);
   CHECK(admission.admit("203.0.113.1", "Basic two").refusal == Refusal::unauthorized);
@@ -125,7 +126,7 @@ TEST_CASE("an IPv6 address stands for its /64, an IPv4 one for itself") {
 TEST_CASE("an address with a token is forgotten with its last tunnel") {
   TestRuntime rt;
   AdmissionOptions options;
-  options.tokens = {"good"};
+  options.tokens = {{"good", "a"}};
   Admission admission(rt.runtime, options);
   for (int i = 0; i < 300; ++i) {
     const std::string ip = "203.0.113." + std::to_string(i);
@@ -142,10 +143,34 @@ TEST_CASE("a token file has one token a line, and says which line is none") {
   const test::TemporaryDirectory directory;
   const auto tokens = read_token_file(directory.write("good", "# people\none\r\n\n  \ntwo==  \n"));
   REQUIRE(tokens);
-  CHECK(*tokens == std::vector<std::string>{"one", "two=="});
+  REQUIRE(tokens->size() == 2);
+  CHECK((*tokens)[0].secret == "one");
+  CHECK((*tokens)[1].secret == "two==");
   const std::string bad = directory.write("bad", "one\nt w o\n");
   CHECK(read_token_file(bad).error().detail.find(bad + ":2:") == 0);
   const std::string empty = directory.write("empty", "# none\n");
   CHECK(read_token_file(empty).error().detail.find(empty) != std::string::npos);
   CHECK(read_token_file(directory.path() + "/missing").error().kind == ErrorKind::usage);
+}
+
+TEST_CASE("a token's name is its own, wherever it stands in the file") {
+  const test::TemporaryDirectory directory;
+  const auto names = [&](const std::string& text) {
+    const auto tokens = read_token_file(directory.write("tokens", text));
+    REQUIRE(tokens);
+    std::map<std::string, std::string> by_secret;
+    for (const Token& token : *tokens) by_secret[token.secret] = token.name;
+    return by_secret;
+  };
+  auto once = names("one\ntwo bob\n");
+  auto again = names("# new\nthree\n two  bob \none\n");
+  CHECK(once["two"] == "bob");
+  CHECK(again["two"] == "bob");
+  CHECK(once["one"] == again["one"]);
+  CHECK(once["one"].find("one") == std::string::npos);
+  CHECK(again["three"] != again["one"]);
+  for (const char* bad : {"one ann of kent\n", "one ann\ntwo ann\n", "one\none\n"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(read_token_file(directory.write("tokens", bad)));
+  }
 }

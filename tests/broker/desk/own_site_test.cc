@@ -258,7 +258,7 @@ TEST_CASE("a listed proxy's scheme is in the URL only when it is http or https")
 
 TEST_CASE("whose token it was counts, where there are several") {
   AdmissionOptions options;
-  options.tokens = {"mine", "yours"};
+  options.tokens = {{"mine", "a"}, {"yours", "b"}};
   Rig rig("myapp", options);
   const std::string mine = upgrade + "Authorization: Bearer mine\r\n";
   const std::string yours = upgrade + "Authorization: Bearer yours\r\n";
@@ -271,7 +271,7 @@ TEST_CASE("whose token it was counts, where there are several") {
 
 TEST_CASE("with tokens, a tunnel needs one") {
   AdmissionOptions options;
-  options.tokens = {"s3cret"};
+  options.tokens = {{"s3cret", "a"}};
   Rig rig("myapp", options);
   CHECK(ask(rig, "/?new").status == 401);
   CHECK(ask(rig, "/?new", "Authorization: Bearer wrong\r\n").status == 401);
@@ -309,7 +309,7 @@ TEST_CASE("only GET makes a tunnel") {
 
 TEST_CASE("the offer without an Upgrade is 426 upgrade-lost, before anything else is looked at") {
   AdmissionOptions with_tokens;
-  with_tokens.tokens = {"s3cret"};
+  with_tokens.tokens = {{"s3cret", "a"}};
   Rig plain;
   Rig guarded("myapp", with_tokens);
   Rig mux_only("myapp", {}, {"", "", false, ""});
@@ -421,7 +421,7 @@ TEST_CASE("a resume token is not charged, and a wrong one is") {
 
 TEST_CASE("a resume token lifts no other condition") {
   AdmissionOptions options;
-  options.tokens = {"s3cret"};
+  options.tokens = {{"s3cret", "a"}};
   Rig rig("myapp", options);
   const std::string bearer = "Authorization: Bearer s3cret\r\n";
   REQUIRE(ask(rig, "/wanted", upgrade + bearer).status == 101);

@@ -346,3 +346,24 @@ TEST_CASE("a malformed request behind an answered one gets its 400, and the answ
   CHECK(heard.find("\r\n\r\nokHTTP/1.1 400 ") != std::string::npos);
   CHECK_FALSE(rig.browser->cut);
 }
+
+TEST_CASE("an answer that a pool's agent gives in its app's place is told as a failure") {
+  Rig rig;
+  rig.browser_says(get);
+  rig.app_says("HTTP/1.1 502 Bad Gateway\r\nTenfold-Cause: app-refused\r\nContent-Length: 2\r\n\r\nno");
+  CHECK(rig.browser->heard.starts_with("HTTP/1.1 502 "));
+  CHECK(rig.browser->heard.ends_with("no"));
+  CHECK(rig.metrics.failures("app-refused") == 1);
+  CHECK(rig.rt.log.lines.back().starts_with("failed tunnel=myapp code=app-refused "));
+
+  // An app's own word of that kind counts for nothing, nor does one of a link's stream.
+  Rig other;
+  other.browser_says(get);
+  other.app_says("HTTP/1.1 200 OK\r\nTenfold-Cause: app-refused\r\nContent-Length: 2\r\n\r\nok");
+  other.browser_says(get);
+  other.app_says("HTTP/1.1 502 Bad Gateway\r\nTenfold-Cause: no-such-code\r\nContent-Length: 2\r\n\r\nno");
+  other.tunnel->tells = true;
+  other.browser_says(get);
+  other.app_says("HTTP/1.1 502 Bad Gateway\r\nTenfold-Cause: app-refused\r\nContent-Length: 2\r\n\r\nno");
+  CHECK(other.metrics.requests(Outcome::served) == 3);
+}
