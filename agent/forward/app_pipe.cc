@@ -117,7 +117,7 @@ void AppPipe::leave() {
 
 void AppPipe::dial() {
   state_ = State::dialling;
-  dialing_ = forwarding_.local.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
+  dialing_ = forwarding_.target.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
 }
 
 void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {

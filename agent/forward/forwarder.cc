@@ -68,7 +68,7 @@ void Forwarder::make_pass() {
 
 void Forwarder::start() {
   if (stream_ == nullptr) return join(std::make_unique<AppPipe>(forwarding_, *pass_));
-  dialing_ = forwarding_.local.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
+  dialing_ = forwarding_.target.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
 }
 
 void Forwarder::on_open(Result<std::unique_ptr<Duplex>> local) {

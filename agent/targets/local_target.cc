@@ -51,7 +51,7 @@ class LocalTarget::Opening final : public Dialing {
   std::unique_ptr<Dialing> dialing_;
 };
 
-LocalTarget::LocalTarget(Runtime& runtime, Network& network, Status& status, const Endpoint& endpoint,
+LocalTarget::LocalTarget(Runtime& runtime, Network& network, TunnelStatus& status, const Endpoint& endpoint,
                          std::shared_ptr<TlsContext> tls)
     : runtime_(runtime), network_(network), status_(status), endpoint_(endpoint), tls_(std::move(tls)) {
   if (http::equal_nocase(endpoint.address.host, "localhost")) {
@@ -67,7 +67,7 @@ std::unique_ptr<Dialing> LocalTarget::open(OnOpen on_open) {
 
 void LocalTarget::on_result(const Error& error) {
   if (error) {
-    runtime_.log.info("local-down", {{"target", to_string(endpoint_)}, {"cause", describe(error)}});
+    runtime_.log.info("local-down", {{"target", text()}, {"cause", describe(error)}});
     status_.local_down(error);
   } else {
     status_.local_up();

@@ -18,15 +18,21 @@ struct AgentTest : AgentFixture, Agent::Owner {
   std::optional<ExitCode> code;
   std::vector<std::unique_ptr<LinkBroker>> brokers;
 
-  AgentTest() { options.broker = {false, {"broker.example", 7080}}; }
+  AgentTest() {
+    options.broker = {false, {"broker.example", 7080}};
+    options.tunnels = {{{false, {"127.0.0.1", 8080}}, {}}};
+  }
   virtual ~AgentTest() {
     agent.reset();
     runtime.graveyard.clear();
   }
 
+  virtual std::vector<Forwarding*> ways() { return {&forwarding}; }
+  std::string& subdomain() { return options.tunnels[0].subdomain; }
+
   void on_agent_done(ExitCode done) override { code = done; }
   void start() {
-    agent = std::make_unique<Agent>(options, forwarding, network, nullptr, middle, *this);
+    agent = std::make_unique<Agent>(options, ways(), status, network, nullptr, middle, *this);
     agent->start();
   }
 

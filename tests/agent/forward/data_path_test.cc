@@ -67,7 +67,7 @@ struct Path : test::AgentFixture, Forwarder::Owner, Session::Owner {
       forwarder->start();
     } else {
       broker = std::make_unique<test::LinkBroker>(network, memory.take_left());
-      session = std::make_unique<Session>(forwarding, network, memory.take_right(), *this);
+      session = std::make_unique<Session>(side, memory.take_right(), tunnel, *this);
       session->start({});
       broker->register_tunnel("blue-fox", "https://blue-fox.example");
       pump();
@@ -128,7 +128,9 @@ struct Path : test::AgentFixture, Forwarder::Owner, Session::Owner {
     done = true;
     runtime.graveyard.bury(std::move(forwarder));
   }
-  void on_session_registered(Session&, const Registration&) override {}
+  void on_session_registered(Session&, Tunnel&, const Registration&) override {}
+  void on_session_refused(Session&, Tunnel&, const std::string&, const std::string&) override {}
+  void on_session_unanswered(Session&, Tunnel&) override {}
   void on_session_draining(Session&, Duration) override {}
   void on_session_closed(Session&, const Error&) override { runtime.graveyard.bury(std::move(session)); }
 };

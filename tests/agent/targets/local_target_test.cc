@@ -11,7 +11,7 @@ namespace tenfold {
 namespace {
 
 struct LocalTargetFixture : test::AgentFixture {
-  LocalTarget by_name{runtime, network, status, Endpoint{false, {"localhost", 3000}}, nullptr};
+  LocalTarget by_name{runtime, network, tunnel_status, Endpoint{false, {"localhost", 3000}}, nullptr};
   std::optional<Result<std::unique_ptr<Duplex>>> got;
   std::unique_ptr<Dialing> opening;
 
