@@ -122,11 +122,7 @@ void AppPipe::dial() {
 
 void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
   runtime_.graveyard.bury(std::move(dialing_));
-  if (!local) {
-    std::uint8_t begin[5] = {};
-    held_.peek(begin);
-    return answer(bad_gateway(local.error().kind, to_text(begin) != "HEAD "));
-  }
+  if (!local) return answer(dial_failure(local.error()));
   state_ = State::open;
   connection_ = *std::move(local);
   connection_->set_handler(this);
@@ -238,9 +234,15 @@ void AppPipe::drop_connection() {
 
 // ---- In the app's place ------------------------------------------------------------
 
-// The agent's own answer, and the last.
-void AppPipe::answer(const std::string& text) {
+// The agent's own answer to the oldest request, and the last.
+void AppPipe::answer(const Error& why) {
   runtime_.timers.disarm(clock_);
+  const HttpPass::Asked* const asked = pass_->asked();
+  std::uint8_t begin[5] = {};
+  if (asked == nullptr) held_.peek(begin);  // not a whole head yet
+  const bool to_head = asked == nullptr ? to_text(begin) == "HEAD " : asked->method == "HEAD";
+  const std::string text =
+      own_answer(why, asked == nullptr ? std::string_view() : asked->accept, forwarding_.date.now(), !to_head);
   if (connection_ != nullptr) drop_connection();
   const std::size_t held = held_.size();
   held_.clear();
@@ -302,7 +304,7 @@ void AppPipe::on_too_slow() {
   const HttpPass::Asked* const asked = pass_->asked();
   const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
   forwarding_.status.app_slow(what.method, what.target, forwarding_.first_byte, true);
-  answer(gateway_timeout(forwarding_.first_byte, what.method != "HEAD"));
+  answer({ErrorKind::silent, {}, Origin::app});
 }
 
 // The visitor's side ends or breaks off: if that is after a long wait, for the app's sake.

@@ -68,7 +68,7 @@ class AppPipe final : public Duplex, private Duplex::Handler {
   bool owes_answer() const;
   void on_stale();
   void drop_connection();
-  void answer(const std::string& text);
+  void answer(const Error& why);
   void finish_here();
   bool may_finish() const;
   void on_turn_end();

@@ -1,19 +1,11 @@
 #include "agent/forward/forwarder.h"
 
+#include "agent/forward/own_answer.h"
+
 #include <utility>
 
 namespace tenfold {
 namespace {
-
-// wire.md: the causes that a broker knows.
-ErrorKind cause_on_the_wire(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::timeout:
-    case ErrorKind::dns:
-    case ErrorKind::tls: return kind;
-    default: return ErrorKind::refused;
-  }
-}
 
 // By the first bytes of what the app says after the visitor. An interim answer has another one behind it, which is not
 // looked for.
@@ -74,7 +66,7 @@ void Forwarder::start() {
 void Forwarder::on_open(Result<std::unique_ptr<Duplex>> local) {
   forwarding_.runtime.graveyard.bury(std::move(dialing_));
   if (!local) {
-    stream_->refuse(cause_on_the_wire(local.error().kind));
+    stream_->refuse(dial_failure(local.error()).kind);
     return finish({});
   }
   stream_->accept();

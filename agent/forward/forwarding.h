@@ -6,6 +6,7 @@
 #include "agent/screen/tunnel_status.h"
 #include "agent/targets/target.h"
 #include "base/runtime.h"
+#include "http/date_text.h"
 
 namespace tenfold {
 
@@ -17,6 +18,7 @@ struct Forwarding {
   bool print_requests = false;
   bool no_keep_alive = false;  // one connection to the app for each request
   Duration first_byte{};       // how long the app may take to begin an answer; zero: as long as the broker lets it
+  http::DateText date = {};
 };
 
 }  // namespace tenfold

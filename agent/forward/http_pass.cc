@@ -60,6 +60,9 @@ HttpPass::Request HttpPass::describe(const http::RequestHead& head) {
   Request request;
   request.method = head.method;
   request.target = head.target.substr(0, limits::printed_target);
+  if (const http::Field* accept = http::find(head.fields, "Accept")) {
+    request.accept = accept->value.substr(0, limits::accept_kept);
+  }
   request.to_head = head.method == "HEAD";
   request.closes = !http::wants_keep_alive(head.minor_version, head.fields);
   request.awaits_continue = http::has_token(head.fields, "Expect", "100-continue");

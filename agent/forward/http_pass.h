@@ -77,6 +77,7 @@ class HttpPass {
   struct Asked {
     std::string method;
     std::string target;  // the first limits::printed_target bytes
+    std::string accept;  // the first limits::accept_kept bytes of its first Accept
   };
   // The oldest of those, or null; of an opaque pipe none is known.
   const Asked* asked() const { return asked_.empty() || opaque_ ? nullptr : &asked_.front(); }

@@ -23,7 +23,7 @@ std::optional<HttpPass::Asked> Question::whole() const {
 
 std::optional<Question::Reading> Question::read() const {
   const auto named = [](std::string_view method, std::string_view target) {
-    return HttpPass::Asked{std::string(method), std::string(target.substr(0, limits::printed_target))};
+    return HttpPass::Asked{std::string(method), std::string(target.substr(0, limits::printed_target)), {}};
   };
   http1::HeadReader reader(http1::HeadReader::Kind::request);
   const std::size_t head_size = reader.feed(to_bytes(text_));

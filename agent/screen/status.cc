@@ -49,6 +49,14 @@ void Status::broker_says(std::string_view text, TimePoint now) {
   screen_.say(Tone::plain, "broker: " + shown(text));
 }
 
+void Status::busy(const Error& why) {
+  const std::time_t now = screen_.now();
+  if (busy_said_ && now >= *busy_said_ && now - *busy_said_ < limits::slow_lines_s) return;
+  busy_said_ = now;
+  if (screen_.json()) return screen_.out(line_of(Event{{"event", "busy"}, {"cause", shown(why.detail)}}));
+  screen_.say(Tone::bad, shown(why.detail) + " (the agent's own want: visitors are told to come again)");
+}
+
 void Status::drain() {
   if (screen_.json()) return screen_.out(line_of(Event{{"event", "drain"}}));
   screen_.say(Tone::plain, "the broker is going away: moving to another link");

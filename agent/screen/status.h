@@ -28,6 +28,8 @@ class Status {
   void notice(std::string_view text);
   // The broker's words, shown as such; those beyond limits::broker_lines_burst and _rate are counted instead.
   void broker_says(std::string_view text, TimePoint now);
+  // The agent itself is out of descriptors, ports or memory: said once in limits::slow_lines_s.
+  void busy(const Error& why);
   void drain();
   void refused(std::string_view code, std::string_view message);
   void stopping();
@@ -39,6 +41,7 @@ class Status {
   Screen& screen_;
   FloodBucket broker_lines_{limits::broker_lines_burst, limits::broker_lines_rate};
   std::size_t broker_lines_left_out_ = 0;  // since the last that was shown
+  std::optional<std::time_t> busy_said_;   // when
   bool up_ = false;                        // a tunnel stands
   std::optional<ErrorKind> away_;          // said of the broker, and why
 };

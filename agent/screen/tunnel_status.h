@@ -34,6 +34,8 @@ class TunnelStatus {
   void refused(std::string_view code, std::string_view message, bool heals);
   void local_down(const Error& cause);
   void local_up();
+  // The agent has no descriptor, port or memory for a connection to the app.
+  void agent_busy(const Error& why) { status_.busy(why); }
   // The app has had a request for so long and has not begun an answer. `answered`: its visitor was told so; otherwise
   // the visitor's side has given it up. For a person, limits::slow_lines a minute at most.
   void app_slow(std::string_view method, std::string_view path, Duration waited, bool answered);

@@ -34,6 +34,7 @@ class LocalTarget final : public Target {
   std::shared_ptr<TlsContext> tls_;
   std::vector<std::string> hosts_;  // to try in turn
   std::size_t first_ = 0;           // of hosts_: the one that worked last
+  bool worked_ = false;             // ... and whether one did
 };
 
 // A local app's certificate is checked, but on loopback: nobody stands in between there, and development

@@ -135,6 +135,8 @@ inline constexpr std::size_t pipelined_requests = 16;  // on one pipe: beyond, i
 inline constexpr std::size_t printed_target = 200;     // of a request that the app does not answer
 inline constexpr std::size_t question_kept = 2 * KiB;  // of what the app owes an answer to: most heads
 inline constexpr Duration slow_app = 60s;              // a visitor who gives up after it gives up the app
+inline constexpr std::size_t accept_kept = 256;        // of a request's Accept, for an answer of the agent's own
+inline constexpr std::uint64_t retry_after_s = 5;      // such an answer's Retry-After, in seconds
 inline constexpr std::int64_t slow_lines = 10;         // about slow apps, on the terminal...
 inline constexpr std::int64_t slow_lines_s = 60;       // ... in so many seconds
 

@@ -5,7 +5,7 @@
 //   dial_ = std::make_unique<Dial>(loop, address, 5s, [this](Result<std::unique_ptr<TcpSocket>> r) { … });
 //
 // Destroying it cancels without a call. The call never comes from inside the constructor. Errors: dns, refused,
-// timeout, io; the detail names the address.
+// timeout, io; the detail names the address. limit: this process has no descriptor, port or memory to spare.
 #pragma once
 
 #include <functional>

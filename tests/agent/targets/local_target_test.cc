@@ -87,6 +87,33 @@ TEST_CASE_FIXTURE(LocalTargetFixture, "down and up are told once") {
   CHECK(output.errors.size() == 2);
 }
 
+TEST_CASE_FIXTURE(LocalTargetFixture, "a want of the agent's own is told as such, once, and not as the app's") {
+  for (int i = 0; i < 3; ++i) {
+    open(local);
+    network.refuse(ErrorKind::limit);
+    CHECK(got->error().kind == ErrorKind::limit);
+  }
+  REQUIRE(output.errors.size() == 1);
+  CHECK(output.errors[0] == "127.0.0.1:8080 (the agent's own want: visitors are told to come again)");
+}
+
+TEST_CASE_FIXTURE(LocalTargetFixture, "::1 that cannot be had is no want of ports, the host that worked decides") {
+  const auto fail_twice = [this](ErrorKind six, ErrorKind four) {
+    open(by_name);
+    const bool six_first = network.next().address() == "[::1]:3000";
+    network.refuse(six_first ? six : four);
+    network.refuse(six_first ? four : six);
+    return got->error().kind;
+  };
+  CHECK(fail_twice(ErrorKind::limit, ErrorKind::refused) == ErrorKind::refused);
+  CHECK(fail_twice(ErrorKind::limit, ErrorKind::limit) == ErrorKind::limit);
+  open(by_name);
+  network.refuse();
+  network.accept();
+  CHECK(fail_twice(ErrorKind::limit, ErrorKind::refused) == ErrorKind::refused);
+  CHECK(fail_twice(ErrorKind::refused, ErrorKind::limit) == ErrorKind::limit);
+}
+
 TEST_CASE("a local certificate is checked, but on loopback") {
   CHECK_FALSE(local_verifies({true, {"localhost", 443}}));
   CHECK_FALSE(local_verifies({true, {"127.0.0.1", 443}}));
