@@ -6,6 +6,7 @@
 
 #include "agent/forward/own_answer.h"
 #include "base/limits.h"
+#include "http1/answer_guess.h"
 
 namespace tenfold {
 
@@ -124,6 +125,7 @@ void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
   runtime_.graveyard.bury(std::move(dialing_));
   if (!local) return answer(dial_failure(local.error()));
   state_ = State::open;
+  spoke_ = no_http_ = false;
   connection_ = *std::move(local);
   connection_->set_handler(this);
   pass_on_held();
@@ -131,7 +133,13 @@ void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
 
 // As a Duplex's write().
 std::size_t AppPipe::pass_on(Bytes bytes) {
-  if (pass_ == nullptr) question_.add(bytes);
+  if (pass_ == nullptr) {
+    if (!answer_.empty()) {
+      question_.clear();
+      answer_.clear();
+    }
+    question_.add(bytes);
+  }
   unanswered_ = true;
   last_sent_ = runtime_.now();
   const std::size_t gone = connection_->write(bytes);
@@ -164,12 +172,43 @@ void AppPipe::on_sent(std::size_t n) {
 
 void AppPipe::on_data(Bytes bytes) {
   if (idle_ || holding_) return on_stale();
-  if (std::exchange(unanswered_, false) && pass_ == nullptr) question_.clear();
+  look_at_beginning(bytes);
+  unanswered_ = false;
+  spoke_ = true;
+  if (pass_ == nullptr) answer_.add(bytes);
   const std::size_t taken = pass_ == nullptr ? bytes.size() : pass_->on_answer(bytes);
   uncredited_ += taken;
   if (taken != bytes.size()) connection_->credit(bytes.size() - taken);
   if (taken != 0) handler_->on_data(bytes.first(taken));
   if (pass_ != nullptr && state_ == State::open) after_answer(taken != bytes.size());
+}
+
+// Something that is no HTTP, where an answer is due or from an app that speaks first: what it is, a person can mend.
+void AppPipe::look_at_beginning(Bytes bytes) {
+  if ((!unanswered_ && spoke_) || http1::begins_as_answer(bytes)) return;
+  const bool due = unanswered_ && (pass_ == nullptr ? question_.is_request() : pass_->turn() == Turn::request);
+  const std::string_view guess = http1::guess_of(bytes);
+  no_http_ = due || (!spoke_ && !guess.empty());
+  if (no_http_) forwarding_.status.app_not_http(http1::escaped(bytes), guess);
+}
+
+// The app ended its connection, which may be in the middle of an answer.
+void AppPipe::note_cut(const Error& why) {
+  if (no_http_) return;
+  std::optional<HttpPass::Asked> asked;
+  std::uint64_t bytes = 0;
+  if (pass_ == nullptr) {
+    if (answer_.empty()) return;
+    asked = question_.asked();
+    if (!asked || !answer_.is_cut(asked->method == "HEAD", static_cast<bool>(why))) return;
+    bytes = answer_.size();
+  } else {
+    const Turn turn = pass_->turn();
+    if (turn != Turn::answer && !(turn == Turn::until_close && why)) return;
+    if (pass_->asked() != nullptr) asked = *pass_->asked();
+    bytes = pass_->answer_bytes();
+  }
+  if (asked) forwarding_.status.app_cut(asked->method, asked->target.substr(0, limits::printed_target), bytes, why);
 }
 
 // `left_over`: the app said more than its answer.
@@ -187,6 +226,8 @@ void AppPipe::on_end() {
   if (redials_ && (idle_ || holding_)) return on_stale();
   app_ended_ = true;
   const bool owes = owes_answer();
+  note_cut({});
+  if (pass_ != nullptr) pass_->on_app_end();
   handler_->on_end();
   // The broker has sent its request to an app that seemed to be idle, and waits for a word on whether that was begun.
   if (owes && !redials_ && handler_ != nullptr)
@@ -201,6 +242,7 @@ bool AppPipe::owes_answer() const {
 
 void AppPipe::on_closed(const Error& why) {
   if ((idle_ || holding_) && (redials_ || why)) return on_stale();
+  if (why && !app_ended_) note_cut(why);
   close(why);
 }
 
@@ -303,7 +345,7 @@ void AppPipe::settle_clock() {
 void AppPipe::on_too_slow() {
   const HttpPass::Asked* const asked = pass_->asked();
   const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
-  forwarding_.status.app_slow(what.method, what.target, forwarding_.first_byte, true);
+  forwarding_.status.app_slow(what.method, what.target.substr(0, limits::printed_target), forwarding_.first_byte, true);
   answer({ErrorKind::silent, {}, Origin::app});
 }
 
@@ -318,7 +360,7 @@ void AppPipe::note_visitor_gone() {
     asked = *pass_->asked();
   }
   unanswered_ = false;
-  if (asked) forwarding_.status.app_slow(asked->method, asked->target, waited, false);
+  if (asked) forwarding_.status.app_slow(asked->method, asked->target.substr(0, limits::printed_target), waited, false);
 }
 
 }  // namespace tenfold

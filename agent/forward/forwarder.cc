@@ -1,6 +1,7 @@
 #include "agent/forward/forwarder.h"
 
 #include "agent/forward/own_answer.h"
+#include "agent/forward/request_lines.h"
 
 #include <utility>
 
@@ -45,17 +46,12 @@ Forwarder::Forwarder(Forwarding& forwarding, std::unique_ptr<Duplex> pooled, Own
 Forwarder::~Forwarder() = default;
 
 void Forwarder::make_pass() {
-  HttpPass::OnRequest tell;
   if (forwarding_.print_requests) {
-    tell = [this](const http::RequestHead& head) {
-      // A server that shares a pipe among visitors names each one's address in the head; else the stream's has to do.
-      const http::Field* forwarded = http::find(head.fields, "X-Forwarded-For");
-      const std::string_view opener = stream_ == nullptr ? std::string_view() : stream_->peer();
-      forwarding_.status.request(head.method, head.target, forwarded == nullptr ? opener : forwarded->value);
-    };
+    lines_ =
+        std::make_unique<RequestLines>(forwarding_, stream_ == nullptr ? std::string() : std::string(stream_->peer()));
   }
   pass_ = std::make_unique<HttpPass>(
-      HttpPass::Changes{.host = forwarding_.local_host, .close = forwarding_.no_keep_alive}, std::move(tell));
+      HttpPass::Changes{.host = forwarding_.local_host, .close = forwarding_.no_keep_alive}, lines_.get());
 }
 
 void Forwarder::start() {
@@ -84,7 +80,12 @@ void Forwarder::on_splice_done(Splice&, const Error& why) { finish(why); }
 
 void Forwarder::finish(const Error& why) {
   if (std::exchange(done_, true)) return;
+  if (pass_ != nullptr) pass_->on_over();
   owner_.on_forwarder_done(*this, why);
+}
+
+void Forwarder::give_up() {
+  if (!std::exchange(done_, true) && pass_ != nullptr) pass_->on_over();
 }
 
 void Forwarder::leave() {

@@ -29,6 +29,7 @@ void PoolSlot::on_dialed(Result<Dialed> dialed) {
 void PoolSlot::on_forwarder_half_closed(Forwarder& forwarder) {
   if (leaving_ || &forwarder != forwarder_.get()) return;
   if (half_closed_.size() == limits::classic_half_closed) {
+    half_closed_.front()->give_up();
     forwarding_.runtime.graveyard.bury(std::move(half_closed_.front()));
     half_closed_.erase(half_closed_.begin());
   }
@@ -78,8 +79,12 @@ void PoolSlot::leave() {
 }
 
 void PoolSlot::cut() {
+  if (forwarder_ != nullptr) forwarder_->give_up();
   forwarding_.runtime.graveyard.bury(std::move(forwarder_));
-  for (auto& forwarder : half_closed_) forwarding_.runtime.graveyard.bury(std::move(forwarder));
+  for (auto& forwarder : half_closed_) {
+    forwarder->give_up();
+    forwarding_.runtime.graveyard.bury(std::move(forwarder));
+  }
   half_closed_.clear();
 }
 

@@ -1,5 +1,6 @@
 #include "agent/screen/tunnel_status.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/screen/event.h"
@@ -16,6 +17,27 @@ std::string date(std::time_t time) {
   localtime_r(&time, &parts);
   char room[64];
   return {room, std::strftime(room, sizeof room, "%a %b %d %Y %H:%M:%S GMT%z (%Z)", &parts)};
+}
+
+// Requests of usual lengths stand in one column, and what became of them in others.
+constexpr std::size_t request_width = 24;
+
+// "15ms", "12.3s".
+std::string time_text(Duration took) {
+  const std::int64_t ms = milliseconds(took);
+  if (ms < 10'000) return std::to_string(ms) + "ms";
+  return std::to_string(ms / 1000) + '.' + std::to_string(ms / 100 % 10) + 's';
+}
+
+// "812 B", "1.2 KB".
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 1000) return std::to_string(bytes) + " B";
+  std::uint64_t tenths = bytes / 100;
+  for (const char* unit : {" KB", " MB", " GB"}) {
+    if (tenths < 10'000) return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + unit;
+    tenths /= 1000;
+  }
+  return std::to_string(tenths / 10) + " TB";
 }
 
 // What a person can do about a refusal.
@@ -35,6 +57,7 @@ void TunnelStatus::ready(const Ready& ready) {
   refused_.clear();
   const std::string url = shown(ready.url);
   const std::string before = std::exchange(url_, url);
+  name_ = ready.name;
   if (screen_.json()) {
     Event event{{"event", "ready"}, {"url", url}, {"name", shown(ready.name)}, {"mode", to_string(ready.mode)}};
     if (several_) event["target"] = target_;
@@ -96,6 +119,15 @@ void TunnelStatus::app_slow(std::string_view method, std::string_view path, Dura
     if (answered) event["status"] = 504;
     return screen_.out(line_of(event));
   }
+  if (!may_say_of_app()) return;
+  const std::string seconds = in_seconds(waited);
+  const std::string what = method.empty() ? "a request" : shown(method) + ' ' + shown(path);
+  if (answered) return screen_.say(Tone::bad, target_ + " did not answer " + what + " within " + seconds);
+  screen_.say(Tone::bad, "a visitor waited " + seconds + " for " + target_ + " and got no answer to " + what);
+}
+
+// Whether there is room for one line more about what the app does not do.
+bool TunnelStatus::may_say_of_app() {
   const std::time_t now = screen_.now();
   if (now < slow_since_ || now - slow_since_ >= limits::slow_lines_s) {
     const std::int64_t left_out = slow_lines_ - limits::slow_lines;
@@ -105,19 +137,61 @@ void TunnelStatus::app_slow(std::string_view method, std::string_view path, Dura
     slow_since_ = now;
     slow_lines_ = 0;
   }
-  if (++slow_lines_ > limits::slow_lines) return;
-  const std::string seconds = in_seconds(waited);
-  const std::string what = method.empty() ? "a request" : shown(method) + ' ' + shown(path);
-  if (answered) return screen_.say(Tone::bad, target_ + " did not answer " + what + " within " + seconds);
-  screen_.say(Tone::bad, "a visitor waited " + seconds + " for " + target_ + " and got no answer to " + what);
+  return ++slow_lines_ <= limits::slow_lines;
 }
 
-void TunnelStatus::request(std::string_view method, std::string_view path, std::string_view peer) {
+void TunnelStatus::app_cut(std::string_view method, std::string_view path, std::uint64_t bytes, const Error& why) {
+  const std::string cause = why ? shown(describe(why)) : "it closed the connection";
   if (screen_.json()) {
-    return screen_.out(
-        line_of(Event{{"event", "request"}, {"method", shown(method)}, {"path", shown(path)}, {"peer", shown(peer)}}));
+    return screen_.out(line_of(Event{{"event", "app_cut"},
+                                     {"target", target_},
+                                     {"method", shown(method)},
+                                     {"path", shown(path)},
+                                     {"bytes", bytes},
+                                     {"cause", cause}}));
   }
-  screen_.out(date(screen_.now()) + ' ' + shown(method) + ' ' + shown(path));
+  if (!may_say_of_app()) return;
+  screen_.say(Tone::bad, target_ + " broke off its answer to " + shown(method) + ' ' + shown(path) + " after " +
+                             size_text(bytes) + " (" + cause + ')');
+}
+
+void TunnelStatus::app_not_http(std::string_view first_bytes, std::string_view guess) {
+  const std::string line = target_ + " said '" + shown(first_bytes) + "' where an answer was due, which is no HTTP" +
+                           (guess.empty() ? std::string() : ": it " + shown(guess));
+  const std::time_t now = screen_.now();
+  if (line == not_http_ && now >= not_http_said_ && now - not_http_said_ < limits::slow_lines_s) return;
+  not_http_ = line;
+  not_http_said_ = now;
+  if (!screen_.json()) return screen_.say(Tone::bad, line);
+  Event event{{"event", "app_not_http"}, {"target", target_}, {"first_bytes", shown(first_bytes)}};
+  if (!guess.empty()) event["guess"] = guess;
+  screen_.out(line_of(event));
+}
+
+void TunnelStatus::request(const Request& request) {
+  if (screen_.json()) {
+    Event event{{"event", "request"},
+                {"method", shown(request.method)},
+                {"path", shown(request.path)},
+                {"peer", shown(request.peer)}};
+    if (several_) event["target"] = target_;
+    if (request.status != 0) event["status"] = request.status;
+    if (request.is_known) {
+      event["ms"] = milliseconds(request.took);
+      event["bytes"] = request.bytes;
+    }
+    if (request.is_cut) event["cut"] = true;
+    return screen_.out(line_of(event));
+  }
+  std::string line = shown(request.method) + ' ' + shown(request.path);
+  if (request.is_known) {
+    line.resize(std::max(line.size(), request_width), ' ');
+    if (request.status != 0) line += ' ' + std::to_string(request.status);
+    line += ' ' + time_text(request.took);
+    if (request.status != 0) line += ' ' + size_text(request.bytes);
+    if (request.is_cut) line += request.status != 0 ? ", cut" : ", cut before an answer";
+  }
+  screen_.out(date(screen_.now()) + ' ' + (several_ ? shown(name_) + ' ' : "") + line);
 }
 
 }  // namespace tenfold

@@ -195,9 +195,14 @@ TEST_CASE_FIXTURE(ForwarderFixture, "each request is printed, and its Host repla
   CHECK(app.received ==
         "GET /one HTTP/1.1\r\nHost: app.local\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
         "GET /two HTTP/1.1\r\nHost: app.local\r\n\r\n");
+  CHECK(output.lines.empty());
+  app.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  pump();
+  app.cut();
+  pump();
   REQUIRE(output.lines.size() == 2);
-  CHECK(output.lines[0].ends_with(" GET /one"));
-  CHECK(output.lines[1].ends_with(" GET /two"));
+  CHECK(output.lines[0].ends_with(" GET /one                 200 0ms 2 B"));
+  CHECK(output.lines[1].ends_with(" GET /two                 0ms, cut before an answer"));
 }
 
 }  // namespace

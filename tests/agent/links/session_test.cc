@@ -147,9 +147,12 @@ TEST_CASE_FIXTURE(SessionFixture, "a request is printed with its visitor") {
   broker->open(visitor, "blue-fox", "1.2.3.4:5");
   visitor.say("GET /seen HTTP/1.1\r\nHost: x\r\n\r\n");
   pump();
-  network.accept();
+  test::Peer& app = network.accept();
   pump();
-  CHECK(output.has(" GET /seen"));
+  CHECK(output.lines.empty());
+  app.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  pump();
+  CHECK(output.has(" GET /seen                200 0ms 2 B"));
 }
 
 TEST_CASE_FIXTURE(SessionFixture, "a notice is shown, Drain is told once") {

@@ -80,7 +80,7 @@ TEST_CASE("the URL and the last words are kept when a slow reader makes other li
     KeptOutput output;
     Shown status(output, {.json = json});
     status.tunnel.ready({.url = "http://a.example", .name = "a", .cached_url = "http://b.example"});
-    status.tunnel.request("GET", "/", "127.0.0.1");
+    status.tunnel.request({.method = "GET", .path = "/", .status = 200});
     status.agent.notice("from afar");
     status.agent.reconnecting(1s, {ErrorKind::refused, "127.0.0.1:7080"});
     status.agent.refused("name-taken", "The name a is in use.");
@@ -123,8 +123,20 @@ TEST_CASE("slow apps do not flood the terminal") {
 TEST_CASE_FIXTURE(StatusFixture, "requests look as lt prints them") {
   setenv("TZ", "UTC", 1);
   tzset();
-  person.tunnel.request("GET", "/a?b", "");
-  CHECK(output.lines == std::vector<std::string>{"Thu Jan 01 1970 00:00:00 GMT+0000 (UTC) GET /a?b"});
+  person.tunnel.request({.method = "GET", .path = "/a?b", .status = 200, .took = 15ms, .bytes = 1234});
+  person.tunnel.request({.method = "DELETE", .path = "/a/longer/path/than/usual", .status = 204, .took = 12345ms});
+  person.tunnel.request(
+      {.method = "GET", .path = "/big", .status = 200, .took = 2s, .bytes = 12'345'678, .is_cut = true});
+  person.tunnel.request({.method = "GET", .path = "/slow", .took = 60s, .is_cut = true});
+  person.tunnel.request({.method = "GET", .path = "/unread", .is_known = false});
+  const std::string then = "Thu Jan 01 1970 00:00:00 GMT+0000 (UTC) ";
+  CHECK(output.lines == std::vector<std::string>{
+                            then + "GET /a?b                 200 15ms 1.2 KB",
+                            then + "DELETE /a/longer/path/than/usual 204 12.3s 0 B",
+                            then + "GET /big                 200 2000ms 12.3 MB, cut",
+                            then + "GET /slow                60.0s, cut before an answer",
+                            then + "GET /unread",
+                        });
 }
 
 TEST_CASE_FIXTURE(StatusFixture, "text from afar reaches the terminal without control characters") {
@@ -135,7 +147,9 @@ TEST_CASE_FIXTURE(StatusFixture, "text from afar reaches the terminal without co
   person.agent.notice(bad);
   person.agent.refused(bad, bad);
   person.agent.fallback(bad);
-  person.tunnel.request(bad, bad, bad);
+  person.tunnel.request({.method = bad, .path = bad, .peer = bad});
+  person.tunnel.app_cut(bad, bad, 1, {ErrorKind::io, bad});
+  person.tunnel.app_not_http(bad, bad);
   person.agent.reconnecting(1s, {ErrorKind::protocol, bad});
   person.tunnel.local_down({ErrorKind::io, bad});
   person.tunnel.app_slow(bad, bad, 30s, true);
@@ -158,7 +172,12 @@ TEST_CASE_FIXTURE(StatusFixture, "a program reads one object a line on stdout, a
   program.tunnel.local_up();
   program.tunnel.app_slow("GET", "/report", 30s, true);
   program.tunnel.app_slow("GET", "/report", 75400ms, false);
-  program.tunnel.request("GET", "/\"\n", "1.2.3.4:5");
+  program.tunnel.request(
+      {.method = "GET", .path = "/\"\n", .peer = "1.2.3.4:5", .status = 200, .took = 15ms, .bytes = 1234});
+  program.tunnel.request({.method = "GET", .path = "/", .took = 1s, .is_cut = true});
+  program.tunnel.app_cut("GET", "/big", 1234, {ErrorKind::io, "connection reset by peer"});
+  program.tunnel.app_not_http("SSH-2.0", "speaks SSH");
+  program.agent.busy({ErrorKind::limit, "out of file descriptors: raise ulimit -n"});
   program.agent.notice("hello");
   program.agent.drain();
   program.agent.fallback("it answered 404");
@@ -175,7 +194,14 @@ TEST_CASE_FIXTURE(StatusFixture, "a program reads one object a line on stdout, a
                             R"("waited_ms":30000,"status":504})",
                             R"({"event":"app_slow","target":"http://localhost:8080","method":"GET","path":"/report",)"
                             R"("waited_ms":75400})",
-                            R"({"event":"request","method":"GET","path":"/\"\\x0a","peer":"1.2.3.4:5"})",
+                            R"({"event":"request","method":"GET","path":"/\"\\x0a","peer":"1.2.3.4:5","status":200,)"
+                            R"("ms":15,"bytes":1234})",
+                            R"({"event":"request","method":"GET","path":"/","peer":"","ms":1000,"bytes":0,"cut":true})",
+                            R"({"event":"app_cut","target":"http://localhost:8080","method":"GET","path":"/big",)"
+                            R"("bytes":1234,"cause":"io: connection reset by peer"})",
+                            R"({"event":"app_not_http","target":"http://localhost:8080","first_bytes":"SSH-2.0",)"
+                            R"("guess":"speaks SSH"})",
+                            R"({"event":"busy","cause":"out of file descriptors: raise ulimit -n"})",
                             R"({"event":"notice","text":"hello"})",
                             R"({"event":"drain"})",
                             R"({"event":"fallback","cause":"it answered 404"})",
