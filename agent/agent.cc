@@ -7,7 +7,7 @@
 namespace tenfold {
 
 Agent::Agent(const Options& options, const std::vector<Forwarding*>& ways, Status& status, Network& network,
-             std::shared_ptr<TlsContext> tls, Random random, Owner& owner)
+             std::shared_ptr<TlsContext> tls, Random random, SuspendClock& clock, Owner& owner)
     : mux_(options.mux),
       known_(ways.front()->runtime.log, options.state_dir),
       side_{.runtime = ways.front()->runtime,
@@ -19,7 +19,8 @@ Agent::Agent(const Options& options, const std::vector<Forwarding*>& ways, Statu
             .tls = std::move(tls),
             .token = options.token,
             .allow_remote_ip = options.allow_remote_ip},
-      owner_(owner) {
+      owner_(owner),
+      sleep_(side_.runtime, clock, *this) {
   assert(ways.size() == options.tunnels.size());
   const Asks asks = mux_ == Mux::off ? Asks::classic : Asks::classic_offered;
   std::vector<Tunnel*> all;
@@ -40,6 +41,7 @@ Agent::~Agent() {
 }
 
 void Agent::start() {
+  sleep_.start();
   if (mux_ == Mux::off) return ask_for_next_pool();
   link_->ask();
 }
@@ -127,6 +129,7 @@ void Agent::on_pool_upgraded(PoolKeeper&) { link_->ask(); }
 
 void Agent::stop() {
   if (std::exchange(stopping_, true)) return;
+  sleep_.stop();
   link_->stop();
   for (const auto& pool : pools_) pool->leave();
   if (something_runs()) side_.status.stopping();
@@ -141,6 +144,12 @@ void Agent::done_if_nothing_runs() {
   if (stopping_ && !something_runs()) done(ExitCode::stopped);
 }
 
+void Agent::on_slept(Duration slept) {
+  side_.status.slept(slept);
+  link_->on_slept();
+  for (const auto& pool : pools_) pool->on_slept();
+}
+
 void Agent::refuse(const std::string& code, const std::string& message) {
   side_.status.refused(code, message);
   done(ExitCode::refused);
@@ -148,6 +157,7 @@ void Agent::refuse(const std::string& code, const std::string& message) {
 
 void Agent::done(ExitCode code) {
   if (std::exchange(done_, true)) return;
+  sleep_.stop();
   if (code == ExitCode::stopped) side_.status.stopped();
   owner_.on_agent_done(code);
 }

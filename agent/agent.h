@@ -16,6 +16,7 @@
 #include "agent/links/known_brokers.h"
 #include "agent/links/link_keeper.h"
 #include "agent/links/pool_keeper.h"
+#include "agent/links/sleep_watch.h"
 #include "agent/links/tunnel.h"
 #include "agent/options.h"
 
@@ -27,7 +28,7 @@ enum class ExitCode {
   refused = 3,
 };
 
-class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner {
+class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner, public SleepWatch::Owner {
  public:
   class Owner {
    public:
@@ -40,7 +41,7 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner {
 
   // `ways`: where the visitors of each of `options.tunnels` go, in the same order. `tls`: for an https broker.
   Agent(const Options& options, const std::vector<Forwarding*>& ways, Status& status, Network& network,
-        std::shared_ptr<TlsContext> tls, Random random, Owner& owner);
+        std::shared_ptr<TlsContext> tls, Random random, SuspendClock& clock, Owner& owner);
   ~Agent();
 
   void start();
@@ -53,6 +54,7 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner {
   void on_classic_answer(Tunnel& tunnel, const HandshakeOutcome& outcome) override;
   void on_link_refused(const std::string& code, const std::string& message) override;
   void on_tunnel_refused(Tunnel& tunnel, const std::string& code, const std::string& message) override;
+  bool look_for_sleep() override { return sleep_.look(); }
   void on_link_ended() override { done_if_nothing_runs(); }
 
   void on_pool_up(PoolKeeper& keeper) override;
@@ -61,6 +63,8 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner {
   void on_pool_refused(PoolKeeper& keeper, const HandshakeAnswer& answer) override;
   void on_pool_upgraded(PoolKeeper& keeper) override;
   void on_pool_ended() override { done_if_nothing_runs(); }
+
+  void on_slept(Duration slept) override;
 
   PoolKeeper& pool_of(const Tunnel& tunnel);
   void ask_for_next_pool();
@@ -76,7 +80,8 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner {
   std::vector<std::unique_ptr<Tunnel>> tunnels_;
   std::unique_ptr<LinkKeeper> link_;
   std::vector<std::unique_ptr<PoolKeeper>> pools_;  // one for each of tunnels_
-  bool said_moving_ = false;                        // from pools to the link
+  SleepWatch sleep_;
+  bool said_moving_ = false;  // from pools to the link
   bool stopping_ = false;
   bool done_ = false;
 };

@@ -107,8 +107,9 @@ int run(const Options& options) {
   }
   std::mt19937_64 engine(std::random_device{}());
   const Random random = [&engine] { return std::uniform_real_distribution<double>(0, 1)(engine); };
+  SystemSuspendClock clock;
   Finish finish(loop);
-  Agent agent(options, forwardings, status, network, options.broker.tls ? *to_broker : nullptr, random, finish);
+  Agent agent(options, forwardings, status, network, options.broker.tls ? *to_broker : nullptr, random, clock, finish);
 
   bool asked = false;
   const auto on_stop = [&] {

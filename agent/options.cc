@@ -33,7 +33,7 @@ Usage: agent expose [FLAGS] TARGET…
   --ca FILE          the roots to trust, PEM, in place of the system's
   --insecure         take any certificate of the broker's
   --local-host HOST  what the Host of every request becomes
-  --print-requests   a line for each request
+  --print-requests   a line for each request: status, time and bytes
   --no-keep-alive    one connection to the app for each request: for apps that serve one connection at a time
   --first-byte SECONDS
                      how long the app may take to begin its answer; then the visitor gets a 504. The broker has a limit

@@ -12,6 +12,16 @@ namespace tenfold {
 
 using Turn = HttpPass::Turn;
 
+namespace {
+
+// An answer behind which HTTP is over.
+bool is_switch(Bytes beginning) {
+  const std::string_view text = to_text(beginning);
+  return text.size() >= 12 && text.starts_with("HTTP/1.") && text.substr(8, 4) == " 101";
+}
+
+}  // namespace
+
 AppPipe::AppPipe(Forwarding& forwarding, HttpPass* pass, std::unique_ptr<Duplex> connection)
     : forwarding_(forwarding),
       runtime_(forwarding.runtime),
@@ -133,7 +143,7 @@ void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
 
 // As a Duplex's write().
 std::size_t AppPipe::pass_on(Bytes bytes) {
-  if (pass_ == nullptr) {
+  if (pass_ == nullptr && !raw_) {
     if (!answer_.empty()) {
       question_.clear();
       answer_.clear();
@@ -172,10 +182,9 @@ void AppPipe::on_sent(std::size_t n) {
 
 void AppPipe::on_data(Bytes bytes) {
   if (idle_ || holding_) return on_stale();
-  look_at_beginning(bytes);
+  if (!raw_) look_at_beginning(bytes);
   unanswered_ = false;
   spoke_ = true;
-  if (pass_ == nullptr) answer_.add(bytes);
   const std::size_t taken = pass_ == nullptr ? bytes.size() : pass_->on_answer(bytes);
   uncredited_ += taken;
   if (taken != bytes.size()) connection_->credit(bytes.size() - taken);
@@ -185,7 +194,16 @@ void AppPipe::on_data(Bytes bytes) {
 
 // Something that is no HTTP, where an answer is due or from an app that speaks first: what it is, a person can mend.
 void AppPipe::look_at_beginning(Bytes bytes) {
-  if ((!unanswered_ && spoke_) || http1::begins_as_answer(bytes)) return;
+  if (pass_ == nullptr) answer_.add(bytes);
+  if (!unanswered_ && spoke_) return;
+  if (http1::begins_as_answer(bytes)) {
+    if (pass_ == nullptr && is_switch(bytes)) {
+      raw_ = true;
+      question_.clear();
+      answer_.clear();
+    }
+    return;
+  }
   const bool due = unanswered_ && (pass_ == nullptr ? question_.is_request() : pass_->turn() == Turn::request);
   const std::string_view guess = http1::guess_of(bytes);
   no_http_ = due || (!spoke_ && !guess.empty());

@@ -100,6 +100,7 @@ class AppPipe final : public Duplex, private Duplex::Handler {
   std::size_t unsent_ = 0;      // written to the connection, and on_sent() did not tell of it
   std::size_t uncredited_ = 0;  // delivered by the connection, and not credited
   std::size_t owed_ = 0;        // the same of bytes that came before: of former connections, or our own
+  bool raw_ = false;            // where there is no pass: another protocol has begun
   Question question_;           // what the app was sent, where there is no pass
   AppAnswer answer_;            // ... and what it said to it
   bool spoke_ = false;          // the app has said something on this connection

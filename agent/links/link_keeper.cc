@@ -199,6 +199,7 @@ void LinkKeeper::promote() {
   leave_outgoing();
   outgoing_ = std::move(session_);
   session_ = std::move(next_session_);
+  slept_ = false;
   backoff_.up(runtime_.now());
   runtime_.timers.disarm(look_for_link_);
   for (Tunnel* each : tunnels_) each->passed_over = false;
@@ -247,6 +248,8 @@ void LinkKeeper::leave_outgoing() {
 
 void LinkKeeper::on_session_draining(Session& session, Duration deadline) {
   if (&session != session_.get() || stopping_) return;
+  // The broker gave the link up while this machine slept, and said so.
+  if (owner_.look_for_sleep() || slept_) return;
   status_.drain();
   drain_deadline_ =
       deadline > Duration::zero() ? std::min<Duration>(deadline, limits::stream_idle) : limits::drain_time;
@@ -256,6 +259,7 @@ void LinkKeeper::on_session_draining(Session& session, Duration deadline) {
 
 void LinkKeeper::on_session_closed(Session& session, const Error& why) {
   const Error cause = why ? why : Error{ErrorKind::closed, "the broker closed the link"};
+  if (!stopping_) owner_.look_for_sleep();
   if (&session == next_session_.get()) {
     runtime_.graveyard.bury(std::move(next_session_));
     return lead_->pooled ? on_no_link_yet(cause) : ask_again(cause);
@@ -273,6 +277,16 @@ void LinkKeeper::on_session_closed(Session& session, const Error& why) {
     old_sessions_.erase(found);
   }
   if (stopping_) owner_.on_link_ended();
+}
+
+void LinkKeeper::on_slept() {
+  if (session_ == nullptr && !asking()) return;
+  slept_ = session_ != nullptr;
+  drain_deadline_ = limits::drain_time;
+  backoff_.reset();
+  runtime_.graveyard.bury(std::move(round_));
+  runtime_.graveyard.bury(std::move(next_session_));
+  ask();
 }
 
 void LinkKeeper::stop() {

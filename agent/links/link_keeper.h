@@ -37,6 +37,8 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
     virtual void on_link_refused(const std::string& code, const std::string& message) = 0;
     // One tunnel is refused for good, and others are left.
     virtual void on_tunnel_refused(Tunnel& tunnel, const std::string& code, const std::string& message) = 0;
+    // Whether this machine has just slept, which explains what is about to be told. on_slept() was called then.
+    virtual bool look_for_sleep() = 0;
     // After stop(): a link has ended.
     virtual void on_link_ended() = 0;
 
@@ -58,6 +60,9 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
   void on_pools_lost(const Error& why);
   // Asks on the link for the tunnels that do not stand there.
   void register_missing();
+
+  // This machine slept: the link is dead, or about to be. Dials at once, and leaves it when the next one stands.
+  void on_slept();
 
   bool has_link() const { return session_ != nullptr; }
   // Gives the names back, and finishes what runs within limits::drain_time.
@@ -103,6 +108,7 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
   std::unique_ptr<Session> outgoing_;                   // the one before it, until no tunnel waits for an answer
   std::vector<std::unique_ptr<Session>> old_sessions_;  // with visitors that are not done yet
   Duration drain_deadline_{};                           // of a link that the broker drains
+  bool slept_ = false;                                  // since session_ was opened
   int upgrades_lost_ = 0;                               // in a row
   // What a person was told, once until a link stands again.
   bool said_fallback_ = false;

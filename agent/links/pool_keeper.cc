@@ -31,6 +31,13 @@ void PoolKeeper::rest() {
   begun_ = false;
 }
 
+void PoolKeeper::on_slept() {
+  if (pool_ != nullptr) pool_->renew();
+  if (round_ == nullptr && !retry_.armed()) return;
+  rest();
+  ask();
+}
+
 void PoolKeeper::on_round_done(HandshakeRound&, HandshakeOutcome outcome) {
   runtime_.graveyard.bury(std::move(round_));
   switch (outcome.next) {

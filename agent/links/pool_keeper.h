@@ -48,6 +48,9 @@ class PoolKeeper final : public HandshakeRound::Owner, public PoolClient::Owner 
   // Asks no more.
   void rest();
 
+  // This machine slept: asks now where it waits, and renews the pool's sockets.
+  void on_slept();
+
   // Takes no new visitor, and finishes what runs within limits::drain_time.
   void leave();
   bool has_pool() const { return pool_ != nullptr; }

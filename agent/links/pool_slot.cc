@@ -70,6 +70,13 @@ void PoolSlot::fail(const Error& why) {
   owner_.on_slot_failed(*this, why);
 }
 
+void PoolSlot::renew() {
+  if (leaving_ || forwarder_ == nullptr) return;
+  Forwarder& former = *forwarder_;
+  former.leave();
+  on_forwarder_half_closed(former);
+}
+
 void PoolSlot::leave() {
   leaving_ = true;
   forwarding_.runtime.timers.disarm(again_);

@@ -1,11 +1,23 @@
 #include "agent/screen/status.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 
 #include "agent/screen/event.h"
 
 namespace tenfold {
+namespace {
+
+// "45 s", "12 min", "3 h 20 min".
+std::string long_time(Duration time) {
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(time).count();
+  if (minutes < 2) return in_seconds(std::chrono::duration_cast<std::chrono::seconds>(time));
+  if (minutes < 60) return std::to_string(minutes) + " min";
+  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
+}
+
+}  // namespace
 
 void Status::connected() {
   away_.reset();
@@ -60,6 +72,11 @@ void Status::busy(const Error& why) {
 void Status::drain() {
   if (screen_.json()) return screen_.out(line_of(Event{{"event", "drain"}}));
   screen_.say(Tone::plain, "the broker is going away: moving to another link");
+}
+
+void Status::slept(Duration time) {
+  if (screen_.json()) return screen_.out(line_of(Event{{"event", "slept"}, {"ms", milliseconds(time)}}));
+  screen_.say(Tone::plain, "this machine slept for " + long_time(time) + ": dialling again");
 }
 
 void Status::refused(std::string_view code, std::string_view message) {

@@ -31,6 +31,8 @@ class Status {
   // The agent itself is out of descriptors, ports or memory: said once in limits::slow_lines_s.
   void busy(const Error& why);
   void drain();
+  // This machine was suspended: the link is dialled again.
+  void slept(Duration time);
   void refused(std::string_view code, std::string_view message);
   void stopping();
   void stopped();

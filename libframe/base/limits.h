@@ -112,6 +112,8 @@ inline constexpr Duration upgrade_answer_time = 5s;  // an Upgrade, once the bro
 // ---- An agent that asks for a link ----------------------------------------------------
 inline constexpr Duration second_question_after = 1s;          // an Upgrade without an answer: asked again without it
 inline constexpr Duration own_ghost_time = 90s;                // a lost grant of ours may hold the name so long
+inline constexpr Duration slept_least = 10s;                   // more, of this machine: the link is dead (2 PINGs)
+inline constexpr Duration sleep_looked_every = 2s;             // ... and is asked for again when that is noticed
 inline constexpr Duration register_again = 15s;                // a tunnel that is refused for now, on a link
 inline constexpr Duration link_asked_every = 10min;            // on a classic server's pool: it may have been upgraded
 inline constexpr std::size_t known_brokers = 256;              // that spoke tenfold/1, in the state folder

@@ -12,8 +12,14 @@
 
 namespace tenfold::test {
 
+struct SleepByHand final : SuspendClock {
+  Duration suspended() override { return slept; }
+  Duration slept{};
+};
+
 struct AgentTest : AgentFixture, Agent::Owner {
   Options options;
+  SleepByHand clock;
   std::unique_ptr<Agent> agent;
   std::optional<ExitCode> code;
   std::vector<std::unique_ptr<LinkBroker>> brokers;
@@ -32,7 +38,7 @@ struct AgentTest : AgentFixture, Agent::Owner {
 
   void on_agent_done(ExitCode done) override { code = done; }
   void start() {
-    agent = std::make_unique<Agent>(options, ways(), status, network, nullptr, middle, *this);
+    agent = std::make_unique<Agent>(options, ways(), status, network, nullptr, middle, clock, *this);
     agent->start();
   }
 
