@@ -49,8 +49,12 @@ Tunnel* LinkKeeper::choose_lead() {
   const auto moves = [](const Tunnel* each) { return !each->refused && each->pooled && !each->name.empty(); };
   const bool on_pools = std::any_of(tunnels_.begin(), tunnels_.end(), [](const Tunnel* each) { return each->pooled; });
   if (on_pools && !side_.known.spoke_mux(side_.broker)) return first(moves);
-  Tunnel* const waiting = first(waits);
-  return waiting == nullptr ? first(moves) : waiting;
+  // What a token proves passes every limit.
+  const auto has_token = [&](const Tunnel* each) { return waits(each) && !each->resume_token.empty(); };
+  for (Tunnel* const lead : {first(has_token), first(waits)}) {
+    if (lead != nullptr) return lead;
+  }
+  return first(moves);
 }
 
 bool LinkKeeper::another_is_left(const Tunnel& tunnel) const {

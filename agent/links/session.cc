@@ -68,7 +68,7 @@ void Session::on_deadline() {
 
 void Session::on_link_stream(std::unique_ptr<LinkStream> stream) {
   // HEADERS overtake DATA: a visitor who waited for a tunnel may come before the Registered that was sent first.
-  if (awaited_ != 0 && !by_name_.contains(std::string(stream->name()))) {
+  if (awaited_ != 0 && !by_name_.contains(stream->name())) {
     early_.push_back(std::move(stream));
   } else {
     serve(std::move(stream));
@@ -76,7 +76,7 @@ void Session::on_link_stream(std::unique_ptr<LinkStream> stream) {
 }
 
 void Session::serve(std::unique_ptr<LinkStream> stream) {
-  const auto found = by_name_.find(std::string(stream->name()));
+  const auto found = by_name_.find(stream->name());
   if (found == by_name_.end()) return refuse(*stream);
   auto forwarder = std::make_unique<Forwarder>(found->second->tunnel.forwarding, std::move(stream), *this);
   Forwarder& started = *forwarder;

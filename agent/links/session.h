@@ -10,6 +10,8 @@
 //   on_session_closed(*session, why)         // the last event: bury it
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -96,8 +98,8 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   BrokerSide& side_;
   Runtime& runtime_;
   Owner& owner_;
-  std::vector<std::unique_ptr<Seat>> seats_;        // at most one a tunnel of the agent's; a refused one has none
-  std::unordered_map<std::string, Seat*> by_name_;  // those that are registered: the only names that are served
+  std::vector<std::unique_ptr<Seat>> seats_;           // at most one a tunnel of the agent's; a refused one has none
+  std::map<std::string, Seat*, std::less<>> by_name_;  // those that are registered: the only names that are served
   std::unordered_map<const Forwarder*, std::unique_ptr<Forwarder>> forwarders_;
   std::vector<std::unique_ptr<LinkStream>> early_;  // for tunnels that may be registered yet; the link limits how many
   FloodBucket refusal_lines_{limits::broker_lines_burst, limits::broker_lines_rate};

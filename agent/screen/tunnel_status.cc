@@ -90,7 +90,7 @@ void TunnelStatus::refused(std::string_view code, std::string_view message, bool
                                           {"target", target_},
                                           {"retried", heals}}));
   }
-  screen_.say(Tone::bad, what + (heals ? ": " + target_ + " has no URL yet, and is asked for again; the others go on"
+  screen_.say(Tone::bad, what + (heals ? ": " + target_ + " has no URL now, and is asked for again; the others go on"
                                        : ": " + target_ + " gets no URL; the others go on" + remedy(code)));
 }
 

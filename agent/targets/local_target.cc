@@ -78,7 +78,7 @@ std::unique_ptr<Dialing> LocalTarget::open(OnOpen on_open) {
 
 void LocalTarget::on_result(const Error& error) {
   if (error.kind == ErrorKind::limit) {
-    runtime_.log.warn("local-busy", {{"target", text()}, {"cause", describe(error)}});
+    runtime_.log.info("local-busy", {{"target", text()}, {"cause", describe(error)}});
     status_.agent_busy(error);
   } else if (error) {
     runtime_.log.info("local-down", {{"target", text()}, {"cause", describe(error)}});

@@ -183,7 +183,7 @@ TEST_CASE_FIXTURE(Several, "a refusal that heals is asked about again on the sam
   link("web");
   refuse_register(0, "limit");
   grant_register(1, "docs");
-  CHECK(output.has_error("has no URL yet, and is asked for again"));
+  CHECK(output.has_error("has no URL now, and is asked for again"));
   live(limits::register_again + 1s);
   REQUIRE(broker().registers.size() == 3);
   CHECK(broker().registers[2].name() == "api");
@@ -306,7 +306,7 @@ TEST_CASE_FIXTURE(Several, "a Register that has no answer is told, and an answer
   grant_register(1, "docs");
   CHECK(dialled_for("blog") == "waits");
   live(limits::dial_time + 1s);
-  CHECK(output.has_error("refused: the broker does not answer: http://127.0.0.1:3001 has no URL yet"));
+  CHECK(output.has_error("refused: the broker does not answer: http://127.0.0.1:3001 has no URL now"));
   CHECK(visitors.back()->closed);
   grant_register(0, "api");
   CHECK(output.lines.back() == "your url is: https://api.example");

@@ -223,7 +223,7 @@ TEST_CASE_FIXTURE(StatusFixture, "one tunnel of several is named in what is said
                              "forwarding to http://localhost:8080 over one link",
                              "refused: The name a is in use. (name-taken): http://localhost:8080 gets no URL; the "
                              "others go on. Another --subdomain may be free, or none is asked for",
-                             "refused: too many (limit): http://localhost:8080 has no URL yet, and is asked for "
+                             "refused: too many (limit): http://localhost:8080 has no URL now, and is asked for "
                              "again; the others go on",
                          });
   output.lines.clear();
