@@ -10,22 +10,24 @@
 namespace tenfold {
 namespace {
 
-constexpr std::string_view chunked_end = "\r\n0\r\n\r\n";  // without trailers, and behind a chunk or the head
+constexpr std::string_view empty_line = "\r\n\r\n";
 
 }  // namespace
 
 void AppAnswer::add(Bytes bytes) {
   size_ += bytes.size();
   text_ += to_text(bytes.first(std::min(bytes.size(), limits::question_kept - text_.size())));
-  if (bytes.size() >= chunked_end.size()) last_.clear();
-  last_ += to_text(bytes.last(std::min(bytes.size(), chunked_end.size())));
-  if (last_.size() > chunked_end.size()) last_.erase(0, last_.size() - chunked_end.size());
+  if (bytes.size() >= empty_line.size()) last_.clear();
+  last_ += to_text(bytes.last(std::min(bytes.size(), empty_line.size())));
+  if (last_.size() > empty_line.size()) last_.erase(0, last_.size() - empty_line.size());
+  if (last_ == empty_line) ended_ = size_;
 }
 
 void AppAnswer::clear() {
   text_.clear();
   last_.clear();
   size_ = 0;
+  ended_ = 0;
 }
 
 bool AppAnswer::is_cut(bool to_head, bool reset) const {
@@ -42,12 +44,12 @@ bool AppAnswer::is_cut(bool to_head, bool reset) const {
   }
   const http1::Framed framed = http1::response_framing(reader.response(), to_head);
   if (framed.fault) return false;
-  const std::uint64_t body = size_ - (text_.size() - rest.size());
+  const std::uint64_t head = text_.size() - rest.size();
   switch (framed.framing.kind) {
     case http1::Framing::Kind::none: return false;
-    case http1::Framing::Kind::length: return body < framed.framing.length;
+    case http1::Framing::Kind::length: return size_ - head < framed.framing.length;
     case http1::Framing::Kind::until_close: return reset;
-    case http1::Framing::Kind::chunked: return last_ != chunked_end;
+    case http1::Framing::Kind::chunked: return ended_ <= head;
   }
   return false;
 }

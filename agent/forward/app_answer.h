@@ -16,14 +16,16 @@ class AppAnswer {
   bool empty() const { return size_ == 0; }
   std::uint64_t size() const { return size_; }
 
-  // Whether its framing says that more was to come, as far as can be said: a head that is too long for what is kept, or
-  // an answer that ends with its connection, may be whole. `reset`: the connection was.
+  // Whether its framing says that more was to come, as far as can be said: a head that is too long for what is kept,
+  // an answer that ends with its connection, and chunks behind any empty line may be whole. `reset`: the connection
+  // was.
   bool is_cut(bool to_head, bool reset) const;
 
  private:
-  std::string text_;        // the first limits::question_kept bytes
-  std::string last_;        // the last few
-  std::uint64_t size_ = 0;  // of all
+  std::string text_;         // the first limits::question_kept bytes
+  std::string last_;         // the last few
+  std::uint64_t size_ = 0;   // of all
+  std::uint64_t ended_ = 0;  // size_ when an empty line last stood at its end, as at that of chunks
 };
 
 }  // namespace tenfold

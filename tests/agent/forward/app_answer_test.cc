@@ -30,8 +30,9 @@ TEST_CASE("an answer is cut when its framing says that more was to come") {
     }
     for (const std::string& whole :
          {ok + "Content-Length: 5\r\n\r\nhello", ok + many + big, ok + chunked + "3\r\none\r\n0\r\n\r\n",
-          ok + chunked + "0\r\n\r\n", std::string("HTTP/1.1 204 No Content\r\n\r\n"),
-          std::string("HTTP/1.1 101 Switching Protocols\r\n\r\nraw"), std::string("no HTTP"), std::string()}) {
+          ok + chunked + "0\r\n\r\n", ok + chunked + "3\r\none\r\n0\r\nX-Trailer: y\r\n\r\n",
+          std::string("HTTP/1.1 204 No Content\r\n\r\n"), std::string("HTTP/1.1 101 Switching Protocols\r\n\r\nraw"),
+          std::string("no HTTP"), std::string()}) {
       CAPTURE(whole.substr(0, 100));
       CHECK_FALSE(is_cut(whole, at_once));
     }
@@ -39,6 +40,17 @@ TEST_CASE("an answer is cut when its framing says that more was to come") {
     CHECK_FALSE(is_cut(ok + "\r\nuntil close", at_once, false, false));
     CHECK_FALSE(is_cut(ok + "Content-Length: 5\r\n\r\n", at_once, true));
     CHECK_FALSE(is_cut(ok + "X: " + big + "\r\nContent-Length: 5\r\n\r\n", at_once));
+  }
+}
+
+TEST_CASE("what an idle connection's end says behind a whole answer makes that no cut one") {
+  for (const std::string& whole :
+       {std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")}) {
+    AppAnswer answer;
+    answer.add(to_bytes(whole));
+    answer.add(to_bytes("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\nlate"));
+    CHECK_FALSE(answer.is_cut(false, true));
   }
 }
 
