@@ -1,9 +1,9 @@
 #include "agent/forward/forwarder.h"
 
+#include <utility>
+
 #include "agent/forward/own_answer.h"
 #include "agent/forward/request_lines.h"
-
-#include <utility>
 
 namespace tenfold {
 namespace {

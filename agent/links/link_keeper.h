@@ -2,7 +2,7 @@
 // registers the tunnels, and asks again when the link is lost, for the same names.
 //
 //   asking -> link (Session) -> asking       lost, or the broker drains
-//          -> waiting -> asking              nobody there, a fault, "not now"
+//          -> waiting -> asking              no answer, a fault, "not now"
 //          -> on_classic_answer()            a classic server: the agent takes its pools, or says ask_again()
 //          -> on_link_refused()              for good
 //

@@ -28,7 +28,7 @@ void PoolKeeper::ask_again(const Error& why, Duration at_least) {
 void PoolKeeper::rest() {
   runtime_.timers.disarm(retry_);
   runtime_.graveyard.bury(std::move(round_));
-  begun_ = false;
+  begun_ = tried_ = false;
 }
 
 void PoolKeeper::on_slept() {
@@ -69,7 +69,7 @@ void PoolKeeper::on_refused(const HandshakeAnswer& answer) {
 }
 
 void PoolKeeper::tried() {
-  if (!std::exchange(tried_, true)) owner_.on_pool_tried(*this);
+  if (begun_ && !std::exchange(tried_, true)) owner_.on_pool_tried(*this);
 }
 
 void PoolKeeper::open(const ClassicGrant& grant, const std::string& peer_ip) {

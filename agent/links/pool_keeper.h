@@ -23,7 +23,7 @@ class PoolKeeper final : public HandshakeRound::Owner, public PoolClient::Owner 
    public:
     // The tunnel stands.
     virtual void on_pool_up(PoolKeeper& keeper) = 0;
-    // The first question has its answer, whatever that is: another tunnel may be asked for. Once.
+    // The first question since the keeper rested has its answer, whatever that is: another tunnel may be asked for.
     virtual void on_pool_tried(PoolKeeper& keeper) = 0;
     virtual void on_pool_gone(PoolKeeper& keeper, const Error& why) = 0;
     // For good.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "agent/forward/forwarding.h"
 #include "base/time.h"

@@ -91,7 +91,7 @@ TEST_CASE("an app that speaks first and not HTTP is told of, once") {
   });
 }
 
-TEST_CASE("bytes of another protocol behind an upgrade, and of an upload's middle, are nobody's answer") {
+TEST_CASE("bytes of another protocol behind an upgrade, and of an upload's middle, are no answer") {
   over([](Path& path) {
     path.start();
     test::Peer& app = path.ask(get("/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));

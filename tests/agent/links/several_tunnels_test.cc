@@ -417,5 +417,52 @@ TEST_CASE_FIXTURE(Several, "a pool that is lost is asked for again alone, while 
   CHECK_FALSE(code);
 }
 
+TEST_CASE_FIXTURE(Several, "a classic server that was restarted grants all of them again") {
+  name_them({"web", "api", "docs"});
+  start();
+  std::vector<Peer*> sockets;
+  for (const char* name : {"web", "api", "docs"}) {
+    answer(grant(name));
+    sockets.push_back(&hear());
+    sockets.push_back(&hear());
+  }
+  for (Peer* socket : sockets) socket->end();
+  network.pump();
+  // No port of the pools is there any more; what is asked for alone meanwhile has no answer either.
+  for (int i = 0; i < 4000 && !output.has_error("connection lost"); ++i) {
+    while (network.waiting() != 0) network.refuse();
+    pass(10ms);
+  }
+  for (int i = 0; i < 4000; ++i) {
+    if (network.waiting() == 1 && network.next().to.purpose == DialFor::link) break;
+    while (network.waiting() != 0 && network.next().to.purpose != DialFor::link) network.refuse();
+    if (network.waiting() == 0) pass(10ms);
+  }
+  output.errors.clear();
+  for (const char* name : {"web", "api", "docs"}) {
+    REQUIRE(network.waiting() == 1);
+    CHECK(asks(answer(grant(name)), "/" + std::string(name)));
+    hear();
+    hear();
+    CHECK(output.has_error("connected again: http://" + std::string(name)));
+  }
+  pass(5s);
+  CHECK(network.waiting() == 0);
+}
+
+TEST_CASE_FIXTURE(Several,
+                  "a server that says in answer to the second name that it speaks tenfold/1 is asked for a link") {
+  name_them({"web", "api", "docs"});
+  start();
+  answer(grant("web"));
+  hear();
+  hear();
+  answer(lost());
+  REQUIRE(network.waiting() == 1);
+  CHECK(asks(link("api"), "/api"));
+  REQUIRE(broker().registers.size() == 2);
+  CHECK(network.waiting() == 0);
+}
+
 }  // namespace
 }  // namespace tenfold

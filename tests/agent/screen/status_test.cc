@@ -107,6 +107,26 @@ TEST_CASE_FIXTURE(StatusFixture, "a slow app is told of with its request, and ho
                          });
 }
 
+TEST_CASE("a want of descriptors is said once a minute") {
+  test::RecordingOutput output;
+  std::time_t now = 1'000'000;
+  Shown status(output, {}, TunnelStatus::Among::alone, [&now] { return now; });
+  for (int i = 0; i < 100; ++i) status.tunnel.agent_busy({ErrorKind::limit, "out of file descriptors"});
+  CHECK(output.errors.size() == 1);
+  now += limits::slow_lines_s;
+  status.tunnel.agent_busy({ErrorKind::limit, "out of file descriptors"});
+  CHECK(output.errors.size() == 2);
+}
+
+TEST_CASE("a sleep is told in the units that people use") {
+  test::RecordingOutput output;
+  Shown status(output);
+  for (const Duration time : {Duration(45s), Duration(12min + 30s), Duration(27h + 5min)}) status.agent.slept(time);
+  CHECK(output.errors == std::vector<std::string>{"this machine slept for 45 s: dialling again",
+                                                  "this machine slept for 12 min: dialling again",
+                                                  "this machine slept for 27 h 5 min: dialling again"});
+}
+
 TEST_CASE("slow apps do not flood the terminal") {
   test::RecordingOutput output;
   std::time_t now = 1'000'000;
@@ -218,7 +238,10 @@ TEST_CASE_FIXTURE(StatusFixture, "one tunnel of several is named in what is said
   people.tunnel.refused("name-taken", "The name a is in use.", false);
   people.tunnel.refused("name-taken", "The name a is in use.", false);
   people.tunnel.refused("limit", "too many", true);
-  CHECK(output.lines == std::vector<std::string>{"your url is: http://a.example"});
+  people.tunnel.request({.method = "GET", .path = "/", .status = 204});
+  REQUIRE(output.lines.size() == 2);
+  CHECK(output.lines[0] == "your url is: http://a.example");
+  CHECK(output.lines[1].ends_with(" a GET /                    204 0ms 0 B"));
   CHECK(output.errors == std::vector<std::string>{
                              "forwarding to http://localhost:8080 over one link",
                              "refused: The name a is in use. (name-taken): http://localhost:8080 gets no URL; the "
