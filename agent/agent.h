@@ -1,27 +1,24 @@
-// Agent: keeps one tunnel standing until it is told to stop. Asks the broker, holds the link or the pool that comes of
-// it, and starts over with a backoff when that is lost, for the same name again.
+// Agent: keeps its tunnels standing until it is told to stop: on one link to the broker, or each on a classic pool of
+// its own where the server is a classic one or no link is wanted.
 //
-//   asking -> link (Session)      a broker that speaks tenfold/1
-//          -> pool (PoolClient)   a classic server, or no --mux
-//          -> waiting -> asking   nobody there, a fault, "not now"
-//          -> done(3)             refused for good
+//   link keeper -> a link for all of them          a broker that speaks tenfold/1
+//               -> pool keepers, one a tunnel      a classic server; the link keeper asks on from time to time
+//   pool keepers alone                             no --mux
 //
-// When the broker drains, the old link stays while the next one is asked for, and ends with its last visitor. On the
-// pool of a classic server the link is asked for again from time to time, and the pool ends in the same way.
+// It is done with 3 when no tunnel is left that is not refused for good, and with 0 after stop().
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "agent/forward/forwarder.h"
-#include "agent/links/backoff.h"
-#include "agent/links/handshake_round.h"
+#include "agent/links/broker_side.h"
 #include "agent/links/known_brokers.h"
-#include "agent/links/pool_client.h"
-#include "agent/links/session.h"
+#include "agent/links/link_keeper.h"
+#include "agent/links/pool_keeper.h"
+#include "agent/links/sleep_watch.h"
+#include "agent/links/tunnel.h"
 #include "agent/options.h"
-#include "agent/targets/network.h"
 
 namespace tenfold {
 
@@ -31,7 +28,7 @@ enum class ExitCode {
   refused = 3,
 };
 
-class Agent final : public HandshakeRound::Owner, public Session::Owner, public PoolClient::Owner {
+class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner, public SleepWatch::Owner {
  public:
   class Owner {
    public:
@@ -42,76 +39,49 @@ class Agent final : public HandshakeRound::Owner, public Session::Owner, public 
     ~Owner() = default;
   };
 
-  // `tls`: for an https broker.
-  Agent(const Options& options, Forwarding& forwarding, Network& network, std::shared_ptr<TlsContext> tls,
-        Random random, Owner& owner);
+  // `ways`: where the visitors of each of `options.tunnels` go, in the same order. `tls`: for an https broker.
+  Agent(const Options& options, const std::vector<Forwarding*>& ways, Status& status, Network& network,
+        std::shared_ptr<TlsContext> tls, Random random, SuspendClock& clock, Owner& owner);
   ~Agent();
 
   void start();
 
-  // Gives the name back, finishes what runs within limits::drain_time, and is done.
+  // Gives the names back, finishes what runs within limits::drain_time, and is done.
   void stop();
 
  private:
-  void on_round_done(HandshakeRound& round, HandshakeOutcome outcome) override;
-  void on_session_registered(Session& session, const Registration& registration) override;
-  void on_session_draining(Session& session, Duration deadline) override;
-  void on_session_closed(Session& session, const Error& why) override;
-  void on_pool_ready(PoolClient& pool) override;
-  void on_pool_lost(PoolClient& pool, const Error& why) override;
-  void on_pool_left(PoolClient& pool) override;
+  void on_tunnel_on_link(Tunnel& tunnel) override;
+  void on_classic_answer(Tunnel& tunnel, const HandshakeOutcome& outcome) override;
+  void on_link_refused(const std::string& code, const std::string& message) override;
+  void on_tunnel_refused(Tunnel& tunnel, const std::string& code, const std::string& message) override;
+  bool look_for_sleep() override { return sleep_.look(); }
+  void on_link_ended() override { done_if_nothing_runs(); }
 
-  void ask();
-  void ask_for(Asks asks);
-  void ask_for_link();
-  void ask_again(const Error& why, Duration at_least = {});
-  bool asking() const { return round_ != nullptr || next_session_ != nullptr || retry_.armed(); }
+  void on_pool_up(PoolKeeper& keeper) override;
+  void on_pool_tried(PoolKeeper& keeper) override;
+  void on_pool_gone(PoolKeeper& keeper, const Error& why) override;
+  void on_pool_refused(PoolKeeper& keeper, const HandshakeAnswer& answer) override;
+  void on_pool_upgraded(PoolKeeper& keeper) override;
+  void on_pool_ended() override { done_if_nothing_runs(); }
 
-  void open_link(HandshakeOutcome outcome);
-  void open_pool(const ClassicGrant& grant, const std::string& peer_ip);
-  void on_classic(const HandshakeOutcome& outcome);
-  void on_upgrade_lost(const Error& why);
-  void tell_upgrade_lost(const char* what);
-  void on_refused(const HandshakeAnswer& answer);
-  void on_no_link_yet(const Error& why);
-  void leave_old_session();
-  void leave_pool();
+  void on_slept(Duration slept) override;
+
+  PoolKeeper& pool_of(const Tunnel& tunnel);
+  void ask_for_next_pool();
   bool something_runs() const;
   void done_if_nothing_runs();
+  void refuse(const std::string& code, const std::string& message);
   void done(ExitCode code);
 
-  const Options options_;
-  Forwarding& forwarding_;
-  Runtime& runtime_;
-  Status& status_;
-  Network& network_;
-  const std::shared_ptr<TlsContext> tls_;
-  const Random random_;
-  Owner& owner_;
-
-  Backoff backoff_;
+  const Mux mux_;
   KnownBrokers known_;
-  MemberTimer<Agent, &Agent::ask> retry_{*this};
-  MemberTimer<Agent, &Agent::ask_for_link> look_for_link_{*this};  // while the pool of a classic server stands
-  std::unique_ptr<HandshakeRound> round_;
-  std::unique_ptr<Session> next_session_;               // a link whose tunnel does not stand yet
-  std::unique_ptr<Session> session_;                    // the link; while the broker drains, the old one
-  std::vector<std::unique_ptr<Session>> old_sessions_;  // with visitors that are not done yet
-  std::unique_ptr<PoolClient> pool_;
-  ClassicGrant grant_;                                  // of pool_
-  std::vector<std::unique_ptr<PoolClient>> old_pools_;  // left for a link, with visitors that are not done yet
-
-  std::string name_;           // that we had last; empty: none yet, or none that can be asked for
-  std::string resume_token_;   // ... and what proves it
-  Duration drain_deadline_{};  // of session_, while the broker drains
-  TimePoint ghost_until_{};    // the broker may hold name_ for a request of ours whose answer did not come
-  int upgrades_lost_ = 0;      // in a row
-  bool was_up_ = false;        // a tunnel stood at some time
-  // What a person was told, once until a link stands again.
-  bool said_fallback_ = false;
-  bool said_downgrade_ = false;
-  bool said_upgrade_lost_ = false;
-  bool said_remote_ip_ = false;
+  BrokerSide side_;
+  Owner& owner_;
+  std::vector<std::unique_ptr<Tunnel>> tunnels_;
+  std::unique_ptr<LinkKeeper> link_;
+  std::vector<std::unique_ptr<PoolKeeper>> pools_;  // one for each of tunnels_
+  SleepWatch sleep_;
+  bool said_moving_ = false;  // from pools to the link
   bool stopping_ = false;
   bool done_ = false;
 };

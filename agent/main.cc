@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/options.h"
 #include "agent/screen/terminal.h"
+#include "agent/targets/local_target.h"
 #include "agent/targets/socket_network.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
@@ -58,16 +59,35 @@ Result<std::shared_ptr<TlsContext>> broker_tls(const Options& options) {
   return TlsContext::client({.ca_file = options.ca_file, .verify = !options.insecure});
 }
 
-Result<std::shared_ptr<TlsContext>> local_tls(const Options& options) {
-  if (!options.target.tls) return std::shared_ptr<TlsContext>();
-  return TlsContext::client({.ca_file = {}, .verify = local_verifies(options.target)});
+Result<std::shared_ptr<TlsContext>> local_tls(const Endpoint& target) {
+  if (!target.tls) return std::shared_ptr<TlsContext>();
+  return TlsContext::client({.ca_file = {}, .verify = local_verifies(target)});
 }
+
+// Where one tunnel's visitors go.
+struct Way {
+  Way(Runtime& runtime, Network& network, Status& agent, const Options& options, const Endpoint& to,
+      std::shared_ptr<TlsContext> tls)
+      : status(agent, to_string(to),
+               options.tunnels.size() == 1 ? TunnelStatus::Among::alone : TunnelStatus::Among::several),
+        target(runtime, network, status, to, std::move(tls)),
+        forwarding{runtime,           target, status, options.local_host, options.print_requests, options.no_keep_alive,
+                   options.first_byte} {}
+
+  TunnelStatus status;
+  LocalTarget target;
+  Forwarding forwarding;
+};
 
 int run(const Options& options) {
   Result<std::shared_ptr<TlsContext>> to_broker = broker_tls(options);
   if (!to_broker) return fail({ErrorKind::usage, "--ca: " + to_broker.error().detail});
-  Result<std::shared_ptr<TlsContext>> to_local = local_tls(options);
-  if (!to_local) return fail(to_local.error());
+  std::vector<std::shared_ptr<TlsContext>> to_local;
+  for (const TunnelOptions& tunnel : options.tunnels) {
+    Result<std::shared_ptr<TlsContext>> tls = local_tls(tunnel.target);
+    if (!tls) return fail(tls.error());
+    to_local.push_back(*std::move(tls));
+  }
 
   Terminal terminal(options.json);
   const std::unique_ptr<Log> log =
@@ -76,15 +96,20 @@ int run(const Options& options) {
   Runtime& runtime = loop.runtime();
   SocketNetwork network(loop);
   ::tzset();  // now, so that no request's line is the one that reads the time zone's file
-  Status status(terminal, {.json = options.json, .colour = wants_colour()}, to_string(options.target),
-                [] { return std::time(nullptr); });
-  LocalTarget local(runtime, network, status, options.target, *to_local);
-  Forwarding forwarding{
-      runtime, local, status, options.local_host, options.print_requests, options.no_keep_alive, options.first_byte};
+  Screen screen(terminal, {.json = options.json, .colour = wants_colour()}, [] { return std::time(nullptr); });
+  Status status(screen);
+  std::vector<std::unique_ptr<Way>> ways;
+  std::vector<Forwarding*> forwardings;
+  for (std::size_t i = 0; i < to_local.size(); ++i) {
+    ways.push_back(
+        std::make_unique<Way>(runtime, network, status, options, options.tunnels[i].target, std::move(to_local[i])));
+    forwardings.push_back(&ways.back()->forwarding);
+  }
   std::mt19937_64 engine(std::random_device{}());
   const Random random = [&engine] { return std::uniform_real_distribution<double>(0, 1)(engine); };
+  SystemSuspendClock clock;
   Finish finish(loop);
-  Agent agent(options, forwarding, network, options.broker.tls ? *to_broker : nullptr, random, finish);
+  Agent agent(options, forwardings, status, network, options.broker.tls ? *to_broker : nullptr, random, clock, finish);
 
   bool asked = false;
   const auto on_stop = [&] {

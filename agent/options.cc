@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/links/version.h"
+#include "base/limits.h"
 #include "http/head.h"
 #include "io/log_sink.h"
 #include "mux/handshake.h"
@@ -18,20 +19,21 @@ constexpr const char* default_host = "http://127.0.0.1:7080";
 // Written by hand, for CLI11 has its own idea of --mux[=require].
 constexpr const char* help = R"(Give a local app a public URL.
 
-Usage: agent expose [FLAGS] TARGET
+Usage: agent expose [FLAGS] TARGET…
 
-  TARGET             the local app: PORT, HOST:PORT, http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH
+  TARGET             the local app: PORT, HOST:PORT, http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH. Each of
+                     several gets a URL of its own; with --mux they share the one connection
 
   --host URL         the broker [http://127.0.0.1:7080]
   --mux              one TLS connection for all visitors. The classic sockets only where the server says that it is a
                      classic one; never because nothing answers, nor where the broker has had tenfold/1 before
   --mux=require      ... and never the classic sockets
-  --subdomain NAME   the name to ask for; otherwise any
+  --subdomain NAME   the name to ask for; otherwise any. With several targets once for each, in their order
   --token TOKEN      what the broker knows you by; travels over https:// and to loopback only
   --ca FILE          the roots to trust, PEM, in place of the system's
   --insecure         take any certificate of the broker's
   --local-host HOST  what the Host of every request becomes
-  --print-requests   a line for each request
+  --print-requests   a line for each request: status, time and bytes
   --no-keep-alive    one connection to the app for each request: for apps that serve one connection at a time
   --first-byte SECONDS
                      how long the app may take to begin its answer; then the visitor gets a 504. The broker has a limit
@@ -53,13 +55,14 @@ Exit codes:
   0  asked to stop (SIGINT, SIGTERM; SIGHUP: the terminal was closed): what runs is finished first, a second SIGINT or
      SIGTERM exits at once
   2  a wrong flag or value, or a file that cannot be read
-  3  refused for good: the name, the token, or --mux=require against a classic server
+  3  refused for good: the name (of several: every one), the token, or --mux=require against a classic server
 A local app that is down and a broker that is away are no reason to exit: the agent says so and comes back.
 
 The certificate of an https:// TARGET is checked, but on loopback.
 
-Example:
+Examples:
   agent expose 8080 --mux --host https://broker.example --subdomain blue-fox
+  agent expose 3000 8080 --mux --subdomain blue-fox-web --subdomain blue-fox-api
 )";
 
 Error usage(std::string_view flag, std::string_view value, std::string_view why) {
@@ -70,7 +73,8 @@ Error usage(std::string_view flag, std::string_view value, std::string_view why)
 
 // The command line as words, before they mean anything: CLI11 takes it apart, and what a value may be is decided below.
 struct Words {
-  std::string target, host, mux, subdomain, token, ca, local_host, state_dir, log_level;
+  std::vector<std::string> targets, subdomains;
+  std::string host, mux, token, ca, local_host, state_dir, log_level;
   std::optional<std::string> first_byte;
   bool insecure = false, print_requests = false, no_keep_alive = false, json = false, allow_remote_ip = false;
 };
@@ -78,10 +82,12 @@ struct Words {
 void declare(CLI::App& app, CLI::App& expose, Words& words) {
   app.require_subcommand(1);
   expose.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  expose.add_option("TARGET", words.target);
+  expose.add_option("TARGET", words.targets)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   expose.add_option("--host", words.host);
   expose.add_flag("--mux{prefer}", words.mux);  // a flag, so that it does not take TARGET for its value
-  expose.add_option("--subdomain", words.subdomain);
+  expose.add_option("--subdomain", words.subdomains)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   expose.add_option("--token", words.token);
   expose.add_option("--ca", words.ca);
   expose.add_flag("--insecure", words.insecure);
@@ -138,6 +144,34 @@ std::string usual_state_dir(const Environment& environment) {
   return home.empty() ? std::string() : home + "/.local/state/tenfold";
 }
 
+Result<std::vector<TunnelOptions>> understand_tunnels(const Words& words) {
+  if (words.targets.empty())
+    return usage("TARGET", {}, "missing: a port, a host:port, a URL or unix:/PATH of the local app");
+  if (words.targets.size() > limits::tunnels_per_link) {
+    return usage("TARGET", {}, "more than " + std::to_string(limits::tunnels_per_link) + ": one agent takes no more");
+  }
+  if (words.subdomains.size() > words.targets.size()) {
+    return usage("--subdomain", words.subdomains[words.targets.size()],
+                 "one more than there are targets: each target has one name, in the same order");
+  }
+  std::vector<TunnelOptions> tunnels;
+  for (const std::string& word : words.targets) {
+    Result<Endpoint> target = parse_target(word);
+    if (!target) return usage("TARGET", word, target.error().detail);
+    tunnels.push_back({*std::move(target), {}});
+  }
+  for (std::size_t i = 0; i < words.subdomains.size(); ++i) {
+    const std::string& name = words.subdomains[i];
+    if (!is_name(name)) return usage("--subdomain", name, handshake::name_rule);
+    const auto twice = [&](const TunnelOptions& tunnel) { return !name.empty() && tunnel.subdomain == name; };
+    if (std::any_of(tunnels.begin(), tunnels.end(), twice)) {
+      return usage("--subdomain", name, "asked for twice: each target needs a name of its own");
+    }
+    tunnels[i].subdomain = name;
+  }
+  return tunnels;
+}
+
 Result<Options> understand(const Words& words, const Environment& environment) {
   const auto or_environment = [&](const std::string& word, const char* variable) {
     const char* value = word.empty() ? environment(variable) : nullptr;
@@ -145,11 +179,9 @@ Result<Options> understand(const Words& words, const Environment& environment) {
   };
   Options options;
 
-  if (words.target.empty())
-    return usage("TARGET", {}, "missing: a port, a host:port, a URL or unix:/PATH of the local app");
-  Result<Endpoint> target = parse_target(words.target);
-  if (!target) return usage("TARGET", words.target, target.error().detail);
-  options.target = *std::move(target);
+  Result<std::vector<TunnelOptions>> tunnels = understand_tunnels(words);
+  if (!tunnels) return tunnels.error();
+  options.tunnels = *std::move(tunnels);
 
   std::string host = or_environment(words.host, "TENFOLD_HOST");
   if (host.empty()) host = default_host;
@@ -164,11 +196,6 @@ Result<Options> understand(const Words& words, const Environment& environment) {
   } else if (!words.mux.empty()) {
     return usage("--mux", words.mux, "--mux or --mux=require");
   }
-
-  if (!is_name(words.subdomain)) {
-    return usage("--subdomain", words.subdomain, handshake::name_rule);
-  }
-  options.subdomain = words.subdomain;
 
   // A token is a secret: the message shows the flag, never the value.
   options.token = or_environment(words.token, "TENFOLD_TOKEN");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "agent/targets/endpoint.h"
 #include "base/log.h"
@@ -19,11 +20,16 @@ enum class Mux {
   require,  // --mux=require: one link or nothing
 };
 
-struct Options {
-  Endpoint target;  // the local app
-  Endpoint broker;  // --host
-  Mux mux = Mux::off;
+// A tunnel that is asked for.
+struct TunnelOptions {
+  Endpoint target;        // the local app
   std::string subdomain;  // the name asked for; empty: any
+};
+
+struct Options {
+  std::vector<TunnelOptions> tunnels;  // in the order of the command line; one at least
+  Endpoint broker;                     // --host
+  Mux mux = Mux::off;
   std::string token;
   std::string ca_file;     // empty: the system's roots
   bool insecure = false;   // takes any certificate of the broker's

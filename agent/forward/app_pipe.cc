@@ -6,10 +6,21 @@
 
 #include "agent/forward/own_answer.h"
 #include "base/limits.h"
+#include "http1/answer_guess.h"
 
 namespace tenfold {
 
 using Turn = HttpPass::Turn;
+
+namespace {
+
+// An answer behind which HTTP is over.
+bool is_switch(Bytes beginning) {
+  const std::string_view text = to_text(beginning);
+  return text.size() >= 12 && text.starts_with("HTTP/1.") && text.substr(8, 4) == " 101";
+}
+
+}  // namespace
 
 AppPipe::AppPipe(Forwarding& forwarding, HttpPass* pass, std::unique_ptr<Duplex> connection)
     : forwarding_(forwarding),
@@ -117,17 +128,14 @@ void AppPipe::leave() {
 
 void AppPipe::dial() {
   state_ = State::dialling;
-  dialing_ = forwarding_.local.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
+  dialing_ = forwarding_.target.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
 }
 
 void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
   runtime_.graveyard.bury(std::move(dialing_));
-  if (!local) {
-    std::uint8_t begin[5] = {};
-    held_.peek(begin);
-    return answer(bad_gateway(local.error().kind, to_text(begin) != "HEAD "));
-  }
+  if (!local) return answer(dial_failure(local.error()));
   state_ = State::open;
+  spoke_ = no_http_ = false;
   connection_ = *std::move(local);
   connection_->set_handler(this);
   pass_on_held();
@@ -135,7 +143,13 @@ void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
 
 // As a Duplex's write().
 std::size_t AppPipe::pass_on(Bytes bytes) {
-  if (pass_ == nullptr) question_.add(bytes);
+  if (pass_ == nullptr && !raw_) {
+    if (!answer_.empty()) {
+      question_.clear();
+      answer_.clear();
+    }
+    question_.add(bytes);
+  }
   unanswered_ = true;
   last_sent_ = runtime_.now();
   const std::size_t gone = connection_->write(bytes);
@@ -168,12 +182,51 @@ void AppPipe::on_sent(std::size_t n) {
 
 void AppPipe::on_data(Bytes bytes) {
   if (idle_ || holding_) return on_stale();
-  if (std::exchange(unanswered_, false) && pass_ == nullptr) question_.clear();
+  if (!raw_) look_at_beginning(bytes);
+  unanswered_ = false;
+  spoke_ = true;
   const std::size_t taken = pass_ == nullptr ? bytes.size() : pass_->on_answer(bytes);
   uncredited_ += taken;
   if (taken != bytes.size()) connection_->credit(bytes.size() - taken);
   if (taken != 0) handler_->on_data(bytes.first(taken));
   if (pass_ != nullptr && state_ == State::open) after_answer(taken != bytes.size());
+}
+
+// Something that is no HTTP, where an answer is due or from an app that speaks first: what it is, a person can mend.
+void AppPipe::look_at_beginning(Bytes bytes) {
+  if (pass_ == nullptr) answer_.add(bytes);
+  if (!unanswered_ && spoke_) return;
+  if (http1::begins_as_answer(bytes)) {
+    if (pass_ == nullptr && is_switch(bytes)) {
+      raw_ = true;
+      question_.clear();
+      answer_.clear();
+    }
+    return;
+  }
+  const bool due = unanswered_ && (pass_ == nullptr ? question_.is_request() : pass_->turn() == Turn::request);
+  const std::string_view guess = http1::guess_of(bytes);
+  no_http_ = due || (!spoke_ && !guess.empty());
+  if (no_http_) forwarding_.status.app_not_http(http1::escaped(bytes), guess);
+}
+
+// The app ended its connection, which may be in the middle of an answer.
+void AppPipe::note_cut(const Error& why) {
+  if (no_http_) return;
+  std::optional<HttpPass::Asked> asked;
+  std::uint64_t bytes = 0;
+  if (pass_ == nullptr) {
+    if (answer_.empty()) return;
+    asked = question_.asked();
+    if (!asked || !answer_.is_cut(asked->method == "HEAD", static_cast<bool>(why))) return;
+    bytes = answer_.size();
+  } else {
+    const Turn turn = pass_->turn();
+    if (turn != Turn::answer && !(turn == Turn::until_close && why)) return;
+    if (pass_->asked() != nullptr) asked = *pass_->asked();
+    bytes = pass_->answer_bytes();
+  }
+  if (asked) forwarding_.status.app_cut(asked->method, asked->target.substr(0, limits::printed_target), bytes, why);
 }
 
 // `left_over`: the app said more than its answer.
@@ -191,6 +244,8 @@ void AppPipe::on_end() {
   if (redials_ && (idle_ || holding_)) return on_stale();
   app_ended_ = true;
   const bool owes = owes_answer();
+  note_cut({});
+  if (pass_ != nullptr) pass_->on_app_end();
   handler_->on_end();
   // The broker has sent its request to an app that seemed to be idle, and waits for a word on whether that was begun.
   if (owes && !redials_ && handler_ != nullptr)
@@ -205,6 +260,7 @@ bool AppPipe::owes_answer() const {
 
 void AppPipe::on_closed(const Error& why) {
   if ((idle_ || holding_) && (redials_ || why)) return on_stale();
+  if (why && !app_ended_) note_cut(why);
   close(why);
 }
 
@@ -238,9 +294,15 @@ void AppPipe::drop_connection() {
 
 // ---- In the app's place ------------------------------------------------------------
 
-// The agent's own answer, and the last.
-void AppPipe::answer(const std::string& text) {
+// The agent's own answer to the oldest request, and the last.
+void AppPipe::answer(const Error& why) {
   runtime_.timers.disarm(clock_);
+  const HttpPass::Asked* const asked = pass_->asked();
+  std::uint8_t begin[5] = {};
+  if (asked == nullptr) held_.peek(begin);  // not a whole head yet
+  const bool to_head = asked == nullptr ? to_text(begin) == "HEAD " : asked->method == "HEAD";
+  const std::string text =
+      own_answer(why, asked == nullptr ? std::string_view() : asked->accept, forwarding_.date.now(), !to_head);
   if (connection_ != nullptr) drop_connection();
   const std::size_t held = held_.size();
   held_.clear();
@@ -301,8 +363,8 @@ void AppPipe::settle_clock() {
 void AppPipe::on_too_slow() {
   const HttpPass::Asked* const asked = pass_->asked();
   const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
-  forwarding_.status.app_slow(what.method, what.target, forwarding_.first_byte, true);
-  answer(gateway_timeout(forwarding_.first_byte, what.method != "HEAD"));
+  forwarding_.status.app_slow(what.method, what.target.substr(0, limits::printed_target), forwarding_.first_byte, true);
+  answer({ErrorKind::silent, {}, Origin::app});
 }
 
 // The visitor's side ends or breaks off: if that is after a long wait, for the app's sake.
@@ -316,7 +378,7 @@ void AppPipe::note_visitor_gone() {
     asked = *pass_->asked();
   }
   unanswered_ = false;
-  if (asked) forwarding_.status.app_slow(asked->method, asked->target, waited, false);
+  if (asked) forwarding_.status.app_slow(asked->method, asked->target.substr(0, limits::printed_target), waited, false);
 }
 
 }  // namespace tenfold

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/forward/app_answer.h"
 #include "agent/forward/forwarding.h"
 #include "agent/forward/http_pass.h"
 #include "agent/forward/question.h"
@@ -64,11 +65,13 @@ class AppPipe final : public Duplex, private Duplex::Handler {
   void on_open(Result<std::unique_ptr<Duplex>> local);
   std::size_t pass_on(Bytes bytes);
   void pass_on_held();
+  void look_at_beginning(Bytes bytes);
+  void note_cut(const Error& why);
   void after_answer(bool left_over);
   bool owes_answer() const;
   void on_stale();
   void drop_connection();
-  void answer(const std::string& text);
+  void answer(const Error& why);
   void finish_here();
   bool may_finish() const;
   void on_turn_end();
@@ -97,7 +100,11 @@ class AppPipe final : public Duplex, private Duplex::Handler {
   std::size_t unsent_ = 0;      // written to the connection, and on_sent() did not tell of it
   std::size_t uncredited_ = 0;  // delivered by the connection, and not credited
   std::size_t owed_ = 0;        // the same of bytes that came before: of former connections, or our own
-  Question question_;           // where there is no pass
+  bool raw_ = false;            // where there is no pass: another protocol has begun
+  Question question_;           // what the app was sent, where there is no pass
+  AppAnswer answer_;            // ... and what it said to it
+  bool spoke_ = false;          // the app has said something on this connection
+  bool no_http_ = false;        // ... that is no HTTP, as was told
   bool unanswered_ = false;     // the app was sent something, and has said nothing since
   TimePoint last_sent_{};       // a byte to the app
   TimePoint answered_at_{};     // of `answered`

@@ -2,18 +2,11 @@
 
 #include <utility>
 
+#include "agent/forward/own_answer.h"
+#include "agent/forward/request_lines.h"
+
 namespace tenfold {
 namespace {
-
-// wire.md: the causes that a broker knows.
-ErrorKind cause_on_the_wire(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::timeout:
-    case ErrorKind::dns:
-    case ErrorKind::tls: return kind;
-    default: return ErrorKind::refused;
-  }
-}
 
 // By the first bytes of what the app says after the visitor. An interim answer has another one behind it, which is not
 // looked for.
@@ -53,28 +46,23 @@ Forwarder::Forwarder(Forwarding& forwarding, std::unique_ptr<Duplex> pooled, Own
 Forwarder::~Forwarder() = default;
 
 void Forwarder::make_pass() {
-  HttpPass::OnRequest tell;
   if (forwarding_.print_requests) {
-    tell = [this](const http::RequestHead& head) {
-      // A server that shares a pipe among visitors names each one's address in the head; else the stream's has to do.
-      const http::Field* forwarded = http::find(head.fields, "X-Forwarded-For");
-      const std::string_view opener = stream_ == nullptr ? std::string_view() : stream_->peer();
-      forwarding_.status.request(head.method, head.target, forwarded == nullptr ? opener : forwarded->value);
-    };
+    lines_ =
+        std::make_unique<RequestLines>(forwarding_, stream_ == nullptr ? std::string() : std::string(stream_->peer()));
   }
   pass_ = std::make_unique<HttpPass>(
-      HttpPass::Changes{.host = forwarding_.local_host, .close = forwarding_.no_keep_alive}, std::move(tell));
+      HttpPass::Changes{.host = forwarding_.local_host, .close = forwarding_.no_keep_alive}, lines_.get());
 }
 
 void Forwarder::start() {
   if (stream_ == nullptr) return join(std::make_unique<AppPipe>(forwarding_, *pass_));
-  dialing_ = forwarding_.local.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
+  dialing_ = forwarding_.target.open([this](Result<std::unique_ptr<Duplex>> local) { on_open(std::move(local)); });
 }
 
 void Forwarder::on_open(Result<std::unique_ptr<Duplex>> local) {
   forwarding_.runtime.graveyard.bury(std::move(dialing_));
   if (!local) {
-    stream_->refuse(cause_on_the_wire(local.error().kind));
+    stream_->refuse(dial_failure(local.error()).kind);
     return finish({});
   }
   stream_->accept();
@@ -92,7 +80,12 @@ void Forwarder::on_splice_done(Splice&, const Error& why) { finish(why); }
 
 void Forwarder::finish(const Error& why) {
   if (std::exchange(done_, true)) return;
+  if (pass_ != nullptr) pass_->on_over();
   owner_.on_forwarder_done(*this, why);
+}
+
+void Forwarder::give_up() {
+  if (!std::exchange(done_, true) && pass_ != nullptr) pass_->on_over();
 }
 
 void Forwarder::leave() {

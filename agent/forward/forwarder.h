@@ -15,6 +15,7 @@
 #include "agent/forward/app_pipe.h"
 #include "agent/forward/forwarding.h"
 #include "agent/forward/http_pass.h"
+#include "agent/forward/request_lines.h"
 #include "agent/forward/visitor_pipe.h"
 #include "mux/link_stream.h"
 #include "splice.h"
@@ -48,6 +49,9 @@ class Forwarder final : public Splice::Owner {
   // A pooled socket's: ends when no request is under way on it, which may be at once, in a later turn.
   void leave();
 
+  // Before its maker destroys it, whatever is under way on it: that is told as cut.
+  void give_up();
+
  private:
   void on_splice_done(Splice& splice, const Error& why) override;
 
@@ -58,6 +62,7 @@ class Forwarder final : public Splice::Owner {
 
   Forwarding& forwarding_;
   Owner& owner_;
+  std::unique_ptr<RequestLines> lines_;  // of pass_, where requests are printed
   std::unique_ptr<HttpPass> pass_;       // or none: bytes are only copied
   std::unique_ptr<Duplex> visitor_;      // until it is joined
   LinkStream* stream_ = nullptr;         // the stream in it, if it is one

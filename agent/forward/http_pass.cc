@@ -7,8 +7,7 @@
 
 namespace tenfold {
 
-HttpPass::HttpPass(Changes changes, OnRequest on_request)
-    : changes_(std::move(changes)), on_request_(std::move(on_request)) {}
+HttpPass::HttpPass(Changes changes, Observer* observer) : changes_(std::move(changes)), observer_(observer) {}
 
 // ---- Requests ------------------------------------------------------------------
 
@@ -42,8 +41,8 @@ HttpPass::Step HttpPass::on_head(Bytes in, std::size_t taken) {
   const http::RequestHead& head = request_.request();
   const http1::Framed framed = http1::request_framing(head);
   if (framed.fault) return fail(framed.fault, in);
-  if (on_request_) on_request_(head);
   Request request = describe(head);
+  if (observer_ != nullptr) observer_->on_request(head, request);
   if (changes_.any()) {
     write_head(head, changes_.close && request.wants == Switch::nothing);
     step.out = to_bytes(head_);
@@ -60,6 +59,9 @@ HttpPass::Request HttpPass::describe(const http::RequestHead& head) {
   Request request;
   request.method = head.method;
   request.target = head.target.substr(0, limits::printed_target);
+  if (const http::Field* accept = http::find(head.fields, "Accept")) {
+    request.accept = accept->value.substr(0, limits::accept_kept);
+  }
   request.to_head = head.method == "HEAD";
   request.closes = !http::wants_keep_alive(head.minor_version, head.fields);
   request.awaits_continue = http::has_token(head.fields, "Expect", "100-continue");
@@ -76,7 +78,11 @@ void HttpPass::expect_answer(Request request) {
   // What holds() needs an answer to end it. That all former answers are in by now is as sure as it can be: every proxy
   // that keeps upstream connections waits for them before it sends such a request.
   if (changes_.any() && request.wants != Switch::nothing) reads_answers_ = true;
-  if (reads_answers_) asked_.push_back(std::move(request));
+  if (reads_answers_) {
+    asked_.push_back(std::move(request));
+  } else if (observer_ != nullptr) {
+    observer_->on_answered(request, {.end = Answered::End::unknown});
+  }
 }
 
 void HttpPass::on_request_end() { state_ = undecided() && changes_.any() ? State::waiting : State::head; }
@@ -126,7 +132,9 @@ std::size_t HttpPass::on_answer(Bytes bytes) {
   while (at < bytes.size() && reads_answers_) {
     const Bytes rest = bytes.subspan(at);
     if (in_answer_body_) {
-      at += answer_body_.next(rest).taken;
+      const http1::BodyReader::Step step = answer_body_.next(rest);
+      at += step.taken;
+      answered_.bytes += step.payload.size();
       if (answer_body_.failed()) go_opaque();
       if (answer_body_.done()) on_answer_end();
     } else if (!asked_.empty()) {
@@ -150,6 +158,8 @@ void HttpPass::on_answer_head() {
   Request& request = asked_.front();
   const bool agrees = request.wants == Switch::connect ? head.status >= 200 && head.status < 300 : head.status == 101;
   if (agrees) {
+    answered_.status = head.status;
+    tell_first(Answered::End::whole);
     if (request.wants != Switch::nothing) state_ = State::raw;
     return go_opaque();
   }
@@ -158,6 +168,7 @@ void HttpPass::on_answer_head() {
     request.awaits_continue = false;
     return answer_.clear();
   }
+  answered_.status = head.status;
   const http1::Framed framed = http1::response_framing(head, request.to_head);
   if (framed.fault) return go_opaque();
   if (std::exchange(request.wants, Switch::nothing) != Switch::nothing) on_declined();
@@ -171,11 +182,34 @@ void HttpPass::on_answer_head() {
 }
 
 void HttpPass::on_answer_end() {
+  tell_first(Answered::End::whole);
   in_answer_body_ = false;
   served_ = true;
   // Answered in its middle: what is left of the request would be read as the next one.
   if (asked_.size() == 1 && state_ == State::body) over_ = true;
   asked_.erase(asked_.begin());
+  first_told_ = false;
+  answered_ = {};
+}
+
+void HttpPass::on_app_end() {
+  if (in_answer_body_ && until_close_) tell_first(Answered::End::whole);
+}
+
+void HttpPass::on_over() { tell_all(Answered::End::cut); }
+
+void HttpPass::tell_first(Answered::End end) {
+  if (observer_ == nullptr || asked_.empty() || std::exchange(first_told_, true)) return;
+  answered_.end = end;
+  observer_->on_answered(asked_.front(), answered_);
+}
+
+// Once for the requests that are under way now.
+void HttpPass::tell_all(Answered::End end) {
+  tell_first(end);
+  for (std::size_t i = 1; observer_ != nullptr && i < asked_.size(); ++i) {
+    observer_->on_answered(asked_[i], {.end = end});
+  }
 }
 
 // What is behind the request is a request again.
@@ -189,7 +223,9 @@ void HttpPass::go_opaque() {
   in_answer_body_ = false;
   answer_.clear();
   on_declined();
+  tell_all(Answered::End::unknown);
   asked_.clear();
+  first_told_ = false;
 }
 
 // ---- Whose turn it is ------------------------------------------------------------

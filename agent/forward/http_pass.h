@@ -20,11 +20,11 @@
 // Pure; holds one head of each direction at most, and a line for each request that is not answered.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "http1/body_framing.h"
 #include "http1/head_reader.h"
 
@@ -32,7 +32,35 @@ namespace tenfold {
 
 class HttpPass {
  public:
-  using OnRequest = std::function<void(const http::RequestHead&)>;
+  // A request whose answer has not ended.
+  struct Asked {
+    std::string method;
+    std::string target;   // the first limits::printed_target bytes
+    std::string accept;   // the first limits::accept_kept bytes of its first Accept
+    std::string visitor;  // the observer's, as the next one
+    TimePoint begun{};
+  };
+  // How that answer ended.
+  struct Answered {
+    enum class End {
+      whole,    // or the other protocol that was asked for began
+      cut,      // before its end, or before it came
+      unknown,  // the pipe is opaque: what is known of it may be wrong
+    };
+    int status = 0;           // 0: no answer came
+    std::uint64_t bytes = 0;  // of its body
+    End end = End::whole;
+  };
+
+  class Observer {
+   public:
+    // A request's head is whole.
+    virtual void on_request(const http::RequestHead& head, Asked& asked) = 0;
+    virtual void on_answered(const Asked& asked, const Answered& answered) = 0;
+
+   protected:
+    ~Observer() = default;
+  };
 
   // What every request's head gets.
   struct Changes {
@@ -42,8 +70,8 @@ class HttpPass {
     bool any() const { return close || !host.empty(); }
   };
 
-  // `on_request` may be empty.
-  HttpPass(Changes changes, OnRequest on_request);
+  // `observer` may be null, and outlives the pass.
+  HttpPass(Changes changes, Observer* observer);
 
   struct Step {
     std::size_t taken = 0;  // bytes of `in` used up
@@ -59,6 +87,10 @@ class HttpPass {
   // Reads what the app sends; returns how many bytes are its answers'. The rest answers nothing: an app that times out
   // on an idle connection says so, and careless ones send a body behind an answer that has none.
   std::size_t on_answer(Bytes bytes);
+  // The app has ended its side, which may be the end of its answer.
+  void on_app_end();
+  // The pipe is over: what was not answered whole is cut.
+  void on_over();
 
   //   between -> request -> answer -> between                 a request after the other
   //                         answer, until_close -> over       the last one of this connection
@@ -73,13 +105,11 @@ class HttpPass {
   };
   Turn turn() const;
 
-  // A request whose answer has not ended.
-  struct Asked {
-    std::string method;
-    std::string target;  // the first limits::printed_target bytes
-  };
-  // The oldest of those, or null; of an opaque pipe none is known.
+  // The oldest request whose answer has not ended, or null; of an opaque pipe none is known.
   const Asked* asked() const { return asked_.empty() || opaque_ ? nullptr : &asked_.front(); }
+
+  // What came of the body of its answer.
+  std::uint64_t answer_bytes() const { return answered_.bytes; }
 
   // Whether it is the app who has to go on: the oldest request is with it, whole or up to its `Expect: 100-continue`,
   // and no byte of an answer has come, or interim ones alone.
@@ -111,9 +141,11 @@ class HttpPass {
   void on_answer_end();
   void on_declined();
   void go_opaque();
+  void tell_first(Answered::End end);
+  void tell_all(Answered::End end);
 
   const Changes changes_;
-  const OnRequest on_request_;
+  Observer* observer_;
   State state_ = State::head;
   http1::HeadBuffers buffers_;
   http1::HeadReader request_{http1::HeadReader::Kind::forwarded, &buffers_};
@@ -125,7 +157,9 @@ class HttpPass {
   http1::HeadReader answer_{http1::HeadReader::Kind::response, &buffers_};
   http1::BodyReader answer_body_;
   bool in_answer_body_ = false;
-  bool until_close_ = false;  // ... which ends with the connection
+  Answered answered_;         // of the oldest request, as far as it has come
+  bool first_told_ = false;   // ... and its end was told
+  bool until_close_ = false;  // its body ends with the connection
   bool served_ = false;       // one answer has ended
   bool over_ = false;         // the app's connection carries no other request
   bool opaque_ = false;       // once for good: it is not known whose turn it is

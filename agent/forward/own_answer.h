@@ -1,16 +1,23 @@
-// The answers that the agent gives in the app's place. Each is whole, plain text, and the last of its pipe. They name
-// the cause, never the local address. Pure.
+// The answers that the agent gives in the app's place on a pooled socket, and to an app that is too slow. Each is
+// whole, in the form that the request's Accept asks for, and the last of its pipe. They are made of the table that the
+// broker answers by (mux/failure.h), name the cause and never the local address; `Tenfold-Cause` bears its code, for a
+// broker's log. Pure.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
-#include "base/time.h"
 
 namespace tenfold {
 
-// `with_body`: not to a HEAD.
-std::string bad_gateway(ErrorKind cause, bool with_body);
-std::string gateway_timeout(Duration waited, bool with_body);
+inline constexpr std::string_view cause_field_name = "Tenfold-Cause";
+
+// What a dial that failed is to a visitor: the app's failure of a kind that a broker knows (docs/PROTOCOL.md,
+// "Streams"), or `limit`, the agent's own.
+Error dial_failure(const Error& why);
+
+// `accept`: the request's Accept, empty where it is not known. `date`: the Date field. `with_body`: not to a HEAD.
+std::string own_answer(const Error& why, std::string_view accept, std::string_view date, bool with_body);
 
 }  // namespace tenfold

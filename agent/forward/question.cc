@@ -21,9 +21,17 @@ std::optional<HttpPass::Asked> Question::whole() const {
   return reading && reading->whole ? std::optional(reading->asked) : std::nullopt;
 }
 
+std::optional<HttpPass::Asked> Question::asked() const {
+  const std::optional<Reading> reading = read();
+  return reading ? std::optional(reading->asked) : std::nullopt;
+}
+
 std::optional<Question::Reading> Question::read() const {
   const auto named = [](std::string_view method, std::string_view target) {
-    return HttpPass::Asked{std::string(method), std::string(target.substr(0, limits::printed_target))};
+    return HttpPass::Asked{.method = std::string(method),
+                           .target = std::string(target.substr(0, limits::printed_target)),
+                           .accept = {},
+                           .visitor = {}};
   };
   http1::HeadReader reader(http1::HeadReader::Kind::request);
   const std::size_t head_size = reader.feed(to_bytes(text_));

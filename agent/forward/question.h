@@ -19,6 +19,8 @@ class Question {
 
   // Whether it is a request of HTTP, and not some other protocol's bytes.
   bool is_request() const { return read().has_value(); }
+  // What it asks for, however much of it the app has.
+  std::optional<HttpPass::Asked> asked() const;
   // That request, if the app has all of it, as far as can be said: an upload that its visitor pauses is no reason to
   // blame the app.
   std::optional<HttpPass::Asked> whole() const;

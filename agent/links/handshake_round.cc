@@ -18,8 +18,13 @@ HandshakeRound::HandshakeRound(Runtime& runtime, Network& network, DialTo to, Ha
       request_(std::move(request)),
       asks_(asks),
       owner_(owner) {
-  request_.question = asks == Asks::classic ? Question::classic : Question::upgrade;
-  to_.purpose = asks == Asks::classic ? DialFor::app : DialFor::link;
+  switch (asks) {
+    case Asks::classic: request_.question = Question::classic; break;
+    case Asks::classic_offered: request_.question = Question::offer; break;
+    case Asks::link_or_classic:
+    case Asks::link: request_.question = Question::upgrade; break;
+  }
+  to_.purpose = request_.question == Question::upgrade ? DialFor::link : DialFor::app;
   HandshakeCall::Owner& self = *this;
   first_ = std::make_unique<HandshakeCall>(runtime_, network_, to_, request_, self);
 }

@@ -26,6 +26,7 @@ namespace tenfold {
 // What a round asks for.
 enum class Asks {
   classic,          // the classic pool, in one request
+  classic_offered,  // the same with the offer, which a server of tenfold/1 answers with 426
   link_or_classic,  // a link, and who is there when that fails
   link,             // a link, in one request: the second one would make a tunnel at a classic server
 };

@@ -39,6 +39,10 @@ void PoolClient::on_slot_failed(PoolSlot&, const Error& why) {
   if (lost && !std::exchange(done_, true)) owner_.on_pool_lost(*this, why);
 }
 
+void PoolClient::renew() {
+  for (const auto& slot : slots_) slot->renew();
+}
+
 void PoolClient::leave(Duration deadline) {
   runtime_.timers.arm_in(leave_by_, deadline);
   runtime_.timers.arm_in(left_, 0s);  // not from inside this call, if there is nothing to wait for

@@ -36,6 +36,9 @@ class PoolClient final : public PoolSlot::Owner {
 
   void start();
 
+  // This machine slept: the sockets may be dead, and others are dialled in their places.
+  void renew();
+
   // Closes the sockets that stand between two requests, the others as they get there, and all of them after
   // `deadline`; so long run those of which it is not known, as upgraded ones.
   void leave(Duration deadline);

@@ -29,6 +29,7 @@ void PoolSlot::on_dialed(Result<Dialed> dialed) {
 void PoolSlot::on_forwarder_half_closed(Forwarder& forwarder) {
   if (leaving_ || &forwarder != forwarder_.get()) return;
   if (half_closed_.size() == limits::classic_half_closed) {
+    half_closed_.front()->give_up();
     forwarding_.runtime.graveyard.bury(std::move(half_closed_.front()));
     half_closed_.erase(half_closed_.begin());
   }
@@ -69,6 +70,13 @@ void PoolSlot::fail(const Error& why) {
   owner_.on_slot_failed(*this, why);
 }
 
+void PoolSlot::renew() {
+  if (leaving_ || forwarder_ == nullptr) return;
+  Forwarder& former = *forwarder_;
+  former.leave();
+  on_forwarder_half_closed(former);
+}
+
 void PoolSlot::leave() {
   leaving_ = true;
   forwarding_.runtime.timers.disarm(again_);
@@ -78,8 +86,12 @@ void PoolSlot::leave() {
 }
 
 void PoolSlot::cut() {
+  if (forwarder_ != nullptr) forwarder_->give_up();
   forwarding_.runtime.graveyard.bury(std::move(forwarder_));
-  for (auto& forwarder : half_closed_) forwarding_.runtime.graveyard.bury(std::move(forwarder));
+  for (auto& forwarder : half_closed_) {
+    forwarder->give_up();
+    forwarding_.runtime.graveyard.bury(std::move(forwarder));
+  }
   half_closed_.clear();
 }
 

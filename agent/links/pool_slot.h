@@ -28,6 +28,8 @@ class PoolSlot final : public Forwarder::Owner {
 
   void dial();
 
+  // A socket that may be dead is replaced at once; what runs on it goes on.
+  void renew();
   // Closes the socket as soon as no request is on it. Nothing is dialled after this.
   void leave();
   // Closes it in any case.

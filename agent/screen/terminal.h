@@ -1,11 +1,11 @@
-// Terminal: stdout and stderr as the Status sees them, the log on stderr among its lines. Nothing waits for their
+// Terminal: stdout and stderr as the Screen has them, the log on stderr among its lines. Nothing waits for their
 // readers (LineOutput). Where both lead to the same file or terminal they are one queue, and keep their order. Owned by
 // main().
 #pragma once
 
 #include <optional>
 
-#include "agent/screen/status.h"
+#include "agent/screen/screen.h"
 #include "io/line_output.h"
 
 namespace tenfold {

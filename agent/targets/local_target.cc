@@ -29,28 +29,39 @@ class LocalTarget::Opening final : public Dialing {
 
   void on_dialed(Result<Dialed> dialed) {
     target_.runtime_.graveyard.bury(std::move(dialing_));
+    if (!dialed) note(dialed.error());
     if (!dialed && ++tried_ < target_.addresses_.size() && target_.runtime_.now() < deadline_) {
       at_ = (at_ + 1) % target_.addresses_.size();
       return dial();
     }
-    if (dialed) target_.first_ = at_;
-    target_.on_result(dialed ? Error{} : dialed.error());
     if (dialed) {
+      target_.first_ = at_;
+      target_.worked_ = true;
+      target_.on_result({});
       on_open_(std::move(dialed->pipe));
     } else {
-      on_open_(dialed.error());
+      target_.on_result(error_);
+      on_open_(error_);
     }
+  }
+
+  // The last host's error is told, but for a want of ports: ::1 on a machine without IPv6 looks like one, so there the
+  // host that worked before, the first, decides.
+  void note(const Error& error) {
+    const bool limit = error.kind == ErrorKind::limit || error_.kind == ErrorKind::limit;
+    if (tried_ == 0 || !limit || !target_.worked_) error_ = error;
   }
 
   LocalTarget& target_;
   OnOpen on_open_;
   std::size_t at_;         // of addresses_: being dialled
   std::size_t tried_ = 0;  // addresses that failed
+  Error error_;            // ... and what is told of that
   const TimePoint deadline_;
   std::unique_ptr<Dialing> dialing_;
 };
 
-LocalTarget::LocalTarget(Runtime& runtime, Network& network, Status& status, const Endpoint& endpoint,
+LocalTarget::LocalTarget(Runtime& runtime, Network& network, TunnelStatus& status, const Endpoint& endpoint,
                          std::shared_ptr<TlsContext> tls)
     : runtime_(runtime), network_(network), status_(status), endpoint_(endpoint), tls_(std::move(tls)) {
   if (http::equal_nocase(endpoint.address.host, "localhost")) {
@@ -65,8 +76,11 @@ std::unique_ptr<Dialing> LocalTarget::open(OnOpen on_open) {
 }
 
 void LocalTarget::on_result(const Error& error) {
-  if (error) {
-    runtime_.log.info("local-down", {{"target", to_string(endpoint_)}, {"cause", describe(error)}});
+  if (error.kind == ErrorKind::limit) {
+    runtime_.log.info("local-busy", {{"target", text()}, {"cause", describe(error)}});
+    status_.agent_busy(error);
+  } else if (error) {
+    runtime_.log.info("local-down", {{"target", text()}, {"cause", describe(error)}});
     status_.local_down(error);
   } else {
     status_.local_up();

@@ -1,33 +1,27 @@
-// LocalTarget: the one place that the agent ever carries visitors to, fixed by the command line. Dials it,
-// and knows whether it answers. `localhost` means ::1 and 127.0.0.1: development servers listen on
-// either, so both are tried, the one that worked last time first.
-//
-//   dialing_ = target.open([this](Result<std::unique_ptr<Duplex>> pipe) { … });
-//
-// Errors: refused, timeout, dns, tls, io. Outlives what it opens.
+// LocalTarget: an app that listens on a TCP port, with or without TLS. Dials it, and knows whether it answers.
+// `localhost` means ::1 and 127.0.0.1: development servers listen on either, so both are tried, the one that worked
+// last time first.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <vector>
 
-#include "agent/screen/status.h"
+#include "agent/screen/tunnel_status.h"
 #include "agent/targets/endpoint.h"
 #include "agent/targets/network.h"
+#include "agent/targets/target.h"
 #include "base/runtime.h"
 
 namespace tenfold {
 
-class LocalTarget {
+class LocalTarget final : public Target {
  public:
-  using OnOpen = std::function<void(Result<std::unique_ptr<Duplex>>)>;
-
   // `tls`: for an https target. See local_verifies().
-  LocalTarget(Runtime& runtime, Network& network, Status& status, const Endpoint& endpoint,
+  LocalTarget(Runtime& runtime, Network& network, TunnelStatus& status, const Endpoint& endpoint,
               std::shared_ptr<TlsContext> tls);
 
-  // As a Network's dial: one call in a later turn; destroying the Dialing cancels.
-  std::unique_ptr<Dialing> open(OnOpen on_open);
+  std::unique_ptr<Dialing> open(OnOpen on_open) override;
+  std::string text() const override { return to_string(endpoint_); }
 
  private:
   class Opening;
@@ -35,11 +29,12 @@ class LocalTarget {
 
   Runtime& runtime_;
   Network& network_;
-  Status& status_;
+  TunnelStatus& status_;
   Endpoint endpoint_;
   std::shared_ptr<TlsContext> tls_;
   std::vector<Address> addresses_;  // to try in turn
   std::size_t first_ = 0;           // of addresses_: the one that worked last
+  bool worked_ = false;             // ... and whether one did
 };
 
 // A local app's certificate is checked, but on loopback: nobody stands in between there, and development

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/targets/dialing.h"
 #include "base/address.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -38,12 +39,6 @@ struct DialTo {
 struct Dialed {
   std::unique_ptr<Duplex> pipe;
   std::string peer_ip;  // who answered; empty on a unix socket
-};
-
-// A dial under way.
-class Dialing {
- public:
-  virtual ~Dialing() = default;
 };
 
 // A link together with what feeds it.

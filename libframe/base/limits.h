@@ -132,6 +132,9 @@ inline constexpr Duration upgrade_answer_time = 5s;        // an Upgrade, once t
 // ---- An agent that asks for a link ----------------------------------------------------
 inline constexpr Duration second_question_after = 1s;          // an Upgrade without an answer: asked again without it
 inline constexpr Duration own_ghost_time = 90s;                // a lost grant of ours may hold the name so long
+inline constexpr Duration slept_least = 10s;                   // more, of this machine: the link is dead (2 PINGs)
+inline constexpr Duration sleep_looked_every = 2s;             // ... and is asked for again when that is noticed
+inline constexpr Duration register_again = 15s;                // a tunnel that is refused for now, on a link
 inline constexpr Duration link_asked_every = 10min;            // on a classic server's pool: it may have been upgraded
 inline constexpr std::size_t known_brokers = 256;              // that spoke tenfold/1, in the state folder
 inline constexpr std::size_t known_brokers_bytes = 128 * KiB;  // their file: so many of the longest names fit
@@ -154,6 +157,8 @@ inline constexpr std::size_t pipelined_requests = 16;  // on one pipe: beyond, i
 inline constexpr std::size_t printed_target = 200;     // of a request that the app does not answer
 inline constexpr std::size_t question_kept = 2 * KiB;  // of what the app owes an answer to: most heads
 inline constexpr Duration slow_app = 60s;              // a visitor who gives up after it gives up the app
+inline constexpr std::size_t accept_kept = 256;        // of a request's Accept, for an answer of the agent's own
+inline constexpr std::uint64_t retry_after_s = 5;      // such an answer's Retry-After, in seconds
 inline constexpr std::int64_t slow_lines = 10;         // about slow apps, on the terminal...
 inline constexpr std::int64_t slow_lines_s = 60;       // ... in so many seconds
 

@@ -31,7 +31,23 @@ ErrorKind kind_of(int uv_error) {
     case UV_ECONNREFUSED:
     case UV_ENOENT: return ErrorKind::refused;
     case UV_ETIMEDOUT: return ErrorKind::timeout;
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_ENOBUFS:
+    case UV_ENOMEM:
+    case UV_EADDRNOTAVAIL: return ErrorKind::limit;
     default: return ErrorKind::io;
+  }
+}
+
+// Of what is our own want it says what to do; the address has no part in it.
+std::string detail_of(int uv_error, const Address& address) {
+  switch (uv_error) {
+    case UV_EMFILE: return "out of file descriptors: raise ulimit -n";
+    case UV_ENFILE: return "this system is out of file descriptors";
+    case UV_ENOBUFS:
+    case UV_ENOMEM: return "out of memory for sockets";
+    default: return to_string(address) + ": " + uv_strerror(uv_error);
   }
 }
 
@@ -209,7 +225,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
       finish(Error{ErrorKind::dns,
                    address_.host + ": " + (lookup_failed_ == 0 ? "no address" : uv_strerror(lookup_failed_))});
     } else {
-      finish(Error{kind_of(last_error_), to_string(address_) + ": " + uv_strerror(last_error_)});
+      finish(Error{kind_of(last_error_), detail_of(last_error_, address_)});
     }
   }
 

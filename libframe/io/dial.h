@@ -6,7 +6,8 @@
 //   dial_ = std::make_unique<Dial>(loop, address, 5s, [this](Result<std::unique_ptr<TcpSocket>> r) { … });
 //
 // Destroying it cancels without a call. The call never comes from inside the constructor. Errors: dns, refused (a unix
-// socket whose file is missing, too), timeout, io; the detail names the address.
+// socket whose file is missing, too), timeout, io; the detail names the address. limit: this process has no descriptor,
+// port or memory to spare.
 #pragma once
 
 #include <functional>

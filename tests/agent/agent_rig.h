@@ -12,21 +12,33 @@
 
 namespace tenfold::test {
 
+struct SleepByHand final : SuspendClock {
+  Duration suspended() override { return slept; }
+  Duration slept{};
+};
+
 struct AgentTest : AgentFixture, Agent::Owner {
   Options options;
+  SleepByHand clock;
   std::unique_ptr<Agent> agent;
   std::optional<ExitCode> code;
   std::vector<std::unique_ptr<LinkBroker>> brokers;
 
-  AgentTest() { options.broker = {false, {"broker.example", 7080}}; }
+  AgentTest() {
+    options.broker = {false, {"broker.example", 7080}};
+    options.tunnels = {{{false, {"127.0.0.1", 8080}}, {}}};
+  }
   virtual ~AgentTest() {
     agent.reset();
     runtime.graveyard.clear();
   }
 
+  virtual std::vector<Forwarding*> ways() { return {&forwarding}; }
+  std::string& subdomain() { return options.tunnels[0].subdomain; }
+
   void on_agent_done(ExitCode done) override { code = done; }
   void start() {
-    agent = std::make_unique<Agent>(options, forwarding, network, nullptr, middle, *this);
+    agent = std::make_unique<Agent>(options, ways(), status, network, nullptr, middle, clock, *this);
     agent->start();
   }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/limits.h"
 #include "mux/handshake.h"
 
 #include <map>
@@ -37,10 +38,10 @@ std::string error(const Arguments& arguments, const Variables& variables = {}) {
 
 TEST_CASE("a port alone is enough") {
   const Options got = options({"expose", "8080"});
-  CHECK(to_string(got.target) == "http://localhost:8080");
+  CHECK(to_string(got.tunnels[0].target) == "http://localhost:8080");
   CHECK(to_string(got.broker) == "http://127.0.0.1:7080");
   CHECK(got.mux == Mux::off);
-  CHECK(got.subdomain.empty());
+  CHECK(got.tunnels[0].subdomain.empty());
   CHECK(got.log_level == LogLevel::warn);
   CHECK_FALSE(got.no_keep_alive);
   CHECK(got.first_byte == Duration::zero());
@@ -68,10 +69,10 @@ TEST_CASE("every flag has its effect") {
                                "--allow-remote-ip",
                                "--log-level",
                                "debug"});
-  CHECK(to_string(got.target) == "https://app.local:443");
+  CHECK(to_string(got.tunnels[0].target) == "https://app.local:443");
   CHECK(got.mux == Mux::require);
   CHECK(to_string(got.broker) == "https://broker.example:443");
-  CHECK(got.subdomain == "blue-fox");
+  CHECK(got.tunnels[0].subdomain == "blue-fox");
   CHECK(got.token == "secret");
   CHECK(got.ca_file == "/ca.pem");
   CHECK(got.insecure);
@@ -87,7 +88,7 @@ TEST_CASE("every flag has its effect") {
 TEST_CASE("--mux does not swallow the word behind it") {
   const Options got = options({"expose", "--mux", "8080"});
   CHECK(got.mux == Mux::prefer);
-  CHECK(got.target.address.port == 8080);
+  CHECK(got.tunnels[0].target.address.port == 8080);
 }
 
 TEST_CASE("the environment speaks where no flag does") {
@@ -134,7 +135,7 @@ TEST_CASE("an error names the flag and the value") {
   CHECK(error({"expose", "1", "--log-level", "loud"}).starts_with("--log-level 'loud': "));
   CHECK(error({"expose", "1", "--nonsense=3"}).starts_with("--nonsense: "));
   CHECK(error({"expose", "1", "--nonsense"}).starts_with("--nonsense: "));
-  CHECK(error({"expose", "1", "two"}).starts_with("two: "));
+  CHECK(error({"expose", "1", "two"}).starts_with("TARGET 'two': "));
   CHECK(error({"expose", "1", "--host"}) == "--host: its value is missing");
   CHECK(error({"expose", "1", "--json=often"}).find("--json") != std::string::npos);
   CHECK(options({"expose", "1", "--host", "http://a", "--host", "http://b"}).broker.address.host == "b");
@@ -142,6 +143,27 @@ TEST_CASE("an error names the flag and the value") {
   CHECK(error({"expose"}).starts_with("TARGET: missing"));
   CHECK(error({}).starts_with("expose: missing"));
   CHECK(error({"reveal", "8080"}).starts_with("reveal: "));
+}
+
+TEST_CASE("each of several targets has its name, in their order") {
+  const Options got = options({"expose", "--subdomain", "web", "3000", "--mux", "8080", "--subdomain=api", "8080"});
+  REQUIRE(got.tunnels.size() == 3);
+  CHECK(to_string(got.tunnels[0].target) == "http://localhost:3000");
+  CHECK(to_string(got.tunnels[1].target) == "http://localhost:8080");
+  CHECK(to_string(got.tunnels[2].target) == "http://localhost:8080");
+  CHECK(got.tunnels[0].subdomain == "web");
+  CHECK(got.tunnels[1].subdomain == "api");
+  CHECK(got.tunnels[2].subdomain.empty());
+  CHECK(error({"expose", "1", "--subdomain", "a", "--subdomain", "b"}) ==
+        "--subdomain 'b': one more than there are targets: each target has one name, in the same order");
+  CHECK(error({"expose", "1", "2", "--subdomain", "a", "--subdomain", "a"}).starts_with("--subdomain 'a': "));
+  CHECK(error({"expose", "1", "2", "--subdomain", "a", "--subdomain", "B"}).starts_with("--subdomain 'B': "));
+  CHECK(error({"expose", "1", "0", "2"}).starts_with("TARGET '0': "));
+  Arguments many{"expose"};
+  for (std::size_t i = 0; i < limits::tunnels_per_link; ++i) many.emplace_back("1");
+  CHECK(options(many).tunnels.size() == limits::tunnels_per_link);
+  many.emplace_back("1");
+  CHECK(error(many).starts_with("TARGET: more than 100"));
 }
 
 TEST_CASE("a value's control characters do not reach the terminal") {

@@ -75,7 +75,8 @@ class Usage(E2E):
     def test_the_agent_s_flags(self):
         for args, words in ((("expose",), ("TARGET",)), ((), ("expose",)), (("expose", "99999"), ("99999",)), (("expose", "0"), ("0",)),
                             (("expose", "ftp://x"), ("ftp://x",)), (("expose", "http://"), ("http://",)), (("expose", "a b"), ("a b",)),
-                            (("expose", "8080", "8081"), ("8081",)), (("expose", "80", "--host", "ftp://x"), ("--host", "ftp://x")),
+                            (("expose", "8080", "8081x"), ("8081x",)), (("expose", "80", "--host", "ftp://x"), ("--host", "ftp://x")),
+                            (("expose", "80", "--subdomain", "a", "--subdomain", "b"), ("--subdomain", "b", "targets")),
                             (("expose", "80", "--host", "http://x:99999"), ("--host", "99999")),
                             (("expose", "80", "--mux=maybe"), ("--mux", "maybe")), (("expose", "80", "--subdomain", "a/b"), ("--subdomain", "a/b")),
                             (("expose", "80", "--ca", "/none.pem"), ("--ca", "/none.pem")),

@@ -2,6 +2,7 @@
 #include "io/dial.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -126,6 +127,19 @@ TEST_CASE("nobody listening is refused, by the name that was asked for") {
     CHECK(dialled.error.kind == ErrorKind::refused);
     CHECK(dialled.error.detail == std::string(host) + ":" + std::to_string(closed.port()) + ": connection refused");
   }
+}
+
+TEST_CASE("a want of descriptors is this process's own") {
+  IoWorld world;
+  const ClosedPort closed;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit none{0, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const Dialled dialled(world, {"127.0.0.1", closed.port()});
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(dialled.error.kind == ErrorKind::limit);
+  CHECK(dialled.error.detail == "out of file descriptors: raise ulimit -n");
 }
 
 TEST_CASE("a name without an address is a dns error") {

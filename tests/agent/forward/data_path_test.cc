@@ -7,146 +7,22 @@
 #include <string>
 #include <vector>
 
-#include "agent/links/session.h"
 #include "base/limits.h"
-#include "links/link_broker.h"
+#include "forward/path.h"
 
 namespace tenfold {
 namespace {
 
-struct Way {
-  const char* name;
-  bool pooled;
-  std::string local_host;
-  bool print_requests;
-
-  bool reads() const { return pooled || print_requests || !local_host.empty(); }
-};
-
-const Way ways[] = {
-    {"stream", false, "", false},
-    {"stream, --local-host", false, "app.local", false},
-    {"stream, --print-requests", false, "", true},
-    {"pooled", true, "", false},
-    {"pooled, --local-host", true, "app.local", false},
-    {"pooled, --print-requests", true, "", true},
-};
-
-std::string get(const std::string& path = "/", const std::string& fields = {}, const std::string& method = "GET") {
-  return method + " " + path + " HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n";
-}
-std::string post(const std::string& body, std::size_t length, const std::string& fields = {}) {
-  return get("/post", fields + "Content-Length: " + std::to_string(length) + "\r\n", "POST") + body;
-}
-std::string post(const std::string& body) { return post(body, body.size()); }
-std::string answer(const std::string& body = "hello", const std::string& fields = {}) {
-  return "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-const std::string no_content = "HTTP/1.1 204 No Content\r\n\r\n";
-
-// One pipe of one agent: its far end is `visitor`.
-struct Path : test::AgentFixture, Forwarder::Owner, Session::Owner {
-  const Way way;
-  test::MemoryPipe memory{runtime};
-  test::Peer visitor{runtime};
-  std::unique_ptr<test::LinkBroker> broker;
-  std::unique_ptr<Session> session;
-  std::unique_ptr<Forwarder> forwarder;
-  bool done = false;  // of a pooled socket
-
-  explicit Path(const Way& chosen) : way(chosen) {
-    forwarding.local_host = way.local_host;
-    forwarding.print_requests = way.print_requests;
-  }
-  virtual ~Path() { runtime.graveyard.clear(); }
-
-  void start() {
-    if (way.pooled) {
-      visitor.attach(memory.take_left());
-      forwarder = std::make_unique<Forwarder>(forwarding, memory.take_right(), *this);
-      forwarder->start();
-    } else {
-      broker = std::make_unique<test::LinkBroker>(network, memory.take_left());
-      session = std::make_unique<Session>(forwarding, network, memory.take_right(), *this);
-      session->start({});
-      broker->register_tunnel("blue-fox", "https://blue-fox.example");
-      pump();
-      broker->open(visitor, "blue-fox");
-    }
-    pump();
-  }
-
-  // The app's connection that is dialled for what the visitor says.
-  test::Peer& ask(const std::string& request) {
-    visitor.say(request);
-    pump();
-    REQUIRE(network.waiting() == 1);
-    test::Peer& app = network.accept();
-    pump();
-    CHECK(app.received == at_app(request));
-    return app;
-  }
-  // One request and its answer.
-  test::Peer& serve(const std::string& request = get(), const std::string& said = answer()) {
-    test::Peer& app = ask(request);
-    app.say(said);
-    pump();
-    CHECK(visitor.received == said);
-    app.received.clear();
-    visitor.received.clear();
-    return app;
-  }
-  std::string at_app(std::string request) const {
-    const std::size_t host = request.find("Host: x\r\n");
-    if (host != std::string::npos && !way.local_host.empty()) request.replace(host + 6, 1, way.local_host);
-    return request;
-  }
-
-  void pump() {
-    do network.pump();
-    while (memory.step());
-    network.pump();
-    runtime.graveyard.clear();
-  }
-  // What the visitor says is heard before anything of the app's side, in the same turn.
-  void visitor_first() {
-    while (memory.step()) {
-    }
-  }
-  void pass(Duration delay) {
-    // In steps, so that a link's PINGs are answered.
-    for (Duration left = delay; left > Duration::zero();) {
-      const Duration step = std::min<Duration>(left, 1s);
-      test.pass(step);
-      pump();
-      left -= step;
-    }
-  }
-  bool nothing_owed() const { return !way.pooled || memory.right_uncredited() == 0; }
-
-  void on_forwarder_done(Forwarder&, const Error&) override {
-    done = true;
-    runtime.graveyard.bury(std::move(forwarder));
-  }
-  void on_session_registered(Session&, const Registration&) override {}
-  void on_session_draining(Session&, Duration) override {}
-  void on_session_closed(Session&, const Error&) override { runtime.graveyard.bury(std::move(session)); }
-};
-
-// Each case on each way of its own.
-template <typename Case>
-void over(
-    Case test_case, bool (*fits)(const Way&) = [](const Way&) { return true; }) {
-  for (const Way& way : ways) {
-    if (!fits(way)) continue;
-    CAPTURE(std::string(way.name));
-    Path path(way);
-    test_case(path);
-  }
-}
-bool is_pooled(const Way& way) { return way.pooled; }
-bool is_stream(const Way& way) { return !way.pooled; }
-bool reads(const Way& way) { return way.reads(); }
+using test::answer;
+using test::get;
+using test::is_pooled;
+using test::is_stream;
+using test::no_content;
+using test::over;
+using test::Path;
+using test::post;
+using test::reads;
+using test::Way;
 
 // ---- Nothing is lost -------------------------------------------------------------
 
@@ -464,9 +340,9 @@ TEST_CASE("--first-byte: a slow app's visitor is told, and the app's connection 
     path.pass(29s);
     CHECK(path.visitor.received.empty());
     path.pass(1s);
-    CHECK(path.visitor.received.starts_with("HTTP/1.1 504 Gateway Timeout\r\nContent-Type: text/plain"));
+    CHECK(path.visitor.received.starts_with("HTTP/1.1 504 Gateway Timeout\r\nDate: "));
     CHECK(path.visitor.received.find("\r\nConnection: close\r\n") != std::string::npos);
-    CHECK(path.visitor.received.ends_with("\r\n\r\nThe local application did not answer within 30 s.\n"));
+    CHECK(path.visitor.received.ends_with("\r\n\r\n504 The app behind this tunnel did not answer in time.\n"));
     CHECK(path.visitor.ended);
     CHECK(app.closed);
     CHECK(path.output.has_error("http://127.0.0.1:8080 did not answer GET /report within 30 s"));

@@ -75,7 +75,11 @@ TEST_CASE_FIXTURE(ForwarderFixture, "with the app down the visitor gets a whole 
   pump();
   CHECK(server.received.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
   CHECK(server.received.find("\r\nConnection: close\r\n") != std::string::npos);
-  CHECK(server.received.ends_with("\r\n\r\nThe local application does not answer: refused.\n"));
+  CHECK(server.received.find("\r\nTenfold-Cause: app-refused\r\n") != std::string::npos);
+  CHECK(server.received.find("\r\nDate: ") != std::string::npos);
+  CHECK(server.received.find("\r\nCache-Control: no-store\r\n") != std::string::npos);
+  CHECK(server.received.find("\r\nRetry-After: ") == std::string::npos);
+  CHECK(server.received.ends_with("\r\n\r\n502 The app behind this tunnel refused the connection. Is it running?\n"));
   CHECK(server.received.find("8080") == std::string::npos);
   CHECK(server.ended);
   CHECK_FALSE(done);
@@ -86,6 +90,41 @@ TEST_CASE_FIXTURE(ForwarderFixture, "with the app down the visitor gets a whole 
   pump();
   REQUIRE(done);
   CHECK(done->kind == ErrorKind::none);
+}
+
+TEST_CASE_FIXTURE(ForwarderFixture, "the answer of ours has the form that the request asks for") {
+  start();
+  std::string type;
+  std::string part;
+  SUBCASE("a browser's") {
+    say("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html,*/*\r\n\r\n");
+    type = "text/html";
+    part = "<h1>502 Bad Gateway</h1>";
+  }
+  SUBCASE("a program's") {
+    say("GET / HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n");
+    type = "application/json";
+    part = R"("code":"app-dns")";
+  }
+  SUBCASE("of half a head none is known") {
+    say("GET / HTTP/1.1\r\nAccept: text/html");
+    type = "text/plain";
+    part = "502 The name of the app";
+  }
+  network.refuse(ErrorKind::dns);
+  pump();
+  CHECK(server.received.find("\r\nContent-Type: " + type) != std::string::npos);
+  CHECK(server.received.find(part) != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(ForwarderFixture, "an agent without a descriptor to spare says that it is busy, and to come again") {
+  start();
+  say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  network.refuse(ErrorKind::limit);
+  pump();
+  CHECK(server.received.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+  CHECK(server.received.find("\r\nRetry-After: 5\r\n") != std::string::npos);
+  CHECK(server.received.find("\r\nTenfold-Cause: agent-busy\r\n") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(ForwarderFixture, "an answer of ours does not wait for ever for the server's end") {
@@ -156,9 +195,14 @@ TEST_CASE_FIXTURE(ForwarderFixture, "each request is printed, and its Host repla
   CHECK(app.received ==
         "GET /one HTTP/1.1\r\nHost: app.local\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n"
         "GET /two HTTP/1.1\r\nHost: app.local\r\n\r\n");
+  CHECK(output.lines.empty());
+  app.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  pump();
+  app.cut();
+  pump();
   REQUIRE(output.lines.size() == 2);
-  CHECK(output.lines[0].ends_with(" GET /one"));
-  CHECK(output.lines[1].ends_with(" GET /two"));
+  CHECK(output.lines[0].ends_with(" GET /one                 200 0ms 2 B"));
+  CHECK(output.lines[1].ends_with(" GET /two                 0ms, cut before an answer"));
 }
 
 }  // namespace

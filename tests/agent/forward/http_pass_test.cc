@@ -11,11 +11,18 @@
 namespace tenfold {
 namespace {
 
-struct Rewriting {
-  explicit Rewriting(std::string host, bool close = false)
-      : rewriter({std::move(host), close}, [this](const http::RequestHead& head) {
-          requests.push_back(std::string(head.method) + ' ' + std::string(head.target));
-        }) {}
+struct Rewriting final : HttpPass::Observer {
+  explicit Rewriting(std::string host, bool close = false) : rewriter({std::move(host), close}, this) {}
+
+  void on_request(const http::RequestHead& head, HttpPass::Asked&) override {
+    requests.push_back(std::string(head.method) + ' ' + std::string(head.target));
+  }
+  void on_answered(const HttpPass::Asked& asked, const HttpPass::Answered& answered) override {
+    using End = HttpPass::Answered::End;
+    const char* end = answered.end == End::whole ? "whole" : answered.end == End::cut ? "cut" : "unknown";
+    answers.push_back(asked.method + ' ' + std::to_string(answered.status) + ' ' + std::to_string(answered.bytes) +
+                      ' ' + end);
+  }
 
   // Feeds in pieces of chop() bytes; returns what was not taken.
   template <typename Chop>
@@ -38,6 +45,7 @@ struct Rewriting {
   }
 
   std::vector<std::string> requests;
+  std::vector<std::string> answers;  // METHOD STATUS BYTES END
   std::string out;
   HttpPass rewriter;
 };
@@ -173,6 +181,61 @@ TEST_CASE("a request that asks for a close says so once, keeps its other options
   Rewriting both("app.local", true);
   both.feed("GET / HTTP/1.0\r\n\r\n");
   CHECK(both.out == "GET / HTTP/1.1\r\nHost: app.local\r\nConnection: close\r\n\r\n");
+}
+
+// ---- What became of a request
+
+TEST_CASE("each request is told with its answer, when that has ended") {
+  for (const std::string& host : {std::string(), std::string("app.local")}) {
+    Rewriting pass(host);
+    using Answers = std::vector<std::string>;
+    pass.feed(get + get);
+    const auto says = [&](std::string_view text) {
+      for (const char c : text) pass.rewriter.on_answer(to_bytes({&c, 1}));
+    };
+    says("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell");
+    CHECK(pass.answers.empty());
+    says("o");
+    CHECK(pass.answers == Answers{"GET 200 5 whole"});
+    says("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n");
+    CHECK(pass.answers.back() == "GET 404 6 whole");
+    pass.feed("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+    says("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+    CHECK(pass.answers.back() == "HEAD 200 0 whole");
+    pass.feed(get + get);
+    says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    CHECK(pass.answers.size() == 3);
+    pass.rewriter.on_app_end();
+    pass.rewriter.on_over();
+    CHECK(pass.answers.size() == 5);
+    CHECK(pass.answers[3] == "GET 200 4 cut");
+    CHECK(pass.answers[4] == "GET 0 0 cut");
+  }
+}
+
+TEST_CASE("an answer that ends with its connection is whole by the app's FIN, and cut without it") {
+  for (const bool fin : {true, false}) {
+    Rewriting pass("");
+    pass.feed(get);
+    pass.rewriter.on_answer(to_bytes("HTTP/1.1 200 OK\r\n\r\nuntil close"));
+    if (fin) pass.rewriter.on_app_end();
+    pass.rewriter.on_over();
+    CHECK(pass.answers == std::vector<std::string>{fin ? "GET 200 11 whole" : "GET 200 11 cut"});
+  }
+}
+
+TEST_CASE("another protocol, and what cannot be read, are told as far as they are known") {
+  Rewriting switched_over("");
+  switched_over.feed(upgrade);
+  switched_over.rewriter.on_answer(to_bytes(switched));
+  switched_over.rewriter.on_over();
+  CHECK(switched_over.answers == std::vector<std::string>{"GET 101 0 whole"});
+  Rewriting unread("");
+  unread.feed(get);
+  unread.rewriter.on_answer(to_bytes("Unauthorized\r\n"));
+  unread.feed(get);
+  unread.rewriter.on_over();
+  CHECK(unread.answers == std::vector<std::string>{"GET 0 0 unknown", "GET 0 0 unknown"});
 }
 
 // ---- Whose turn it is

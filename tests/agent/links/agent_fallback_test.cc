@@ -40,7 +40,7 @@ TEST_CASE_FIXTURE(FallbackTest, "every request for a link bears the offer, and n
 }
 
 TEST_CASE_FIXTURE(FallbackTest, "the second question is for the same name, with the same token") {
-  options.subdomain = "blue-fox";
+  subdomain() = "blue-fox";
   options.token = "secret";
   start();
   answer("");
@@ -305,7 +305,7 @@ TEST_CASE_FIXTURE(FallbackTest, "two silent connections end in another try, with
 
 TEST_CASE_FIXTURE(FallbackTest, "a name that a grant without its answer holds is waited for, and a taken one is not") {
   const std::string taken = with_json("409 Conflict", R"({"message":"in use","code":"name-taken"})");
-  options.subdomain = "blue-fox";
+  subdomain() = "blue-fox";
   bool own = true;
   start();
   SUBCASE("the answer was cut off") {

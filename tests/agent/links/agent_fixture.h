@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "agent/forward/forwarder.h"
-#include "agent/screen/status.h"
+#include "agent/links/broker_side.h"
+#include "agent/screen/tunnel_status.h"
 #include "agent/targets/local_target.h"
 #include "fake_network.h"
 #include "support/test_runtime.h"
@@ -31,22 +32,34 @@ class RecordingOutput final : public StatusOutput {
   }
 };
 
+// A generator that gives the middle of every range.
+inline double middle() { return 0.5; }
+
 struct AgentFixture {
   TestRuntime test;
   Runtime& runtime = test.runtime;
   FakeNetwork network{runtime};
   RecordingOutput output;
-  Status status{output, {}, "http://127.0.0.1:8080", [] { return std::time_t{0}; }};
-  LocalTarget local{runtime, network, status, Endpoint{false, {"127.0.0.1", 8080}}, nullptr};
-  Forwarding forwarding{runtime, local, status, {}, false};
+  Screen screen{output, {}, [] { return std::time_t{0}; }};
+  Status status{screen};
+  TunnelStatus tunnel_status{status, "http://127.0.0.1:8080", TunnelStatus::Among::alone};
+  LocalTarget local{runtime, network, tunnel_status, Endpoint{false, {"127.0.0.1", 8080}}, nullptr};
+  Forwarding forwarding{runtime, local, tunnel_status, {}, false};
+  KnownBrokers known{runtime.log, {}};
+  BrokerSide side{.runtime = runtime,
+                  .network = network,
+                  .status = status,
+                  .known = known,
+                  .random = middle,
+                  .broker = {},
+                  .tls = nullptr,
+                  .token = {}};
+  Tunnel tunnel{forwarding, {}};
 
   void pass(Duration delay) {
     test.pass(delay);
     network.pump();
   }
 };
-
-// A generator that gives the middle of every range.
-inline double middle() { return 0.5; }
 
 }  // namespace tenfold::test

@@ -13,7 +13,7 @@ using test::asks;
 using test::asks_upgrade;
 
 TEST_CASE_FIXTURE(AgentTest, "without --mux the classic handshake leads to the pool") {
-  options.subdomain = "blue-fox";
+  subdomain() = "blue-fox";
   options.token = "secret";
   start();
   const std::string asked = answer(grant("blue-fox"));
@@ -146,7 +146,7 @@ TEST_CASE_FIXTURE(AgentTest,
 
 TEST_CASE_FIXTURE(AgentTest, "a name that was asked for and had is waited for") {
   options.mux = Mux::prefer;
-  options.subdomain = "blue-fox";
+  subdomain() = "blue-fox";
   start();
   link("blue-fox");
   brokers.clear();
@@ -243,7 +243,7 @@ TEST_CASE_FIXTURE(AgentTest, "a pool whose port refuses leads back to the handsh
 }
 
 TEST_CASE_FIXTURE(AgentTest, "a random id in place of the name is shown as the URL that it is") {
-  options.subdomain = "blue-fox";
+  subdomain() = "blue-fox";
   start();
   answer(grant("qqq-random"));
   network.accept();

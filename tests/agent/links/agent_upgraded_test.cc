@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(OnThePool, "an upgraded server's link takes over, and visitors
 
 TEST_CASE_FIXTURE(OnThePool,
                   "the tunnel that stands moves, even where the server gave another name than was asked for") {
-  options.subdomain = "blue-fox";
+  subdomain() = "blue-fox";
   fall_back("qqq-random");
   wait_for_dial(limits::link_asked_every + 20s);
   CHECK(asks(link("qqq-random"), "/qqq-random"));

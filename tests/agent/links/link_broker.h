@@ -18,11 +18,20 @@ class LinkBroker final : public Link::Handler {
     driven_->start({});
   }
 
-  void register_tunnel(const std::string& name, const std::string& url, const std::string& resume_token = "resume") {
+  void register_tunnel(const std::string& name, const std::string& url, const std::string& resume_token = "resume",
+                       std::uint32_t request_id = 0) {
     control::ControlMessage message;
+    message.mutable_registered()->set_request_id(request_id);
     message.mutable_registered()->set_name(name);
     message.mutable_registered()->add_urls(url);
     message.mutable_registered()->set_resume_token(resume_token);
+    link().send(message);
+  }
+  void refuse_tunnel(std::uint32_t request_id, const std::string& code, const std::string& text = "no") {
+    control::ControlMessage message;
+    message.mutable_refused()->set_request_id(request_id);
+    message.mutable_refused()->set_code(code);
+    message.mutable_refused()->set_message(text);
     link().send(message);
   }
   void tell_drain(std::uint32_t deadline_ms) {
@@ -47,14 +56,19 @@ class LinkBroker final : public Link::Handler {
 
   Link& link() { return driven_->link(); }
 
-  std::vector<std::string> heard;  // kinds of the agent's control messages
-  bool draining = false;           // the agent takes no new stream
+  std::vector<std::string> heard;            // kinds of the agent's control messages
+  std::vector<control::Register> registers;  // ... and these in full
+  bool draining = false;                     // the agent takes no new stream
   bool closed = false;
 
   void on_link_stream(std::unique_ptr<LinkStream>) override {}
   void on_control(const control::ControlMessage& message) override {
     switch (message.kind_case()) {
       case control::ControlMessage::kHello: heard.push_back("hello " + message.hello().agent_id()); break;
+      case control::ControlMessage::kRegister:
+        heard.push_back("register " + message.register_().name());
+        registers.push_back(message.register_());
+        break;
       case control::ControlMessage::kGoodbye: heard.push_back("goodbye"); break;
       default: heard.push_back("other"); break;
     }

@@ -15,20 +15,26 @@ struct SessionFixture : test::AgentFixture, Session::Owner {
   std::unique_ptr<test::MemoryPipe> memory = std::make_unique<test::MemoryPipe>(runtime);
   std::unique_ptr<test::LinkBroker> broker;
   std::unique_ptr<Session> session;
-  std::optional<Registration> registration;
+  std::optional<Registration> registration;  // the last
+  std::vector<std::string> refused;          // codes
+  int unanswered = 0;
   std::optional<Duration> drain_deadline;
   std::optional<Error> closed;
   test::Peer visitor{runtime};
 
   SessionFixture() {
     broker = std::make_unique<test::LinkBroker>(network, memory->take_left());
-    session = std::make_unique<Session>(forwarding, network, memory->take_right(), *this);
+    session = std::make_unique<Session>(side, memory->take_right(), tunnel, *this);
     session->start({});
     pump();
   }
   virtual ~SessionFixture() { runtime.graveyard.clear(); }
 
-  void on_session_registered(Session&, const Registration& said) override { registration = said; }
+  void on_session_registered(Session&, Tunnel&, const Registration& said) override { registration = said; }
+  void on_session_refused(Session&, Tunnel&, const std::string& code, const std::string&) override {
+    refused.push_back(code);
+  }
+  void on_session_unanswered(Session&, Tunnel&) override { ++unanswered; }
   void on_session_draining(Session&, Duration deadline) override { drain_deadline = deadline; }
   void on_session_closed(Session&, const Error& why) override {
     closed = why;
@@ -141,9 +147,12 @@ TEST_CASE_FIXTURE(SessionFixture, "a request is printed with its visitor") {
   broker->open(visitor, "blue-fox", "1.2.3.4:5");
   visitor.say("GET /seen HTTP/1.1\r\nHost: x\r\n\r\n");
   pump();
-  network.accept();
+  test::Peer& app = network.accept();
   pump();
-  CHECK(output.has(" GET /seen"));
+  CHECK(output.lines.empty());
+  app.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  pump();
+  CHECK(output.has(" GET /seen                200 0ms 2 B"));
 }
 
 TEST_CASE_FIXTURE(SessionFixture, "a notice is shown, Drain is told once") {
@@ -170,7 +179,7 @@ TEST_CASE_FIXTURE(SessionFixture, "a notice is the broker's, a flood of them is 
   REQUIRE(output.errors.size() == limits::broker_lines_burst + 2);
   CHECK(output.errors[limits::broker_lines_burst] == "broker: 40 more");
   CHECK(output.errors.back() == "broker: last");
-  const auto refused = [this] {
+  const auto refused_lines = [this] {
     return std::count_if(test.log.lines.begin(), test.log.lines.end(),
                          [](const std::string& line) { return line.starts_with("stream-refused"); });
   };
@@ -179,7 +188,7 @@ TEST_CASE_FIXTURE(SessionFixture, "a notice is the broker's, a flood of them is 
     broker->open(each, "metadata.internal:80");
     pump();
   }
-  CHECK(refused() == limits::broker_lines_burst);
+  CHECK(refused_lines() == limits::broker_lines_burst);
   CHECK_FALSE(closed);
 }
 

@@ -11,7 +11,7 @@ namespace tenfold {
 namespace {
 
 struct LocalTargetFixture : test::AgentFixture {
-  LocalTarget by_name{runtime, network, status, Endpoint{false, {"localhost", 3000}}, nullptr};
+  LocalTarget by_name{runtime, network, tunnel_status, Endpoint{false, {"localhost", 3000}}, nullptr};
   std::optional<Result<std::unique_ptr<Duplex>>> got;
   std::unique_ptr<Dialing> opening;
 
@@ -56,7 +56,7 @@ TEST_CASE_FIXTURE(LocalTargetFixture, "localhost is ::1 and 127.0.0.1, and the o
 }
 
 TEST_CASE_FIXTURE(LocalTargetFixture, "a unix socket is the one address of its target") {
-  LocalTarget by_path{runtime, network, status, *parse_target("unix:/run/app.sock"), nullptr};
+  LocalTarget by_path{runtime, network, tunnel_status, *parse_target("unix:/run/app.sock"), nullptr};
   open(by_path);
   CHECK(network.next().to.address == Address::of_unix("/run/app.sock"));
   CHECK(network.next().to.tls == nullptr);
@@ -96,6 +96,33 @@ TEST_CASE_FIXTURE(LocalTargetFixture, "down and up are told once") {
     network.accept();
   }
   CHECK(output.errors.size() == 2);
+}
+
+TEST_CASE_FIXTURE(LocalTargetFixture, "a want of the agent's own is told as such, once, and not as the app's") {
+  for (int i = 0; i < 3; ++i) {
+    open(local);
+    network.refuse(ErrorKind::limit);
+    CHECK(got->error().kind == ErrorKind::limit);
+  }
+  REQUIRE(output.errors.size() == 1);
+  CHECK(output.errors[0] == "127.0.0.1:8080 (the agent's own want: visitors are told to come again)");
+}
+
+TEST_CASE_FIXTURE(LocalTargetFixture, "::1 that cannot be had is no want of ports, the host that worked decides") {
+  const auto fail_twice = [this](ErrorKind six, ErrorKind four) {
+    open(by_name);
+    const bool six_first = network.next().address() == "[::1]:3000";
+    network.refuse(six_first ? six : four);
+    network.refuse(six_first ? four : six);
+    return got->error().kind;
+  };
+  CHECK(fail_twice(ErrorKind::limit, ErrorKind::refused) == ErrorKind::refused);
+  CHECK(fail_twice(ErrorKind::limit, ErrorKind::limit) == ErrorKind::limit);
+  open(by_name);
+  network.refuse();
+  network.accept();
+  CHECK(fail_twice(ErrorKind::limit, ErrorKind::refused) == ErrorKind::refused);
+  CHECK(fail_twice(ErrorKind::refused, ErrorKind::limit) == ErrorKind::limit);
 }
 
 TEST_CASE("a local certificate is checked, but on loopback") {

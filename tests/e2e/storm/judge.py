@@ -170,14 +170,10 @@ class Judge:
             yield "503 without Retry-After"
         if told.status not in (404, 408, 502, 503):
             yield f"{told.status}: {told.message or told.sample!r}"
-        elif told.code is None and told.request.method != "HEAD" and told.status in (502, 503) and not self.agents_own(told):
+        elif told.code is None and told.request.method != "HEAD" and told.status in (502, 503):
             yield f"{told.status} without a code: {told.sample!r}"
         else:
             yield from self.of_code(told)
-
-    def agents_own(self, told):
-        """The agent's words on a pooled socket, where the broker cannot know that they are not the app's."""
-        return not self.storm.mux and told.status == 502 and "The local application" in told.sample
 
     def of_code(self, told):
         """A failure's cause: by its code, or, where a HEAD hides that, by the status."""

@@ -1,0 +1,309 @@
+#include "agent/links/link_keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tenfold {
+namespace {
+
+// A broker that says so often in a row that it speaks tenfold/1, while no Upgrade reaches it, is behind a proxy that
+// does not pass one; fewer may be a restart.
+constexpr int upgrades_lost_most = 3;
+
+constexpr const char* how_to_pass_an_upgrade =
+    "For nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
+    "\"upgrade\"; (docs/OPERATING.md). Asking again until it works; to use the classic sockets, which are not "
+    "encrypted, run without --mux";
+
+// Of a Refused: what heals by itself (docs/PROTOCOL.md, "Handshake").
+bool heals(const std::string& code) { return code == "limit" || code == "rate" || code == "draining"; }
+
+}  // namespace
+
+using handshake::Next;
+
+LinkKeeper::LinkKeeper(BrokerSide& side, std::vector<Tunnel*> tunnels, bool only_links, Owner& owner)
+    : side_(side),
+      runtime_(side.runtime),
+      status_(side.status),
+      tunnels_(std::move(tunnels)),
+      only_links_(only_links),
+      owner_(owner),
+      backoff_(side.random) {}
+
+LinkKeeper::~LinkKeeper() = default;
+
+// ---- Asking ------------------------------------------------------------------------
+
+// The first of those that have no name on a pool, for they wait. On a classic server's pools one of these is asked for,
+// since a server that has not been upgraded would make a tunnel for any other.
+Tunnel* LinkKeeper::choose_lead() {
+  const auto first = [this](auto may_lead) {
+    const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), may_lead);
+    return found == tunnels_.end() ? nullptr : *found;
+  };
+  const auto waits = [](const Tunnel* each) { return !each->refused && !each->passed_over && !each->pooled; };
+  // Under another name visitors would not find it.
+  const auto moves = [](const Tunnel* each) { return !each->refused && each->pooled && !each->name.empty(); };
+  const bool on_pools = std::any_of(tunnels_.begin(), tunnels_.end(), [](const Tunnel* each) { return each->pooled; });
+  if (on_pools && !side_.known.spoke_mux(side_.broker)) return first(moves);
+  // What a token proves passes every limit.
+  const auto has_token = [&](const Tunnel* each) { return waits(each) && !each->resume_token.empty(); };
+  for (Tunnel* const lead : {first(has_token), first(waits)}) {
+    if (lead != nullptr) return lead;
+  }
+  return first(moves);
+}
+
+bool LinkKeeper::another_is_left(const Tunnel& tunnel) const {
+  return std::any_of(tunnels_.begin(), tunnels_.end(),
+                     [&](const Tunnel* each) { return each != &tunnel && !each->refused; });
+}
+
+void LinkKeeper::ask() {
+  if (stopping_ || round_ != nullptr || next_session_ != nullptr) return;
+  runtime_.timers.disarm(retry_);
+  lead_ = choose_lead();
+  if (lead_ == nullptr) return;
+  HandshakeRequest request = side_.request_for(*lead_);
+  request.resume_token = lead_->resume_token;
+  const Asks asks = lead_->pooled ? Asks::link : Asks::link_or_classic;
+  round_ = std::make_unique<HandshakeRound>(runtime_, side_.network, side_.to(), request, asks, *this);
+}
+
+void LinkKeeper::ask_again(const Error& why, Duration at_least) {
+  const Duration wait = std::max(backoff_.next(runtime_.now()), at_least);
+  runtime_.timers.arm_in(retry_, wait);
+  runtime_.log.info("ask-again", {{"cause", describe(why)}});
+  // A link that drains still serves: nothing is lost yet.
+  if (session_ == nullptr) status_.reconnecting(wait, why);
+}
+
+void LinkKeeper::on_round_done(HandshakeRound&, HandshakeOutcome outcome) {
+  runtime_.graveyard.bury(std::move(round_));
+  // Said by the broker itself, through TLS where it has that: as good as a link.
+  if (outcome.next == Next::link || outcome.next == Next::upgrade_lost) side_.known.on_spoke_mux(side_.broker);
+  if (outcome.next == Next::link) return open_link(std::move(outcome));
+  if (lead_->pooled) {
+    // What stands is not cut for it, but once the pool is lost no other one is opened.
+    if (outcome.next == Next::upgrade_lost) tell_upgrade_lost("a proxy takes the Upgrade away on its way to ");
+    return on_no_link_yet(outcome.why ? outcome.why : Error{ErrorKind::refused, reason(outcome.answer)});
+  }
+  if (outcome.unanswered) lead_->ghost_until = runtime_.now() + limits::own_ghost_time;
+  switch (outcome.next) {
+    case Next::classic: return on_classic(outcome);
+    case Next::upgrade_lost: return on_upgrade_lost(outcome.why);
+    case Next::refused: return on_refused(outcome.answer);
+    case Next::retry:
+      return ask_again({ErrorKind::refused, reason(outcome.answer)}, outcome.answer.retry_after.value_or(0s));
+    default: return ask_again(outcome.why);
+  }
+}
+
+void LinkKeeper::open_link(HandshakeOutcome outcome) {
+  upgrades_lost_ = 0;
+  said_fallback_ = said_downgrade_ = said_upgrade_lost_ = false;
+  next_session_ = std::make_unique<Session>(side_, std::move(outcome.pipe), *lead_, *this);
+  next_session_->start(outcome.early);
+}
+
+// A grant over the classic protocol. Not taken from a broker that is known to speak tenfold/1: the answer is not the
+// broker's then, or the broker has lost what it could, and both would cost the encryption in silence.
+void LinkKeeper::on_classic(const HandshakeOutcome& outcome) {
+  if (side_.known.spoke_mux(side_.broker)) {
+    if (!std::exchange(said_downgrade_, true)) {
+      status_.notice(to_string(side_.broker) +
+                     " has spoken tenfold/1 before and answers as a classic server now: its classic sockets, which are "
+                     "not encrypted, are not used. Asking again; if they are what you want there, run without --mux");
+    }
+    return ask_again({ErrorKind::refused, "it has spoken tenfold/1 before and answers as a classic server now"});
+  }
+  if (only_links_) {
+    return owner_.on_link_refused("no-tenfold",
+                                  "the server does not speak tenfold/1: it answered as a classic server does");
+  }
+  if (!std::exchange(said_fallback_, true)) status_.fallback("it answered as a classic server does");
+  owner_.on_classic_answer(*lead_, outcome);
+}
+
+// `why`: of an Upgrade that came to nothing, where the server said elsewhere that it speaks tenfold/1. None: it said so
+// in answer to the Upgrade itself.
+void LinkKeeper::on_upgrade_lost(const Error& why) {
+  ++upgrades_lost_;
+  if (!why) {
+    tell_upgrade_lost("a proxy takes the Upgrade away on its way to ");
+    return ask_again({ErrorKind::refused, "a proxy takes the Upgrade away"});
+  }
+  if (upgrades_lost_ >= upgrades_lost_most) tell_upgrade_lost("a proxy seems to take the Upgrade away on its way to ");
+  ask_again({ErrorKind::refused, "it speaks tenfold/1, but the Upgrade came to nothing: " + why.detail});
+}
+
+void LinkKeeper::tell_upgrade_lost(const char* what) {
+  if (std::exchange(said_upgrade_lost_, true)) return;
+  status_.notice(what + to_string(side_.broker) + ", which speaks tenfold/1. " + how_to_pass_an_upgrade);
+}
+
+void LinkKeeper::on_refused(const HandshakeAnswer& answer) {
+  Tunnel& lead = *lead_;
+  const std::string code = answer.json.code.value_or("");
+  const bool about_name = is_about_name(answer);
+  switch (judge_refusal(lead, about_name, answer.answer.status == 409, runtime_.now())) {
+    case Verdict::another_name: lead.forget_name(); return ask();
+    case Verdict::later:
+      lead.passed_over = true;
+      if (choose_lead() != nullptr) {
+        lead.status().refused(code, reason(answer), true);
+        return ask();
+      }
+      for (Tunnel* each : tunnels_) each->passed_over = false;
+      return ask_again({ErrorKind::refused, reason(answer)});
+    case Verdict::for_good: break;
+  }
+  if (!about_name || !another_is_left(lead)) return owner_.on_link_refused(code, reason(answer));
+  lead.refused = true;
+  owner_.on_tunnel_refused(lead, code, reason(answer));
+  ask();
+}
+
+// ---- Beside the pools of a classic server --------------------------------------------
+
+void LinkKeeper::on_no_link_yet(const Error& why) {
+  runtime_.log.info("no-link-yet", {{"cause", describe(why)}});
+  runtime_.timers.arm_in(look_for_link_, limits::link_asked_every);
+}
+
+void LinkKeeper::on_pool_up() {
+  if (!look_for_link_.armed()) runtime_.timers.arm_in(look_for_link_, limits::link_asked_every);
+}
+
+void LinkKeeper::on_pools_lost(const Error& why) {
+  runtime_.timers.disarm(look_for_link_);
+  // A link that is coming up takes their place; what was only asked for is asked for again with all that belongs to it.
+  if (next_session_ != nullptr) return;
+  runtime_.graveyard.bury(std::move(round_));
+  ask_again(why);
+}
+
+// ---- The link ------------------------------------------------------------------------
+
+void LinkKeeper::on_session_registered(Session& session, Tunnel& tunnel, const Registration& registration) {
+  if (&session == next_session_.get()) promote();
+  if (&session != session_.get()) return;
+  owner_.on_tunnel_on_link(tunnel);
+  tunnel.name = is_plain_name(registration.name) ? registration.name : std::string();
+  tunnel.resume_token = registration.resume_token;
+  tunnel.was_up = true;
+  tunnel.status().ready({.url = registration.url, .name = registration.name, .mode = TunnelStatus::Mode::mux});
+  if (!session.awaits_answer()) leave_outgoing();
+}
+
+void LinkKeeper::promote() {
+  leave_outgoing();
+  outgoing_ = std::move(session_);
+  session_ = std::move(next_session_);
+  slept_ = false;
+  backoff_.up(runtime_.now());
+  runtime_.timers.disarm(look_for_link_);
+  for (Tunnel* each : tunnels_) each->passed_over = false;
+  register_missing();
+}
+
+void LinkKeeper::register_missing() {
+  if (session_ == nullptr) return;
+  for (Tunnel* each : tunnels_) {
+    const bool nameless = each->pooled && each->name.empty();  // another name would not be its visitors'
+    if (!each->refused && !nameless) session_->ask_for(*each);
+  }
+}
+
+void LinkKeeper::on_session_refused(Session& session, Tunnel& tunnel, const std::string& code,
+                                    const std::string& message) {
+  if (&session != session_.get()) return;
+  const bool about_name = code == "name-taken" || code == "bad-name";
+  const Verdict verdict = judge_refusal(tunnel, about_name, code == "name-taken", runtime_.now());
+  if (verdict == Verdict::another_name && !tunnel.pooled) {
+    tunnel.forget_name();
+    return session.ask_for(tunnel);
+  }
+  if (verdict != Verdict::for_good || heals(code) || tunnel.pooled) {
+    tunnel.status().refused(code, message, true);
+    if (!register_.armed()) runtime_.timers.arm_in(register_, limits::register_again);
+  } else {
+    tunnel.refused = true;
+    owner_.on_tunnel_refused(tunnel, code, message);
+  }
+  if (!session.awaits_answer()) leave_outgoing();
+}
+
+void LinkKeeper::on_session_unanswered(Session& session, Tunnel& tunnel) {
+  if (&session != session_.get()) return;
+  tunnel.status().refused("", "the broker does not answer", true);
+  if (!session.awaits_answer()) leave_outgoing();
+}
+
+// All its tunnels have had their answers on the next link.
+void LinkKeeper::leave_outgoing() {
+  if (outgoing_ == nullptr) return;
+  outgoing_->leave(drain_deadline_);
+  old_sessions_.push_back(std::move(outgoing_));
+}
+
+void LinkKeeper::on_session_draining(Session& session, Duration deadline) {
+  if (&session != session_.get() || stopping_) return;
+  // The broker gave the link up while this machine slept, and said so.
+  if (owner_.look_for_sleep() || slept_) return;
+  status_.drain();
+  drain_deadline_ =
+      deadline > Duration::zero() ? std::min<Duration>(deadline, limits::stream_idle) : limits::drain_time;
+  // Not in this instant: all agents of that broker were told at once.
+  runtime_.timers.arm_in(retry_, backoff_.next(runtime_.now()));
+}
+
+void LinkKeeper::on_session_closed(Session& session, const Error& why) {
+  const Error cause = why ? why : Error{ErrorKind::closed, "the broker closed the link"};
+  if (!stopping_) owner_.look_for_sleep();
+  if (&session == next_session_.get()) {
+    runtime_.graveyard.bury(std::move(next_session_));
+    return lead_->pooled ? on_no_link_yet(cause) : ask_again(cause);
+  }
+  if (&session == session_.get()) {
+    runtime_.graveyard.bury(std::move(session_));
+    session_ = std::move(outgoing_);  // it drains: what it serves, it serves on
+    if (!stopping_ && !asking()) return ask_again(cause);
+  } else if (&session == outgoing_.get()) {
+    runtime_.graveyard.bury(std::move(outgoing_));
+  } else {
+    const auto found = std::find_if(old_sessions_.begin(), old_sessions_.end(),
+                                    [&](const auto& each) { return each.get() == &session; });
+    runtime_.graveyard.bury(std::move(*found));
+    old_sessions_.erase(found);
+  }
+  if (stopping_) owner_.on_link_ended();
+}
+
+void LinkKeeper::on_slept() {
+  if (session_ == nullptr && !asking()) return;
+  slept_ = session_ != nullptr;
+  drain_deadline_ = limits::drain_time;
+  backoff_.reset();
+  runtime_.graveyard.bury(std::move(round_));
+  runtime_.graveyard.bury(std::move(next_session_));
+  ask();
+}
+
+void LinkKeeper::stop() {
+  stopping_ = true;
+  for (auto* timer : {&retry_, &look_for_link_}) runtime_.timers.disarm(*timer);
+  runtime_.timers.disarm(register_);
+  runtime_.graveyard.bury(std::move(round_));
+  runtime_.graveyard.bury(std::move(next_session_));
+  for (Session* session : {session_.get(), outgoing_.get()}) {
+    if (session == nullptr) continue;
+    session->say_goodbye();
+    session->leave(limits::drain_time);
+  }
+}
+
+}  // namespace tenfold

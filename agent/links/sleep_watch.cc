@@ -1,0 +1,37 @@
+#include "agent/links/sleep_watch.h"
+
+#include <ctime>
+#include <utility>
+
+namespace tenfold {
+namespace {
+
+Duration read(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+}  // namespace
+
+// In this order a turn of the scheduler between the two makes it less, and never a sleep.
+Duration SystemSuspendClock::suspended() {
+  const Duration since_boot = read(CLOCK_BOOTTIME);
+  return since_boot - read(CLOCK_MONOTONIC);
+}
+
+bool SleepWatch::look() {
+  const Duration suspended = clock_.suspended();
+  const Duration slept = suspended - std::exchange(seen_, suspended);
+  if (slept <= limits::slept_least) return false;
+  runtime_.log.info("slept", {{"s", std::chrono::duration_cast<std::chrono::seconds>(slept).count()}});
+  owner_.on_slept(slept);
+  return true;
+}
+
+void SleepWatch::on_time() {
+  start();
+  look();
+}
+
+}  // namespace tenfold

@@ -1,0 +1,12 @@
+// Dialing: a connection under way, of a Network or a Target. Destroying it cancels without a call; inside the call
+// itself, bury it.
+#pragma once
+
+namespace tenfold {
+
+class Dialing {
+ public:
+  virtual ~Dialing() = default;
+};
+
+}  // namespace tenfold
