@@ -28,7 +28,7 @@ std::string own_answer(const Error& why, std::string_view accept, std::string_vi
   head.field("Content-Length", page.body.size());
   head.field("Cache-Control", "no-store");
   if (form.heals()) head.field("Retry-After", limits::retry_after_s);
-  head.field(cause_field_name, form.code);
+  head.field(cause_code_field, form.code);
   head.field("Connection", "close");
   head.end();
   return with_body ? out + page.body : out;

@@ -11,8 +11,6 @@
 
 namespace tenfold {
 
-inline constexpr std::string_view cause_field_name = "Tenfold-Cause";
-
 // What a dial that failed is to a visitor: the app's failure of a kind that a broker knows (docs/PROTOCOL.md,
 // "Streams"), or `limit`, the agent's own.
 Error dial_failure(const Error& why);

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
+#include "http1/answer_guess.h"
 #include "http1/head_writer.h"
 #include "mux/failure.h"
 
@@ -222,7 +223,7 @@ void AppRequest::on_app_data(Bytes bytes) {
       upstream_->credit(taken);
       bytes = bytes.subspan(taken);
       head_bytes_ += taken;
-      if (reader_.failed()) return fail(bad_answer(reader_.fault().reason));
+      if (reader_.failed()) return fail_bad_head();
       if (reader_.done() && !take_head(bytes)) return;
       continue;
     }
@@ -240,6 +241,16 @@ void AppRequest::on_app_data(Bytes bytes) {
     settle_reader();
     if (state_ != State::answering) return;
   }
+}
+
+void AppRequest::fail_bad_head() {
+  const Bytes beginning = to_bytes(reader_.received());
+  if (!http1::begins_as_answer(beginning)) {
+    record_->hint = "began with \"" + http1::escaped(beginning) + '"';
+    if (const std::string_view guess = http1::guess_of(beginning); !guess.empty())
+      record_->hint.append(" and ").append(guess);
+  }
+  fail(bad_answer(reader_.failed() ? reader_.fault().reason : "no-status-line"));
 }
 
 bool AppRequest::take_head(Bytes rest) {
@@ -397,9 +408,13 @@ void AppRequest::upstream_lost(const Error& why) {
   // A pooled socket that ends may be the app's end or the agent's.
   const char* const who = upstream_.tells_unbegun() ? "the app" : "the app or its agent";
   if (state_ == State::answering || answer_began_) {
+    const bool http =
+        state_ == State::answering || interims_ != 0 || http1::begins_as_answer(to_bytes(reader_.received()));
+    if (!http) return fail_bad_head();
     return fail({ErrorKind::closed, std::string(who) + " cut its answer short", Origin::app});
   }
   if (why.kind == ErrorKind::unbegun) return fail({ErrorKind::closed, why.detail, Origin::agent});
+  if (why.kind == ErrorKind::limit) return fail({why.kind, why.detail, Origin::agent});
   // A reset or an end without a word is one and the same to a visitor: the app broke.
   const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::timeout ||
                         why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;

@@ -117,6 +117,8 @@ class AppRequest final : private Opening,
   void on_upgraded_over(http::Limit limit) override;
   void on_timer() override;
 
+  // Of an answer that is not HTTP: names what it began with, and what that may be.
+  void fail_bad_head();
   // False when the request is over, or is another's, by what was read.
   bool take_head(Bytes rest);
   void note_own_answer(const http::ResponseHead& head);

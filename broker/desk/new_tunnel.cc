@@ -114,7 +114,7 @@ Reply NewTunnel::no_port(const Claim& claim, const Error& why) {
   makers_.runtime.log.warn("classic-refused", {{"name", claim.name}, {"reason", why.detail}});
   Reply reply =
       json_reply(503, R"({"code":"no-port","message":"This server has no port left for another classic tunnel."})");
-  reply.fields.emplace_back("Retry-After", "5");
+  reply.fields.emplace_back("Retry-After", std::to_string(limits::retry_after_s));
   return reply;
 }
 

@@ -18,8 +18,6 @@ namespace {
 using handshake::Refusal;
 using nlohmann::json;
 
-constexpr const char* retry_after = "5";
-
 std::string to_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 bool offers_link(const http::RequestHead& head) {
@@ -192,7 +190,8 @@ Reply handshake_refusal(handshake::Refusal refusal, std::string_view name, std::
   if (refusal == Refusal::name_taken) message = "The name " + std::string(name) + " is in use.";
   if (!detail.empty()) message.append(" (").append(printable(detail)).append(")");
   Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
-  if (form.status == 503 || form.status == 429) reply.fields.emplace_back("Retry-After", retry_after);
+  if (form.status == 503 || form.status == 429)
+    reply.fields.emplace_back("Retry-After", std::to_string(limits::retry_after_s));
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");
   if (form.status == 426) {
     reply.fields.emplace_back("Connection", "Upgrade");

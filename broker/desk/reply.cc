@@ -1,13 +1,12 @@
 #include "broker/desk/reply.h"
 
+#include "base/limits.h"
 #include "http/page.h"
 #include "http1/head_writer.h"
 #include "mux/failure.h"
 
 namespace tenfold::broker {
 namespace {
-
-constexpr const char* retry_after = "5";
 
 // What is allowed where nothing but CONNECT is refused.
 constexpr std::string_view tunnel_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
@@ -50,7 +49,7 @@ Reply json_reply(int status, std::string body) {
 Reply failure_reply(const Error& why, const http::RequestHead& head, std::string_view request_id) {
   const FailureForm& form = failure_form(why);
   Reply reply = page_reply(form.status, form.code, failure_text(why), head, request_id);
-  if (form.heals()) reply.fields.emplace_back("Retry-After", retry_after);
+  if (form.heals()) reply.fields.emplace_back("Retry-After", std::to_string(limits::retry_after_s));
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", R"(Basic realm="tunnel", charset="UTF-8")");
   return reply;
 }

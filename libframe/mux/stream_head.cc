@@ -45,7 +45,7 @@ bool StreamHead::take(std::string_view name, std::string_view value) {
   } else if (name == ":status") {
     status_ = parse_status(value);
   } else if (name == cause_field) {
-    for (const ErrorKind cause : {ErrorKind::timeout, ErrorKind::dns, ErrorKind::tls}) {
+    for (const ErrorKind cause : {ErrorKind::timeout, ErrorKind::dns, ErrorKind::tls, ErrorKind::limit}) {
       if (value == cause_word(cause)) cause_ = cause;
     }
   }
@@ -99,6 +99,7 @@ std::string_view cause_word(ErrorKind cause) {
     case ErrorKind::timeout: return "timeout";
     case ErrorKind::dns: return "dns";
     case ErrorKind::tls: return "tls";
+    case ErrorKind::limit: return "busy";
     default: return "refused";
   }
 }

@@ -97,7 +97,8 @@ class HeadFields {
   std::size_t size_ = 0;
 };
 
-// The word for a refusal's cause, as `tenfold-cause` carries it: refused, timeout, dns or tls.
+// The word for a refusal's cause, as `tenfold-cause` carries it: refused, timeout, dns, tls, or busy (limit): the agent
+// itself has nothing to spare.
 std::string_view cause_word(ErrorKind cause);
 
 }  // namespace tenfold

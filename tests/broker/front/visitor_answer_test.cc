@@ -367,3 +367,39 @@ TEST_CASE("an answer that a pool's agent gives in its app's place is told as a f
   other.app_says("HTTP/1.1 502 Bad Gateway\r\nTenfold-Cause: app-refused\r\nContent-Length: 2\r\n\r\nno");
   CHECK(other.metrics.requests(Outcome::served) == 3);
 }
+
+TEST_CASE("of an answer that is not HTTP the log names the first bytes, and what they may be") {
+  struct Case {
+    std::string said;
+    const char* seen;
+    const char* guess;
+  };
+  const std::string settings("\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", 15);
+  for (const Case& each :
+       {Case{std::string("\x15\x03\x03\0\x02\x02\x0a", 7), "\\x15\\x03\\x03", "TLS"},
+        Case{settings, "\\x00\\x00\\x12\\x04", "HTTP/2"}, Case{"Unauthorized", "Unauthorized", ""}}) {
+    for (const bool ends : {false, true}) {
+      CAPTURE(each.seen);
+      CAPTURE(ends);
+      Rig rig;
+      rig.browser_says(get);
+      rig.app_says(each.said + (ends ? "" : "\r\n\r\n"));
+      if (ends) rig.app().pipe->end();
+      rig.pump();
+      CHECK(rig.browser->heard.starts_with("HTTP/1.1 502 "));
+      CHECK(rig.metrics.failures("app-bad-answer") == 1);
+      const std::string& line = rig.rt.log.lines.back();
+      CHECK(line.find(each.seen) != std::string::npos);
+      CHECK(line.find(each.guess) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("an agent that has nothing to spare is not the app's fault") {
+  Rig rig;
+  rig.browser_says(get);
+  rig.app().pipe->reset(ErrorKind::limit);
+  rig.pump();
+  CHECK(rig.browser->heard.starts_with("HTTP/1.1 503 "));
+  CHECK(rig.metrics.failures("agent-busy") == 1);
+}
