@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "http1/answer_guess.h"
 #include "http1/body_framing.h"
 #include "http1/head_reader.h"
@@ -16,7 +16,7 @@ constexpr std::string_view empty_line = "\r\n\r\n";
 
 void AppAnswer::add(Bytes bytes) {
   size_ += bytes.size();
-  text_ += to_text(bytes.first(std::min(bytes.size(), limits::question_kept - text_.size())));
+  text_ += to_text(bytes.first(std::min(bytes.size(), rules::question_kept - text_.size())));
   if (bytes.size() >= empty_line.size()) last_.clear();
   last_ += to_text(bytes.last(std::min(bytes.size(), empty_line.size())));
   if (last_.size() > empty_line.size()) last_.erase(0, last_.size() - empty_line.size());

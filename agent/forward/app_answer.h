@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "agent/rules.h"
 #include "base/bytes.h"
 
 namespace tenfold {
@@ -22,7 +23,7 @@ class AppAnswer {
   bool is_cut(bool to_head, bool reset) const;
 
  private:
-  std::string text_;         // the first limits::question_kept bytes
+  std::string text_;         // the first rules::question_kept bytes
   std::string last_;         // the last few
   std::uint64_t size_ = 0;   // of all
   std::uint64_t ended_ = 0;  // size_ when an empty line last stood at its end, as at that of chunks

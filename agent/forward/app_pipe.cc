@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/forward/own_answer.h"
+#include "agent/rules.h"
 #include "base/limits.h"
 #include "http1/answer_guess.h"
 
@@ -226,7 +227,7 @@ void AppPipe::note_cut(const Error& why) {
     if (pass_->asked() != nullptr) asked = *pass_->asked();
     bytes = pass_->answer_bytes();
   }
-  if (asked) forwarding_.status.app_cut(asked->method, asked->target.substr(0, limits::printed_target), bytes, why);
+  if (asked) forwarding_.status.app_cut(asked->method, asked->target.substr(0, rules::printed_target), bytes, why);
 }
 
 // `left_over`: the app said more than its answer.
@@ -363,14 +364,14 @@ void AppPipe::settle_clock() {
 void AppPipe::on_too_slow() {
   const HttpPass::Asked* const asked = pass_->asked();
   const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
-  forwarding_.status.app_slow(what.method, what.target.substr(0, limits::printed_target), forwarding_.first_byte, true);
+  forwarding_.status.app_slow(what.method, what.target.substr(0, rules::printed_target), forwarding_.first_byte, true);
   answer({ErrorKind::silent, {}, Origin::app});
 }
 
 // The visitor's side ends or breaks off: if that is after a long wait, for the app's sake.
 void AppPipe::note_visitor_gone() {
   const Duration waited = runtime_.now() - last_sent_;
-  if (state_ != State::open || app_ended_ || !unanswered_ || waited < limits::slow_app) return;
+  if (state_ != State::open || app_ended_ || !unanswered_ || waited < rules::slow_app) return;
   std::optional<HttpPass::Asked> asked;
   if (pass_ == nullptr) {
     asked = question_.whole();
@@ -378,7 +379,7 @@ void AppPipe::note_visitor_gone() {
     asked = *pass_->asked();
   }
   unanswered_ = false;
-  if (asked) forwarding_.status.app_slow(asked->method, asked->target.substr(0, limits::printed_target), waited, false);
+  if (asked) forwarding_.status.app_slow(asked->method, asked->target.substr(0, rules::printed_target), waited, false);
 }
 
 }  // namespace tenfold

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "http1/head_writer.h"
 
 namespace tenfold {
@@ -58,9 +58,9 @@ HttpPass::Step HttpPass::on_head(Bytes in, std::size_t taken) {
 HttpPass::Request HttpPass::describe(const http::RequestHead& head) {
   Request request;
   request.method = head.method;
-  request.target = head.target.substr(0, limits::printed_target);
+  request.target = head.target.substr(0, rules::printed_target);
   if (const http::Field* accept = http::find(head.fields, "Accept")) {
-    request.accept = accept->value.substr(0, limits::accept_kept);
+    request.accept = accept->value.substr(0, rules::accept_kept);
   }
   request.to_head = head.method == "HEAD";
   request.closes = !http::wants_keep_alive(head.minor_version, head.fields);
@@ -74,7 +74,7 @@ HttpPass::Request HttpPass::describe(const http::RequestHead& head) {
 }
 
 void HttpPass::expect_answer(Request request) {
-  if (asked_.size() == limits::pipelined_requests) go_opaque();
+  if (asked_.size() == rules::pipelined_requests) go_opaque();
   // What holds() needs an answer to end it. That all former answers are in by now is as sure as it can be: every proxy
   // that keeps upstream connections waits for them before it sends such a request.
   if (changes_.any() && request.wants != Switch::nothing) reads_answers_ = true;

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/rules.h"
 #include "base/bytes.h"
 #include "base/time.h"
 #include "http1/body_framing.h"
@@ -35,8 +36,8 @@ class HttpPass {
   // A request whose answer has not ended.
   struct Asked {
     std::string method;
-    std::string target;   // the first limits::printed_target bytes
-    std::string accept;   // the first limits::accept_kept bytes of its first Accept
+    std::string target;   // the first rules::printed_target bytes
+    std::string accept;   // the first rules::accept_kept bytes of its first Accept
     std::string visitor;  // the observer's, as the next one
     TimePoint begun{};
   };

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 
 void Question::add(Bytes bytes) {
   size_ += bytes.size();
-  text_ += to_text(bytes.first(std::min(bytes.size(), limits::question_kept - text_.size())));
+  text_ += to_text(bytes.first(std::min(bytes.size(), rules::question_kept - text_.size())));
 }
 
 void Question::clear() {
@@ -29,7 +29,7 @@ std::optional<HttpPass::Asked> Question::asked() const {
 std::optional<Question::Reading> Question::read() const {
   const auto named = [](std::string_view method, std::string_view target) {
     return HttpPass::Asked{.method = std::string(method),
-                           .target = std::string(target.substr(0, limits::printed_target)),
+                           .target = std::string(target.substr(0, rules::printed_target)),
                            .accept = {},
                            .visitor = {}};
   };
@@ -46,7 +46,7 @@ std::optional<Question::Reading> Question::read() const {
   const std::string_view line = std::string_view(text_).substr(0, text_.find('\r'));
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
-  if (reader.failed() || size_ < limits::question_kept || !line.ends_with(" HTTP/1.1")) return std::nullopt;
+  if (reader.failed() || size_ < rules::question_kept || !line.ends_with(" HTTP/1.1")) return std::nullopt;
   const std::string_view method = line.substr(0, first);
   return Reading{named(method, line.substr(first + 1, last - first - 1)), method == "GET" || method == "HEAD"};
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/forward/http_pass.h"
+#include "agent/rules.h"
 #include "base/bytes.h"
 
 namespace tenfold {
@@ -32,7 +33,7 @@ class Question {
   };
   std::optional<Reading> read() const;
 
-  std::string text_;      // its first limits::question_kept bytes
+  std::string text_;      // its first rules::question_kept bytes
   std::size_t size_ = 0;  // of all of it
 };
 

@@ -1,6 +1,6 @@
 #include "agent/forward/request_lines.h"
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 
@@ -9,7 +9,7 @@ void RequestLines::on_request(const http::RequestHead& head, HttpPass::Asked& as
   asked.begun = forwarding_.runtime.now();
   // A server that shares a pipe among visitors names each one's address in the head; else the opener's has to do.
   const http::Field* forwarded = http::find(head.fields, "X-Forwarded-For");
-  asked.visitor = forwarded == nullptr ? std::string_view(opener_) : forwarded->value.substr(0, limits::printed_target);
+  asked.visitor = forwarded == nullptr ? std::string_view(opener_) : forwarded->value.substr(0, rules::printed_target);
 }
 
 void RequestLines::on_answered(const HttpPass::Asked& asked, const HttpPass::Answered& answered) {

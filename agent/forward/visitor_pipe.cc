@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "agent/rules.h"
 #include "base/limits.h"
 
 namespace tenfold {
@@ -151,7 +152,7 @@ bool VisitorPipe::under_way() const {
 // How long the other side may be silent.
 Duration VisitorPipe::patience() const {
   if (under_way()) return leaving_ ? limits::half_close_time : limits::first_byte_time;
-  return leaving_ && pipe_->queued() == 0 && out_ == 0 ? 0s : limits::classic_quiet;
+  return leaving_ && pipe_->queued() == 0 && out_ == 0 ? 0s : rules::classic_quiet;
 }
 
 // A socket that was answered long ago is over at once; one without an answer gets a moment.

@@ -6,7 +6,7 @@
 // pipe's window.
 //
 // A pooled socket ends as one (docs/CLASSIC.md, "pool-half-close"): after either end's FIN the other may finish what it
-// has to say, and limits::classic_quiet without a byte is the end of both. Else an application that keeps its
+// has to say, and rules::classic_quiet without a byte is the end of both. Else an application that keeps its
 // connection would keep the socket's place in the pool. Only a request that is under way when the server ends its side
 // gets the time that its answer takes: a server that has given it up cuts the socket.
 #pragma once
@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "agent/forward/http_pass.h"
+#include "agent/rules.h"
 #include "base/byte_queue.h"
 #include "base/runtime.h"
 #include "duplex.h"

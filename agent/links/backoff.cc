@@ -1,4 +1,5 @@
 #include "agent/links/backoff.h"
+#include "agent/rules.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,13 +8,13 @@ namespace tenfold {
 
 Duration Backoff::next(TimePoint now) {
   const std::optional<TimePoint> up_since = std::exchange(up_since_, std::nullopt);
-  if (up_since && now - *up_since >= limits::backoff_reset) failures_ = 0;
+  if (up_since && now - *up_since >= rules::backoff_reset) failures_ = 0;
 
   // The cap is 2, 4, 8, … times the least wait. Beyond 16 doublings it only grows past the most one.
-  const Duration cap = std::min(limits::backoff_most, limits::backoff_least * (2 << std::min(failures_, 16)));
+  const Duration cap = std::min(rules::backoff_most, rules::backoff_least * (2 << std::min(failures_, 16)));
   ++failures_;
-  const auto spread = static_cast<double>((cap - limits::backoff_least).count());
-  return limits::backoff_least + Duration(static_cast<Duration::rep>(random_() * spread));
+  const auto spread = static_cast<double>((cap - rules::backoff_least).count());
+  return rules::backoff_least + Duration(static_cast<Duration::rep>(random_() * spread));
 }
 
 }  // namespace tenfold

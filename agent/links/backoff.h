@@ -11,7 +11,7 @@
 #include <functional>
 #include <optional>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "base/time.h"
 
 namespace tenfold {
@@ -29,7 +29,7 @@ class Backoff {
   // As after a long good time.
   void reset() { failures_ = 0; }
 
-  // Failures since it last was up for limits::backoff_reset, or since reset().
+  // Failures since it last was up for rules::backoff_reset, or since reset().
   int failures() const { return failures_; }
 
  private:

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/rules.h"
 #include "agent/targets/endpoint.h"
-#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -36,14 +36,14 @@ std::optional<ClassicGrant> grant_in(const Json& object) {
   if (!is_ip(grant.ip)) grant.ip.clear();
   const std::int64_t sockets = number_at(object, "max_conn_count").value_or(1);
   grant.sockets = static_cast<std::size_t>(
-      std::clamp<std::int64_t>(sockets, 1, static_cast<std::int64_t>(limits::classic_sockets_most)));
+      std::clamp<std::int64_t>(sockets, 1, static_cast<std::int64_t>(rules::classic_sockets_most)));
   return grant;
 }
 
 }  // namespace
 
 BrokerJson parse_broker_json(std::string_view text) {
-  if (text.size() > limits::classic_json_bytes) return {};
+  if (text.size() > rules::classic_json_bytes) return {};
   bool deep = false;
   const auto shallow = [&deep](int depth, Json::parse_event_t, Json&) {
     deep |= depth > depth_most;

@@ -1,11 +1,12 @@
 // The JSON that a broker answers a handshake with: a grant of the classic pool, or a refusal. From a stranger: at most
-// limits::classic_json_bytes of it, shallow, and nothing is believed before it is checked.
+// rules::classic_json_bytes of it, shallow, and nothing is believed before it is checked.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include "agent/rules.h"
 
 namespace tenfold {
 
@@ -16,7 +17,7 @@ struct ClassicGrant {
   std::string cached_url;  // empty: none
   std::string ip;          // where the sockets are to go instead; empty: the server's own address
   std::uint16_t port = 0;
-  std::size_t sockets = 1;  // max_conn_count, at most limits::classic_sockets_most
+  std::size_t sockets = 1;  // max_conn_count, at most rules::classic_sockets_most
 };
 
 struct BrokerJson {

@@ -8,10 +8,10 @@
 #include "agent/links/handshake_text.h"
 #include "agent/links/known_brokers.h"
 #include "agent/links/tunnel.h"
+#include "agent/rules.h"
 #include "agent/screen/status.h"
 #include "agent/targets/endpoint.h"
 #include "agent/targets/network.h"
-#include "base/limits.h"
 #include "base/runtime.h"
 
 namespace tenfold {
@@ -29,7 +29,7 @@ struct BrokerSide {
   bool said_remote_ip = false;   // ... that it did was said
 
   DialTo to() const {
-    return {.address = broker.address, .tls = tls, .tls_name = broker.address.host, .deadline = limits::dial_time};
+    return {.address = broker.address, .tls = tls, .tls_name = broker.address.host, .deadline = rules::dial_time};
   }
   HandshakeRequest request_for(const Tunnel& tunnel) const {
     return {.host = authority(broker), .name = tunnel.asked_name(), .token = token, .resume_token = {}};

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 
@@ -27,7 +27,7 @@ void HandshakeCall::on_dialed(Result<Dialed> dialed) {
   pipe_->set_handler(this);
   pipe_->write(to_bytes(request_));
   asked_at_ = runtime_.now();
-  runtime_.timers.arm_in(silence_, limits::second_question_after);
+  runtime_.timers.arm_in(silence_, rules::second_question_after);
 }
 
 void HandshakeCall::on_data(Bytes bytes) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/links/handshake_text.h"
+#include "agent/rules.h"
 #include "agent/targets/network.h"
 #include "base/runtime.h"
 #include "duplex.h"
@@ -31,7 +32,7 @@ class HandshakeCall final : private Duplex::Handler {
  public:
   class Owner {
    public:
-    // The request is out for limits::second_question_after, and not a byte has come. At most once.
+    // The request is out for rules::second_question_after, and not a byte has come. At most once.
     virtual void on_handshake_silent(HandshakeCall& call) = 0;
     virtual void on_handshake_done(HandshakeCall& call, HandshakeOutcome outcome) = 0;
 

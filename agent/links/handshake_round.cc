@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 
@@ -69,7 +69,7 @@ void HandshakeRound::on_first_done(HandshakeOutcome outcome, TimePoint asked_at)
   if (second_over_) return finish_with_both();
   // Not at once: what has just cut the connection, a restart or a proxy without its broker, would cut this one as well.
   if (!second_asked) {
-    runtime_.timers.arm(second_at_, std::max(asked_at + limits::second_question_after, runtime_.now()));
+    runtime_.timers.arm(second_at_, std::max(asked_at + rules::second_question_after, runtime_.now()));
   }
 }
 
@@ -80,7 +80,7 @@ void HandshakeRound::on_second_done(HandshakeOutcome outcome) {
   if (first_over_) return finish_with_both();
   // The broker is there and answers: the first connection is more likely dead than late.
   if (second_over_->next == Next::upgrade_lost) {
-    runtime_.timers.arm(first_until_, first_->asked_at() + limits::upgrade_answer_time);
+    runtime_.timers.arm(first_until_, first_->asked_at() + rules::upgrade_answer_time);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/links/version.h"
+#include "agent/rules.h"
 #include "base/limits.h"
 #include "http1/head_writer.h"
 
@@ -91,7 +92,7 @@ std::size_t AnswerReader::feed(Bytes bytes) {
     const http1::BodyReader::Step step = body_.next(bytes);
     bytes = bytes.subspan(step.taken);
     text_ += to_text(step.payload);
-    if (text_.size() > limits::classic_json_bytes) {
+    if (text_.size() > rules::classic_json_bytes) {
       fail("an answer longer than any should be");
     } else if (body_.failed()) {
       fail(std::string("an answer that is no HTTP: ") + body_.fault().reason);

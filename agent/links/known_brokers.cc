@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 namespace {
@@ -55,7 +55,7 @@ bool is_origin(std::string_view line) {
 void make_latest(std::vector<std::string>& origins, std::string origin) {
   std::erase(origins, origin);
   origins.push_back(std::move(origin));
-  if (origins.size() > limits::known_brokers) origins.erase(origins.begin());
+  if (origins.size() > rules::known_brokers) origins.erase(origins.begin());
 }
 
 // False with errno set.
@@ -90,7 +90,7 @@ std::string contents(const std::string& path, bool& odd) {
     odd = true;
     return {};
   }
-  std::string text(limits::known_brokers_bytes + 1, '\0');
+  std::string text(rules::known_brokers_bytes + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t n = ::read(file.get(), text.data() + size, text.size() - size);
@@ -140,7 +140,7 @@ void KnownBrokers::on_spoke_mux(const Endpoint& broker) {
   const auto found = std::find(known_.begin(), known_.end(), origin);
   // One that is among the oldest is written again, so that a broker in use is not dropped for others.
   const bool safe =
-      found != known_.end() && known_.end() - found <= static_cast<std::ptrdiff_t>(limits::known_brokers / 2);
+      found != known_.end() && known_.end() - found <= static_cast<std::ptrdiff_t>(rules::known_brokers / 2);
   if (safe) return;
   make_latest(known_, origin);
   if (!folder_.empty()) store(origin);

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/rules.h"
 #include "agent/targets/endpoint.h"
 #include "base/log.h"
 
@@ -27,7 +28,7 @@ class KnownBrokers {
   void on_spoke_mux(const Endpoint& broker);
 
  private:
-  using Origins = std::vector<std::string>;  // the latest last, limits::known_brokers at most
+  using Origins = std::vector<std::string>;  // the latest last, rules::known_brokers at most
 
   // `ignored`: lines that make no sense; a file that is none counts as one.
   Origins read(std::size_t& ignored) const;

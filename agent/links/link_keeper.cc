@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/rules.h"
 #include "base/limits.h"
 
 namespace tenfold {
@@ -91,7 +92,7 @@ void LinkKeeper::on_round_done(HandshakeRound&, HandshakeOutcome outcome) {
     if (outcome.next == Next::upgrade_lost) tell_upgrade_lost("a proxy takes the Upgrade away on its way to ");
     return on_no_link_yet(outcome.why ? outcome.why : Error{ErrorKind::refused, reason(outcome.answer)});
   }
-  if (outcome.unanswered) lead_->ghost_until = runtime_.now() + limits::own_ghost_time;
+  if (outcome.unanswered) lead_->ghost_until = runtime_.now() + rules::own_ghost_time;
   switch (outcome.next) {
     case Next::classic: return on_classic(outcome);
     case Next::upgrade_lost: return on_upgrade_lost(outcome.why);
@@ -171,11 +172,11 @@ void LinkKeeper::on_refused(const HandshakeAnswer& answer) {
 
 void LinkKeeper::on_no_link_yet(const Error& why) {
   runtime_.log.info("no-link-yet", {{"cause", describe(why)}});
-  runtime_.timers.arm_in(look_for_link_, limits::link_asked_every);
+  runtime_.timers.arm_in(look_for_link_, rules::link_asked_every);
 }
 
 void LinkKeeper::on_pool_up() {
-  if (!look_for_link_.armed()) runtime_.timers.arm_in(look_for_link_, limits::link_asked_every);
+  if (!look_for_link_.armed()) runtime_.timers.arm_in(look_for_link_, rules::link_asked_every);
 }
 
 void LinkKeeper::on_pools_lost(const Error& why) {
@@ -229,7 +230,7 @@ void LinkKeeper::on_session_refused(Session& session, Tunnel& tunnel, const std:
   }
   if (verdict != Verdict::for_good || heals(code) || tunnel.pooled) {
     tunnel.status().refused(code, message, true);
-    if (!register_.armed()) runtime_.timers.arm_in(register_, limits::register_again);
+    if (!register_.armed()) runtime_.timers.arm_in(register_, rules::register_again);
   } else {
     tunnel.refused = true;
     owner_.on_tunnel_refused(tunnel, code, message);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 namespace {
@@ -17,7 +17,7 @@ constexpr int failures_most = 6;
 PoolClient::PoolClient(Forwarding& forwarding, Network& network, const Random& random, const Address& server,
                        std::size_t sockets, Owner& owner)
     : runtime_(forwarding.runtime), server_(server), owner_(owner) {
-  const std::size_t most = std::clamp<std::size_t>(sockets, 1, limits::classic_sockets_most);
+  const std::size_t most = std::clamp<std::size_t>(sockets, 1, rules::classic_sockets_most);
   for (std::size_t i = 0; i < most; ++i) {
     slots_.push_back(std::make_unique<PoolSlot>(forwarding, network, server_, random, *this));
   }

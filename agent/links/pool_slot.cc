@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 
@@ -12,7 +12,7 @@ PoolSlot::PoolSlot(Forwarding& forwarding, Network& network, const Address& serv
 
 void PoolSlot::dial() {
   dialing_ = network_.dial(
-      {.address = server_, .tls = nullptr, .tls_name = {}, .deadline = limits::dial_time, .purpose = DialFor::pool},
+      {.address = server_, .tls = nullptr, .tls_name = {}, .deadline = rules::dial_time, .purpose = DialFor::pool},
       [this](Result<Dialed> dialed) { on_dialed(std::move(dialed)); });
 }
 
@@ -28,7 +28,7 @@ void PoolSlot::on_dialed(Result<Dialed> dialed) {
 
 void PoolSlot::on_forwarder_half_closed(Forwarder& forwarder) {
   if (leaving_ || &forwarder != forwarder_.get()) return;
-  if (half_closed_.size() == limits::classic_half_closed) {
+  if (half_closed_.size() == rules::classic_half_closed) {
     half_closed_.front()->give_up();
     forwarding_.runtime.graveyard.bury(std::move(half_closed_.front()));
     half_closed_.erase(half_closed_.begin());

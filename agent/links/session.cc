@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/links/version.h"
+#include "agent/rules.h"
 #include "base/limits.h"
 #include "mux/control_codec.h"
 #include "mux/link_stream.h"
@@ -19,7 +20,7 @@ Session::Session(BrokerSide& side, std::unique_ptr<Duplex> pipe, Tunnel& tunnel,
 Session::~Session() = default;
 
 void Session::start(Bytes early) {
-  runtime_.timers.arm_in(deadline_, limits::dial_time);
+  runtime_.timers.arm_in(deadline_, rules::dial_time);
   // Before `early` is heard, which may hold a Registered: "The agent's first is Hello."
   control::ControlMessage message;
   message.mutable_hello()->set_version(1);
@@ -32,7 +33,7 @@ void Session::ask_for(Tunnel& tunnel) {
   if (has(tunnel) || leaving_ || draining_) return;
   seats_.push_back(std::make_unique<Seat>(Seat{tunnel, ++last_request_}));
   ++awaited_;
-  runtime_.timers.arm_in(answers_due_, limits::dial_time);
+  runtime_.timers.arm_in(answers_due_, rules::dial_time);
   control::ControlMessage message;
   control::Register& asked = *message.mutable_register_();
   asked.set_request_id(last_request_);
@@ -183,7 +184,7 @@ void Session::on_link_closed(const Error& why) {
   runtime_.timers.disarm(answers_due_);
   early_.clear();
   for (const auto& seat : seats_) {
-    if (!seat->registered) seat->tunnel.ghost_until = runtime_.now() + limits::own_ghost_time;
+    if (!seat->registered) seat->tunnel.ghost_until = runtime_.now() + rules::own_ghost_time;
   }
   owner_.on_session_closed(*this, why);
 }

@@ -20,9 +20,9 @@
 #include "agent/forward/forwarder.h"
 #include "agent/links/broker_side.h"
 #include "agent/links/tunnel.h"
+#include "agent/rules.h"
 #include "agent/targets/network.h"
 #include "base/flood_bucket.h"
-#include "base/limits.h"
 
 namespace tenfold {
 
@@ -41,7 +41,7 @@ class Session final : public Link::Handler, public Forwarder::Owner {
     // A tunnel that was asked for is not granted; the link goes on.
     virtual void on_session_refused(Session& session, Tunnel& tunnel, const std::string& code,
                                     const std::string& message) = 0;
-    // ... or has no answer after limits::dial_time. One may come yet.
+    // ... or has no answer after rules::dial_time. One may come yet.
     virtual void on_session_unanswered(Session& session, Tunnel& tunnel) = 0;
     // The broker takes no new visitor on this link: dial again. At most once.
     virtual void on_session_draining(Session& session, Duration deadline) = 0;
@@ -102,7 +102,7 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   std::map<std::string, Seat*, std::less<>> by_name_;  // those that are registered: the only names that are served
   std::unordered_map<const Forwarder*, std::unique_ptr<Forwarder>> forwarders_;
   std::vector<std::unique_ptr<LinkStream>> early_;  // for tunnels that may be registered yet; the link limits how many
-  FloodBucket refusal_lines_{limits::broker_lines_burst, limits::broker_lines_rate};
+  FloodBucket refusal_lines_{rules::broker_lines_burst, rules::broker_lines_rate};
   std::size_t refusals_left_out_ = 0;  // of the log, since the last line
   std::uint32_t last_request_ = 0;
   std::size_t awaited_ = 0;  // seats without an answer that are not late

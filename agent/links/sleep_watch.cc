@@ -1,4 +1,5 @@
 #include "agent/links/sleep_watch.h"
+#include "agent/rules.h"
 
 #include <ctime>
 #include <utility>
@@ -23,7 +24,7 @@ Duration SystemSuspendClock::suspended() {
 bool SleepWatch::look() {
   const Duration suspended = clock_.suspended();
   const Duration slept = suspended - std::exchange(seen_, suspended);
-  if (slept <= limits::slept_least) return false;
+  if (slept <= rules::slept_least) return false;
   runtime_.log.info("slept", {{"s", std::chrono::duration_cast<std::chrono::seconds>(slept).count()}});
   owner_.on_slept(slept);
   return true;

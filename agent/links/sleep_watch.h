@@ -2,11 +2,11 @@
 // no deadline has passed when it wakes, while the broker has given up the link long ago: CLOCK_BOOTTIME ran on.
 //
 //   watch.start();
-//   on_slept(duration)      // by itself, limits::sleep_looked_every after the machine woke at the latest
+//   on_slept(duration)      // by itself, rules::sleep_looked_every after the machine woke at the latest
 //   watch.look()            // ... or now, before something that a sleep may explain is told: whether it slept
 #pragma once
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "base/runtime.h"
 
 namespace tenfold {
@@ -39,7 +39,7 @@ class SleepWatch {
   SleepWatch(Runtime& runtime, SuspendClock& clock, Owner& owner)
       : runtime_(runtime), clock_(clock), owner_(owner), seen_(clock.suspended()) {}
 
-  void start() { runtime_.timers.arm_in(timer_, limits::sleep_looked_every); }
+  void start() { runtime_.timers.arm_in(timer_, rules::sleep_looked_every); }
   void stop() { runtime_.timers.disarm(timer_); }
 
   // Less than two heartbeats is no sleep: the link has outlived it.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/rules.h"
 #include "agent/screen/event.h"
 
 namespace tenfold {
@@ -63,7 +64,7 @@ void Status::broker_says(std::string_view text, TimePoint now) {
 
 void Status::busy(const Error& why) {
   const std::time_t now = screen_.now();
-  if (busy_said_ && now >= *busy_said_ && now - *busy_said_ < limits::slow_lines_s) return;
+  if (busy_said_ && now >= *busy_said_ && now - *busy_said_ < rules::slow_lines_s) return;
   busy_said_ = now;
   if (screen_.json()) return screen_.out(line_of(Event{{"event", "busy"}, {"cause", shown(why.detail)}}));
   screen_.say(Tone::bad, shown(why.detail) + " (the agent's own want: visitors are told to come again)");

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string_view>
 
+#include "agent/rules.h"
 #include "agent/screen/screen.h"
 #include "base/error.h"
 #include "base/flood_bucket.h"
-#include "base/limits.h"
 
 namespace tenfold {
 
@@ -26,9 +26,9 @@ class Status {
   void fallback(std::string_view cause);
   // Of ours, for a person.
   void notice(std::string_view text);
-  // The broker's words, shown as such; those beyond limits::broker_lines_burst and _rate are counted instead.
+  // The broker's words, shown as such; those beyond rules::broker_lines_burst and _rate are counted instead.
   void broker_says(std::string_view text, TimePoint now);
-  // The agent itself is out of descriptors, ports or memory: said once in limits::slow_lines_s.
+  // The agent itself is out of descriptors, ports or memory: said once in rules::slow_lines_s.
   void busy(const Error& why);
   void drain();
   // This machine was suspended: the link is dialled again.
@@ -41,7 +41,7 @@ class Status {
   using Tone = Screen::Tone;
 
   Screen& screen_;
-  FloodBucket broker_lines_{limits::broker_lines_burst, limits::broker_lines_rate};
+  FloodBucket broker_lines_{rules::broker_lines_burst, rules::broker_lines_rate};
   std::size_t broker_lines_left_out_ = 0;  // since the last that was shown
   std::optional<std::time_t> busy_said_;   // when
   bool up_ = false;                        // a tunnel stands

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/rules.h"
 #include "agent/screen/event.h"
-#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -129,15 +129,15 @@ void TunnelStatus::app_slow(std::string_view method, std::string_view path, Dura
 // Whether there is room for one line more about what the app does not do.
 bool TunnelStatus::may_say_of_app() {
   const std::time_t now = screen_.now();
-  if (now < slow_since_ || now - slow_since_ >= limits::slow_lines_s) {
-    const std::int64_t left_out = slow_lines_ - limits::slow_lines;
+  if (now < slow_since_ || now - slow_since_ >= rules::slow_lines_s) {
+    const std::int64_t left_out = slow_lines_ - rules::slow_lines;
     if (left_out > 0) {
       screen_.say(Tone::bad, "and " + std::to_string(left_out) + " more requests that " + target_ + " did not answer");
     }
     slow_since_ = now;
     slow_lines_ = 0;
   }
-  return ++slow_lines_ <= limits::slow_lines;
+  return ++slow_lines_ <= rules::slow_lines;
 }
 
 void TunnelStatus::app_cut(std::string_view method, std::string_view path, std::uint64_t bytes, const Error& why) {
@@ -159,7 +159,7 @@ void TunnelStatus::app_not_http(std::string_view first_bytes, std::string_view g
   const std::string line = target_ + " said '" + shown(first_bytes) + "' where an answer was due, which is no HTTP" +
                            (guess.empty() ? std::string() : ": it " + shown(guess));
   const std::time_t now = screen_.now();
-  if (line == not_http_ && now >= not_http_said_ && now - not_http_said_ < limits::slow_lines_s) return;
+  if (line == not_http_ && now >= not_http_said_ && now - not_http_said_ < rules::slow_lines_s) return;
   not_http_ = line;
   not_http_said_ = now;
   if (!screen_.json()) return screen_.say(Tone::bad, line);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/rules.h"
 #include "agent/screen/status.h"
 
 namespace tenfold {
@@ -37,13 +38,13 @@ class TunnelStatus {
   // The agent has no descriptor, port or memory for a connection to the app.
   void agent_busy(const Error& why) { status_.busy(why); }
   // The app has had a request for so long and has not begun an answer. `answered`: its visitor was told so; otherwise
-  // the visitor's side has given it up. For a person, limits::slow_lines a minute at most.
+  // the visitor's side has given it up. For a person, rules::slow_lines a minute at most.
   void app_slow(std::string_view method, std::string_view path, Duration waited, bool answered);
   // The app ended its connection in the middle of its answer, of which so many bytes came; `why` is none where it did
   // so in order. For a person, with the slow ones.
   void app_cut(std::string_view method, std::string_view path, std::uint64_t bytes, const Error& why);
   // The app said something that is no HTTP where an answer was due. `guess`: what it speaks, or empty. Said again only
-  // when it is something else, or after limits::slow_lines_s.
+  // when it is something else, or after rules::slow_lines_s.
   void app_not_http(std::string_view first_bytes, std::string_view guess);
 
   // A request that was answered, or is not answered any more.

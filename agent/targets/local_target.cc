@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "http/head.h"
 
 namespace tenfold {
@@ -14,7 +14,7 @@ class LocalTarget::Opening final : public Dialing {
       : target_(target),
         on_open_(std::move(on_open)),
         at_(target.first_),
-        deadline_(target.runtime_.now() + limits::local_connect_time) {
+        deadline_(target.runtime_.now() + rules::local_connect_time) {
     dial();
   }
 

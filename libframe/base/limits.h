@@ -41,7 +41,6 @@ inline constexpr Duration app_stuck_time = 2s;         // without an answer: idl
 inline constexpr Duration verdict_time = 2s;           // for an agent to say that it began nothing of a request
 inline constexpr std::size_t request_kept = 64 * KiB;  // of a request's body, for one more try
 inline constexpr Duration half_close_time = 5s;        // of silence behind a visitor's FIN: then he has left
-inline constexpr Duration local_connect_time = 5s;     // the local app's socket: beyond: 502
 inline constexpr Duration linger_time = 2s;     // of silence after the last word, so that a RST does not overtake it
 inline constexpr Duration linger_refused = 5s;  // ... however much still comes behind a request that was no request
 inline constexpr Duration linger_most = 30s;    // ... however much still comes
@@ -113,9 +112,6 @@ inline constexpr std::size_t h2_flush = 64 * KiB;     // gathered for one write
 inline constexpr Duration keep_alive_idle_h2 = 120s;  // a connection without a request
 
 // ---- Life -------------------------------------------------------------------------
-inline constexpr Duration backoff_least = 100ms;  // full jitter between these two
-inline constexpr Duration backoff_most = 15s;
-inline constexpr Duration backoff_reset = 10s;  // a link that lasted so long starts anew
 inline constexpr Duration drain_time = 30s;
 inline constexpr Duration drain_grace = 1s;           // for what is ended at its end: to be sent, and answered by a FIN
 inline constexpr std::size_t password_checks = 64;    // of visitors, at once: each is 16 MiB and 50 ms of a thread
@@ -126,41 +122,18 @@ inline constexpr std::size_t spare_assignments = 256;      // of the desk, kept 
 inline constexpr Duration registry_time = 3s;              // a lookup's answer, and a claim's; then 503 `registry-away`
 inline constexpr Duration name_held = 60s;                 // for its owner after a drop
 inline constexpr std::size_t dial_addresses = 16;          // of one name: more would outlast any deadline
-inline constexpr Duration dial_time = 10s;                 // the agent's to the broker, TLS and handshake included
-inline constexpr Duration upgrade_answer_time = 5s;        // an Upgrade, once the broker has answered beside it
 
 // ---- An agent that asks for a link ----------------------------------------------------
-inline constexpr Duration second_question_after = 1s;          // an Upgrade without an answer: asked again without it
-inline constexpr Duration own_ghost_time = 90s;                // a lost grant of ours may hold the name so long
-inline constexpr Duration slept_least = 10s;                   // more, of this machine: the link is dead (2 PINGs)
-inline constexpr Duration sleep_looked_every = 2s;             // ... and is asked for again when that is noticed
-inline constexpr Duration register_again = 15s;                // a tunnel that is refused for now, on a link
-inline constexpr Duration link_asked_every = 10min;            // on a classic server's pool: it may have been upgraded
-inline constexpr std::size_t known_brokers = 256;              // that spoke tenfold/1, in the state folder
-inline constexpr std::size_t known_brokers_bytes = 128 * KiB;  // their file: so many of the longest names fit
 
 // ---- Classic -------------------------------------------------------------------------
-inline constexpr Duration claim_window = 5s;             // from the JSON to the first pooled socket
-inline constexpr std::size_t classic_sockets = 10;       // max_conn_count
-inline constexpr std::size_t classic_sockets_most = 16;  // that an agent opens, whatever it is told
-inline constexpr std::size_t classic_parked = 64;  // sockets beyond max_conn that wait, unread, for a place: a client
-                                                   // that is refused dials again at once
+inline constexpr Duration claim_window = 5s;        // from the JSON to the first pooled socket
+inline constexpr std::size_t classic_sockets = 10;  // max_conn_count
+inline constexpr std::size_t classic_parked = 64;   // sockets beyond max_conn that wait, unread, for a place: a client
+                                                    // that is refused dials again at once
 inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address that wait for their first socket
-inline constexpr std::size_t classic_json_bytes = 64 * KiB;
-inline constexpr Duration classic_quiet = 1s;  // a socket that one side has ended, answered or opaque: the other side's
-                                               // last words
-inline constexpr std::size_t classic_half_closed = 4;  // ... by the server, behind a request: each socket of a pool has
-                                                       // so many that still wait for the app
 
 // ---- The agent's pipes ---------------------------------------------------------------
-inline constexpr std::size_t pipelined_requests = 16;  // on one pipe: beyond, it is not known whose turn it is
-inline constexpr std::size_t printed_target = 200;     // of a request that the app does not answer
-inline constexpr std::size_t question_kept = 2 * KiB;  // of what the app owes an answer to: most heads
-inline constexpr Duration slow_app = 60s;              // a visitor who gives up after it gives up the app
-inline constexpr std::size_t accept_kept = 256;        // of a request's Accept, for an answer of the agent's own
-inline constexpr std::uint64_t retry_after_s = 5;      // such an answer's Retry-After, in seconds
-inline constexpr std::int64_t slow_lines = 10;         // about slow apps, on the terminal...
-inline constexpr std::int64_t slow_lines_s = 60;       // ... in so many seconds
+inline constexpr std::uint64_t retry_after_s = 5;  // such an answer's Retry-After, in seconds
 
 // ---- Pipes that stand between two requests ------------------------------------------
 inline constexpr std::size_t idle_pipes = 256;   // of one tunnel; each costs the agent a connection to its app
@@ -178,8 +151,6 @@ inline constexpr std::size_t own_descriptors = 32;    // of the process itself: 
 inline constexpr std::size_t config_bytes = 1 * MiB;  // of a token or configuration file
 
 // ---- What a broker may make an agent say
-inline constexpr std::uint32_t broker_lines_burst = 10;  // notices, refusals, refused streams: each
-inline constexpr std::uint32_t broker_lines_rate = 1;    // ... a second after that; the rest is counted
 
 // ---- Lines on stderr and stdout ------------------------------------------------------
 inline constexpr std::size_t output_queued = 128 * KiB;   // for a reader that is slow; beyond: dropped and counted

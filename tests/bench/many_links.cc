@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "agent/links/handshake_call.h"
+#include "agent/rules.h"
 #include "agent/targets/socket_network.h"
-#include "base/limits.h"
 #include "http1/head_reader.h"
 #include "http1/head_writer.h"
 #include "io/line_output.h"
@@ -104,7 +104,7 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
       : plan_(plan), number_(number), runtime_(runtime), network_(network), owner_(owner) {
     HandshakeCall::Owner& of_call = *this;
     call_ = std::make_unique<HandshakeCall>(
-        runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, limits::dial_time, DialFor::link},
+        runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, rules::dial_time, DialFor::link},
         HandshakeRequest{
             .host = to_string(plan.broker), .name = tunnel_name(number, 0), .token = {}, .resume_token = {}},
         of_call);

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 namespace {
@@ -17,7 +17,7 @@ bool is_cut(std::string_view text, std::size_t at_once, bool to_head = false, bo
 
 TEST_CASE("an answer is cut when its framing says that more was to come") {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
-  const std::string big(3 * limits::question_kept, 'x');
+  const std::string big(3 * rules::question_kept, 'x');
   const std::string many = "Content-Length: " + std::to_string(big.size()) + "\r\n\r\n";
   const std::string chunked = "Transfer-Encoding: chunked\r\n\r\n";
   for (const std::size_t at_once : {std::size_t{1}, std::size_t{7}, std::size_t{100'000}}) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 namespace {
@@ -376,7 +376,7 @@ TEST_CASE("whose turn it is: nobody knows, of another protocol and of what canno
   check_turns({{Said::app, "220 a greeting\r\n", Turn::opaque}});
   check_turns({{Said::visitor, "GET / HT", Turn::request}, {Said::app, ok, Turn::opaque}});
   std::string many;
-  for (std::size_t i = 0; i <= limits::pipelined_requests; ++i) many += get;
+  for (std::size_t i = 0; i <= rules::pipelined_requests; ++i) many += get;
   check_turns({{Said::visitor, many, Turn::opaque}});
 }
 
@@ -409,7 +409,7 @@ TEST_CASE("the request that the app owes an answer to is the oldest one") {
   pass.next(to_bytes("PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"));
   REQUIRE(pass.asked() != nullptr);
   CHECK(pass.asked()->method == "GET");
-  CHECK(pass.asked()->target.size() == limits::printed_target);
+  CHECK(pass.asked()->target.size() == rules::printed_target);
   pass.on_answer(to_bytes(ok + "Content-Length: 0\r\n\r\n"));
   CHECK(pass.asked()->method == "PUT");
   CHECK(pass.asked()->target == "/b");

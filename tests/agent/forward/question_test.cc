@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 
 namespace tenfold {
 namespace {
@@ -17,7 +17,7 @@ std::string whole(std::string_view text, std::size_t at_once = 7) {
   return asked ? asked->method + ' ' + asked->target : std::string();
 }
 
-const std::string cookie = "Cookie: " + std::string(3 * limits::question_kept, 'c') + "\r\n";
+const std::string cookie = "Cookie: " + std::string(3 * rules::question_kept, 'c') + "\r\n";
 
 TEST_CASE("a question is a request that the app has, as far as can be said") {
   CHECK(whole("GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n") == "GET /a?b");
@@ -25,7 +25,7 @@ TEST_CASE("a question is a request that the app has, as far as can be said") {
   CHECK(whole("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'x')) ==
         "POST /a");
   CHECK(whole("GET /a HTTP/1.1\r\nHost: x\r\n" + cookie + "\r\n") == "GET /a");
-  CHECK(whole("GET /" + std::string(1000, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n").size() == 4 + limits::printed_target);
+  CHECK(whole("GET /" + std::string(1000, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n").size() == 4 + rules::printed_target);
 }
 
 TEST_CASE("what is no whole request is no question") {

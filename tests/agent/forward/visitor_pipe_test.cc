@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "agent/rules.h"
 #include "base/limits.h"
 #include "links/agent_fixture.h"
 
@@ -199,7 +200,7 @@ TEST_CASE_FIXTURE(VisitorPipeFixture,
   pipe->write(to_bytes("answer"));
   pump();
   SUBCASE("the visitor's side, answered long ago: at once") {
-    test.pass(limits::classic_quiet);
+    test.pass(rules::classic_quiet);
     visitor.end();
     pump();
     CHECK(sink->ended);
@@ -208,13 +209,13 @@ TEST_CASE_FIXTURE(VisitorPipeFixture,
     visitor.end();
     pump();
     CHECK_FALSE(sink->closed);
-    test.pass(limits::classic_quiet);
+    test.pass(rules::classic_quiet);
   }
   SUBCASE("the app's side") {
     pipe->end();
     pump();
     CHECK_FALSE(sink->closed);
-    test.pass(limits::classic_quiet);
+    test.pass(rules::classic_quiet);
   }
   pump();
   CHECK(sink->closed);
@@ -232,12 +233,12 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "after the visitor's end the app finishes 
   visitor.end();
   pump();
   for (int i = 0; i < 20; ++i) {
-    test.pass(limits::classic_quiet - 1ms);
+    test.pass(rules::classic_quiet - 1ms);
     CHECK_FALSE(sink->closed);
     pipe->write(to_bytes("more "));
     pump();
   }
-  test.pass(limits::classic_quiet);
+  test.pass(rules::classic_quiet);
   CHECK(sink->closed);
   CHECK(visitor.received.size() == 100);
 }
@@ -262,7 +263,7 @@ TEST_CASE_FIXTURE(VisitorPipeFixture, "a pipe that ends as one waits for who rea
     pump();
     CHECK(visitor.received == "answer");
   }
-  test.pass(2 * limits::classic_quiet);
+  test.pass(2 * rules::classic_quiet);
   CHECK(sink->closed);
 }
 
@@ -302,7 +303,7 @@ TEST_CASE_FIXTURE(EndsAsOne, "who said FIN behind a request is waited for as lon
   answer("hello");
   pump();
   CHECK(visitor.received.ends_with("\r\n\r\nhello"));
-  test.pass(limits::classic_quiet);
+  test.pass(rules::classic_quiet);
   CHECK(sink->closed);
 }
 
@@ -330,7 +331,7 @@ TEST_CASE_FIXTURE(EndsAsOne, "an app that ends without an answer has nothing mor
   visitor.end();
   pipe->end();
   pump();
-  test.pass(limits::classic_quiet);
+  test.pass(rules::classic_quiet);
   CHECK(sink->closed);
 }
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "agent/agent.h"
+#include "agent/rules.h"
 #include "agent_rig.h"
-#include "base/limits.h"
 #include "support/test_certificate.h"
 
 namespace tenfold {
@@ -387,7 +387,7 @@ TEST_CASE_FIXTURE(FallbackTest, "a broker that answers 101 and then says nothing
     brokers.push_back(std::make_unique<test::LinkBroker>(network, peer.take_pipe()));
   }
   network.pump();
-  pass(limits::dial_time + 1s);
+  pass(rules::dial_time + 1s);
   CHECK_FALSE(pool_was_dialled());
   CHECK_FALSE(code);
   wait_for_dial();

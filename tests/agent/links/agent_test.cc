@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "agent/rules.h"
 #include "agent_rig.h"
-#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(AgentTest, "a broker that is away is asked again and again, wi
 TEST_CASE_FIXTURE(AgentTest, "a broker that says nothing is given up after its time") {
   start();
   network.accept();
-  pass(limits::dial_time - 1s);
+  pass(rules::dial_time - 1s);
   CHECK(output.errors.empty());
   pass(1s);
   CHECK(output.has_error("timeout"));

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "agent/agent.h"
+#include "agent/rules.h"
 #include "agent_rig.h"
 #include "base/limits.h"
 
@@ -47,7 +48,7 @@ TEST_CASE_FIXTURE(OnThePool, "the link is asked for again every 10 minutes, in o
   }
   fall_back();
   for (int i = 0; i < 3; ++i) {
-    pass(limits::link_asked_every - 20s);
+    pass(rules::link_asked_every - 20s);
     CHECK(network.waiting() == 0);
     wait_for_dial(40s);
     reply();
@@ -66,7 +67,7 @@ TEST_CASE_FIXTURE(OnThePool, "an upgraded server's link takes over, and visitors
   visited.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   network.pump();
   Peer& app = hear();
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   const std::string asked = link("blue-fox");
   CHECK(asks(asked, "/blue-fox"));
   CHECK(asks_upgrade(asked));
@@ -92,22 +93,22 @@ TEST_CASE_FIXTURE(OnThePool,
                   "the tunnel that stands moves, even where the server gave another name than was asked for") {
   subdomain() = "blue-fox";
   fall_back("qqq-random");
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   CHECK(asks(link("qqq-random"), "/qqq-random"));
 }
 
 TEST_CASE_FIXTURE(OnThePool, "a link that does not come up leaves the pool as it is") {
   fall_back();
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   Peer& peer = hear();
   peer.say(test::upgraded_answer);
   network.pump();
   SUBCASE("cut") { peer.cut(); }
-  SUBCASE("silent") { pass(limits::dial_time + 1s); }
+  SUBCASE("silent") { pass(rules::dial_time + 1s); }
   network.pump();
   CHECK_FALSE(sockets[0]->closed);
   CHECK(network.waiting() == 0);
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   link("blue-fox");
   CHECK(output.has("your url is: https://blue-fox.example"));
 }
@@ -115,7 +116,7 @@ TEST_CASE_FIXTURE(OnThePool, "a link that does not come up leaves the pool as it
 TEST_CASE_FIXTURE(OnThePool,
                   "a server of tenfold/1 whose proxy takes the Upgrade away is told, and its pool is the last one") {
   fall_back();
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   answer(lost());
   CHECK(output.has_error("proxy_http_version 1.1"));
   CHECK_FALSE(sockets[0]->closed);
@@ -137,7 +138,7 @@ TEST_CASE_FIXTURE(OnThePool,
 
 TEST_CASE_FIXTURE(OnThePool, "a pool that is lost is asked for as at the start, whatever was asked beside it") {
   fall_back();
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   Peer& asked = hear();
   for (Peer* socket : sockets) socket->end();
   network.pump();
@@ -176,7 +177,7 @@ TEST_CASE_FIXTURE(OnThePool, "an agent without --mux stays on the pool and asks 
 
 TEST_CASE_FIXTURE(OnThePool, "stopping ends with 0 while it asks for the link") {
   fall_back();
-  wait_for_dial(limits::link_asked_every + 20s);
+  wait_for_dial(rules::link_asked_every + 20s);
   SUBCASE("dialling") {}
   SUBCASE("asking") { hear(); }
   SUBCASE("a link without a tunnel") {

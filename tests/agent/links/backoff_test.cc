@@ -1,4 +1,5 @@
 #include "agent/links/backoff.h"
+#include "agent/rules.h"
 
 #include <doctest/doctest.h>
 
@@ -14,19 +15,19 @@ double most() { return 0.999999; }
 
 TEST_CASE("a wait is never shorter than the least one") {
   Backoff backoff(least);
-  for (int i = 0; i < 100; ++i) CHECK(backoff.next(start) == limits::backoff_least);
+  for (int i = 0; i < 100; ++i) CHECK(backoff.next(start) == rules::backoff_least);
 }
 
 TEST_CASE("the longest wait doubles with each failure, and stops at the most one") {
   Backoff backoff(most);
-  Duration before = limits::backoff_least;
+  Duration before = rules::backoff_least;
   for (int i = 0; i < 100; ++i) {
     const Duration wait = backoff.next(start);
-    CHECK(wait <= limits::backoff_most);
-    if (before < limits::backoff_most / 3) CHECK(wait > before + before / 2);
+    CHECK(wait <= rules::backoff_most);
+    if (before < rules::backoff_most / 3) CHECK(wait > before + before / 2);
     before = wait;
   }
-  CHECK(before > limits::backoff_most - 1ms);
+  CHECK(before > rules::backoff_most - 1ms);
 }
 
 TEST_CASE("waits are spread over the whole range") {
@@ -34,17 +35,17 @@ TEST_CASE("waits are spread over the whole range") {
   Backoff backoff([&] { return chance; });
   for (int i = 0; i < 20; ++i) backoff.next(start);
   chance = 0.5;
-  CHECK(backoff.next(start) > limits::backoff_most * 45 / 100);
-  CHECK(backoff.next(start) < limits::backoff_most * 55 / 100);
+  CHECK(backoff.next(start) > rules::backoff_most * 45 / 100);
+  CHECK(backoff.next(start) < rules::backoff_most * 55 / 100);
 }
 
 TEST_CASE("what stayed up for long starts anew, what fell at once does not") {
   Backoff backoff(most);
   for (int i = 0; i < 5; ++i) backoff.next(start);
   backoff.up(start);
-  CHECK(backoff.next(start + limits::backoff_reset - 1ms) > 2s);
+  CHECK(backoff.next(start + rules::backoff_reset - 1ms) > 2s);
   backoff.up(start);
-  CHECK(backoff.next(start + limits::backoff_reset) < 250ms);
+  CHECK(backoff.next(start + rules::backoff_reset) < 250ms);
   CHECK(backoff.failures() == 1);
 }
 

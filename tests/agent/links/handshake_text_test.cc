@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "agent/rules.h"
 #include "base/limits.h"
 
 namespace tenfold {
@@ -161,7 +162,7 @@ TEST_CASE("silence is an answer, half an answer is not") {
 TEST_CASE("what is no HTTP, or too much of it, fails") {
   for (const std::string& text :
        {std::string("SSH-2.0-OpenSSH_9.2\r\n\r\n"), std::string("\x15\x03\x01\x00\x02\x02\x46\r\n\r\n", 11),
-        answer_with("200 OK", std::string(limits::classic_json_bytes + 1, ' ')),
+        answer_with("200 OK", std::string(rules::classic_json_bytes + 1, ' ')),
         "HTTP/1.1 200 OK\r\nX: " + std::string(limits::answer_head_bytes, 'a') + "\r\n\r\n",
         std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")}) {
     CAPTURE(text.substr(0, 100));
@@ -203,7 +204,7 @@ TEST_CASE("a grant is believed only where it makes sense") {
   }
   CHECK(grant(R"({"id":"a","url":"u","port":80})")->sockets == 1);
   CHECK(grant(R"({"id":"a","url":"u","port":80,"max_conn_count":0})")->sockets == 1);
-  CHECK(grant(R"({"id":"a","url":"u","port":80,"max_conn_count":1000000})")->sockets == limits::classic_sockets_most);
+  CHECK(grant(R"({"id":"a","url":"u","port":80,"max_conn_count":1000000})")->sockets == rules::classic_sockets_most);
   CHECK(grant(R"({"id":"a","url":"u","port":80,"max_conn_count":"x"})")->sockets == 1);
   CHECK(grant(R"({"id":"a","url":"u","port":80,"ip":"10.0.0.1"})")->ip == "10.0.0.1");
   CHECK(grant(R"({"id":"a","url":"u","port":80,"ip":"metadata.internal"})")->ip.empty());
@@ -211,7 +212,7 @@ TEST_CASE("a grant is believed only where it makes sense") {
 }
 
 TEST_CASE("JSON of endless depth is refused without a crash") {
-  CHECK_FALSE(parse_broker_json(std::string(limits::classic_json_bytes, '[')).grant);
+  CHECK_FALSE(parse_broker_json(std::string(rules::classic_json_bytes, '[')).grant);
   std::string deep = R"({"id":"a","url":"u","port":80,"x":)" + std::string(10000, '[') + std::string(10000, ']') + "}";
   CHECK_FALSE(parse_broker_json(deep).grant);
 }

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "support/test_certificate.h"
 #include "support/test_runtime.h"
 
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(StateTest, "two agents at once lose nothing of each other's") 
 TEST_CASE_FIXTURE(StateTest, "so many brokers are kept, the oldest is dropped, and one in use is not the oldest") {
   const auto url = [](std::size_t i) { return "https://b" + std::to_string(i) + ".example"; };
   std::string text;
-  for (std::size_t i = 0; i < limits::known_brokers; ++i) text += url(i) + ":443\n";
+  for (std::size_t i = 0; i < rules::known_brokers; ++i) text += url(i) + ":443\n";
   write(text);
   CHECK(knows(url(0)));
   open().on_spoke_mux(broker(url(0)));
@@ -140,7 +140,7 @@ TEST_CASE_FIXTURE(StateTest, "garbage is ignored with one warning, and what make
 }
 
 TEST_CASE_FIXTURE(StateTest, "what is no file of a sensible size is ignored with one warning, without a wait") {
-  SUBCASE("endless") { write("https://tunnel.example:443\n" + std::string(limits::known_brokers_bytes, '\n')); }
+  SUBCASE("endless") { write("https://tunnel.example:443\n" + std::string(rules::known_brokers_bytes, '\n')); }
   SUBCASE("a folder") { fs::create_directories(file); }
   SUBCASE("a pipe") {
     fs::create_directories(folder);

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "agent/rules.h"
 #include "base/limits.h"
 #include "links/agent_fixture.h"
 
@@ -56,7 +57,7 @@ TEST_CASE_FIXTURE(PoolFixture, "so many sockets as the server wants, and it is r
 
 TEST_CASE_FIXTURE(PoolFixture, "no server makes us open more than our own limit") {
   start(1000);
-  CHECK(network.waiting() == limits::classic_sockets_most);
+  CHECK(network.waiting() == rules::classic_sockets_most);
 }
 
 TEST_CASE_FIXTURE(PoolFixture, "a socket that served is replaced at once, and the backoff starts anew") {
@@ -80,7 +81,7 @@ TEST_CASE_FIXTURE(PoolFixture, "a socket that the server ended is replaced thoug
   pass(10ms);
   CHECK(app.ended);
   CHECK(network.waiting() == 0);
-  pass(limits::classic_quiet);
+  pass(rules::classic_quiet);
   CHECK(network.waiting() == 1);
   CHECK(app.closed);
   CHECK_FALSE(lost);
@@ -100,7 +101,7 @@ TEST_CASE_FIXTURE(PoolFixture, "a socket that is closed unused is replaced after
       waited += 10ms;
     }
     CHECK(waited >= before);
-    CHECK(waited >= limits::backoff_least);
+    CHECK(waited >= rules::backoff_least);
     before = waited;
   }
   CHECK(before > 2s);
@@ -254,7 +255,7 @@ TEST_CASE_FIXTURE(
 TEST_CASE_FIXTURE(PoolFixture, "of sockets that wait so for an app that never answers there are few") {
   start(1);
   std::vector<test::Peer*> apps;
-  for (std::size_t i = 0; i <= limits::classic_half_closed; ++i) {
+  for (std::size_t i = 0; i <= rules::classic_half_closed; ++i) {
     test::Peer& socket = network.accept();
     socket.say("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
     network.pump();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/rules.h"
 #include "base/limits.h"
 #include "links/link_broker.h"
 
@@ -171,13 +172,13 @@ TEST_CASE_FIXTURE(SessionFixture, "a notice is the broker's, a flood of them is 
   output.errors.clear();
   for (int i = 0; i < 50; ++i) broker->tell_notice("connected again: https://evil.example");
   pump();
-  CHECK(output.errors.size() == limits::broker_lines_burst);
+  CHECK(output.errors.size() == rules::broker_lines_burst);
   for (const std::string& line : output.errors) CHECK(line == "broker: connected again: https://evil.example");
   pass(1s);
   broker->tell_notice("last");
   pump();
-  REQUIRE(output.errors.size() == limits::broker_lines_burst + 2);
-  CHECK(output.errors[limits::broker_lines_burst] == "broker: 40 more");
+  REQUIRE(output.errors.size() == rules::broker_lines_burst + 2);
+  CHECK(output.errors[rules::broker_lines_burst] == "broker: 40 more");
   CHECK(output.errors.back() == "broker: last");
   const auto refused_lines = [this] {
     return std::count_if(test.log.lines.begin(), test.log.lines.end(),
@@ -188,7 +189,7 @@ TEST_CASE_FIXTURE(SessionFixture, "a notice is the broker's, a flood of them is 
     broker->open(each, "metadata.internal:80");
     pump();
   }
-  CHECK(refused_lines() == limits::broker_lines_burst);
+  CHECK(refused_lines() == rules::broker_lines_burst);
   CHECK_FALSE(closed);
 }
 

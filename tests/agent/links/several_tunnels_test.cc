@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "agent/agent.h"
+#include "agent/rules.h"
 #include "agent_rig.h"
-#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -184,12 +184,12 @@ TEST_CASE_FIXTURE(Several, "a refusal that heals is asked about again on the sam
   refuse_register(0, "limit");
   grant_register(1, "docs");
   CHECK(output.has_error("has no URL now, and is asked for again"));
-  live(limits::register_again + 1s);
+  live(rules::register_again + 1s);
   REQUIRE(broker().registers.size() == 3);
   CHECK(broker().registers[2].name() == "api");
   grant_register(2, "api");
   CHECK(output.lines.back() == "your url is: https://api.example");
-  live(limits::register_again + 1s);
+  live(rules::register_again + 1s);
   CHECK(broker().registers.size() == 3);
   CHECK(network.waiting() == 0);
 }
@@ -209,7 +209,7 @@ TEST_CASE_FIXTURE(Several, "a name that was had and is taken is waited for; one 
   CHECK(broker().registers[2].resume_token().empty());
   grant_register(2, "four");
   CHECK(output.has_error("https://three.example is no longer yours"));
-  live(limits::register_again + 1s);
+  live(rules::register_again + 1s);
   REQUIRE(broker().registers.size() == 4);
   CHECK(broker().registers[3].name() == "api");
   CHECK(broker().registers[3].resume_token() == "token-api");
@@ -257,7 +257,7 @@ TEST_CASE_FIXTURE(Several, "the first tunnel's name was taken over meanwhile: th
   CHECK(broker().registers[0].resume_token() == "token-web");
   refuse_register(0, "name-taken");
   grant_register(1, "docs");
-  live(limits::register_again + 1s);
+  live(rules::register_again + 1s);
   REQUIRE(broker().registers.size() == 3);
   grant_register(2, "web");
   CHECK(output.has_error("connected again: https://web.example"));
@@ -305,7 +305,7 @@ TEST_CASE_FIXTURE(Several, "a Register that has no answer is told, and an answer
   link("web");
   grant_register(1, "docs");
   CHECK(dialled_for("blog") == "waits");
-  live(limits::dial_time + 1s);
+  live(rules::dial_time + 1s);
   CHECK(output.has_error("refused: the broker does not answer: http://127.0.0.1:3001 has no URL now"));
   CHECK(visitors.back()->closed);
   grant_register(0, "api");

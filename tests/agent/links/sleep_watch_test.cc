@@ -3,8 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "agent/rules.h"
 #include "agent_rig.h"
-#include "base/limits.h"
 
 namespace tenfold {
 namespace {
@@ -17,7 +17,7 @@ struct SleptTest : AgentTest {
   SleptTest() { options.mux = Mux::prefer; }
   // Longer than a broker waits for a PING.
   void sleep(Duration time = 3h + 20min) { clock.slept += time; }
-  void notice() { live(limits::sleep_looked_every); }
+  void notice() { live(rules::sleep_looked_every); }
 };
 
 TEST_CASE_FIXTURE(SleptTest, "a link is dialled again at once, and the old one serves until the next one stands") {
@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(SleptTest, "a nap that a link outlives is none") {
   start();
   link("blue-fox");
   for (int i = 0; i < 5; ++i) {
-    sleep(limits::slept_least);
+    sleep(rules::slept_least);
     notice();
   }
   CHECK(network.waiting() == 0);
@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(SleptTest, "sockets of a pool are replaced, and what runs on t
   hear();
   hear();
   app.say("HTTP/1.1 204 No Content\r\n\r\n");
-  pass(limits::classic_quiet);
+  pass(rules::classic_quiet);
   CHECK(visited.received == "HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(visited.closed);
   CHECK(idle.closed);
@@ -132,8 +132,8 @@ TEST_CASE("the system's clocks say that this test was not suspended") {
   SystemSuspendClock clock;
   const Duration before = clock.suspended();
   const Duration since = clock.suspended() - before;
-  CHECK(since < limits::slept_least);
-  CHECK(since > -limits::slept_least);
+  CHECK(since < rules::slept_least);
+  CHECK(since > -rules::slept_least);
 }
 
 }  // namespace

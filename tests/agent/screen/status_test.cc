@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "links/agent_fixture.h"
 
 namespace tenfold {
@@ -113,7 +113,7 @@ TEST_CASE("a want of descriptors is said once a minute") {
   Shown status(output, {}, TunnelStatus::Among::alone, [&now] { return now; });
   for (int i = 0; i < 100; ++i) status.tunnel.agent_busy({ErrorKind::limit, "out of file descriptors"});
   CHECK(output.errors.size() == 1);
-  now += limits::slow_lines_s;
+  now += rules::slow_lines_s;
   status.tunnel.agent_busy({ErrorKind::limit, "out of file descriptors"});
   CHECK(output.errors.size() == 2);
 }
@@ -132,10 +132,10 @@ TEST_CASE("slow apps do not flood the terminal") {
   std::time_t now = 1'000'000;
   Shown status(output, {}, TunnelStatus::Among::alone, [&now] { return now; });
   for (int i = 0; i < 1000; ++i) status.tunnel.app_slow("GET", "/" + std::to_string(i), 30s, true);
-  CHECK(output.errors.size() == limits::slow_lines);
-  now += limits::slow_lines_s;
+  CHECK(output.errors.size() == rules::slow_lines);
+  now += rules::slow_lines_s;
   status.tunnel.app_slow("GET", "/last", 30s, true);
-  CHECK(output.errors.size() == limits::slow_lines + 2);
+  CHECK(output.errors.size() == rules::slow_lines + 2);
   CHECK(output.has_error("and 990 more requests that http://localhost:8080 did not answer"));
   CHECK(output.has_error("GET /last"));
 }

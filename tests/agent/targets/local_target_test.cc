@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "base/limits.h"
+#include "agent/rules.h"
 #include "links/agent_fixture.h"
 
 namespace tenfold {
@@ -68,8 +68,8 @@ TEST_CASE_FIXTURE(LocalTargetFixture, "a unix socket is the one address of its t
 
 TEST_CASE_FIXTURE(LocalTargetFixture, "both tries together have one deadline") {
   open(by_name);
-  CHECK(network.next().to.deadline == limits::local_connect_time);
-  test.pass(limits::local_connect_time - 1s);
+  CHECK(network.next().to.deadline == rules::local_connect_time);
+  test.pass(rules::local_connect_time - 1s);
   network.refuse(ErrorKind::timeout);
   CHECK(network.next().to.deadline == Duration(1s));
   test.pass(1s);
