@@ -289,7 +289,14 @@ bool AppRequest::take_head(Bytes rest) {
   answer_body_.start(framed.framing);
   record_->status = head.status;
   if (head.status >= 500 && !upstream_.tells_unbegun()) note_own_answer(head);
-  stream_->answer(head, size_of(framed.framing));
+  if (head.status == 426 && stream_->head().minor_version == 0) {
+    // RFC 9110 7.8: an Upgrade means nothing to HTTP/1.0.
+    http::ResponseHead without = head;
+    std::erase_if(without.fields, [](const http::Field& field) { return http::equal_nocase(field.name, "Upgrade"); });
+    stream_->answer(without, size_of(framed.framing));
+  } else {
+    stream_->answer(head, size_of(framed.framing));
+  }
   if (!answer_body_.done()) return true;
   finish(rest.empty());
   return false;
