@@ -365,7 +365,7 @@ void AppPipe::on_too_slow() {
   const HttpPass::Asked* const asked = pass_->asked();
   const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
   forwarding_.status.app_slow(what.method, what.target.substr(0, rules::printed_target), forwarding_.first_byte, true);
-  answer({ErrorKind::silent, {}, Origin::app});
+  answer({ErrorKind::silent, "the app", Origin::app});
 }
 
 // The visitor's side ends or breaks off: if that is after a long wait, for the app's sake.
