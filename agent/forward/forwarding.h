@@ -19,6 +19,7 @@ struct Forwarding {
   bool no_keep_alive = false;  // one connection to the app for each request
   Duration first_byte{};       // how long the app may take to begin an answer; zero: as long as the broker lets it
   http::DateText date = {};
+  bool local_tls = false;  // the app is served by https
 };
 
 }  // namespace tenfold
