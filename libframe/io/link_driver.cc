@@ -64,6 +64,8 @@ void LinkDriver::on_control(const control::ControlMessage& message) { handler_.o
 
 void LinkDriver::on_link_draining() { handler_.on_link_draining(); }
 
+void LinkDriver::on_link_room() { handler_.on_link_room(); }
+
 void LinkDriver::on_link_closed(const Error& why) {
   // The last words, a GOAWAY, and the control messages before them.
   const MutableBytes room = loop_.write_room();

@@ -129,7 +129,7 @@ void Link::Core::handle(const H2Event& event) {
         stream.blocked_ = false;
         make_ready(stream);
       });
-      return;
+      return note_room();
     case Kind::pong:
       if (event.value == pings_) keepalive_.on_pong(runtime_.now());
       return;
@@ -244,7 +244,10 @@ bool Link::Core::worth_keeping(const LinkStream& stream) const {
 Result<std::unique_ptr<LinkStream>> Link::Core::open_stream(const StreamTarget& target) {
   assert(!target.name.empty());
   if (!takes_streams()) return Error{ErrorKind::closed, "the link takes no new stream"};
-  if (streams() >= most_streams()) return Error{ErrorKind::limit, "the link carries as many streams as it may"};
+  if (streams() >= most_streams()) {
+    room_wanted_ = true;
+    return Error{ErrorKind::limit, "the link carries as many streams as it may"};
+  }
   if (std::max(target.name.size(), target.peer.size()) > limits::link_target_bytes) {
     return Error{ErrorKind::limit, "the stream's name or peer is too long"};
   }
@@ -272,7 +275,18 @@ void Link::Core::let_go(LinkStream& stream) {
   uncredited_ -= stream.uncredited_;
   grown_ -= stream.growth_.window() - options_.stream_window;
   stream.core_ = nullptr;
+  note_room();
   if (streams() == 0 && (state_ == State::draining || (peer_going_ && state_ == State::running))) close();
+}
+
+void Link::Core::note_room() {
+  if (room_wanted_ && can_open()) runtime_.timers.arm_in(room_, Duration::zero());
+}
+
+void Link::Core::on_room() {
+  if (!can_open()) return;
+  room_wanted_ = false;
+  handler_.on_link_room();
 }
 
 void Link::Core::cut(LinkStream& stream, H2Code code) {

@@ -47,6 +47,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   bool want_output() const { return wants_output_; }
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const { return takes_streams() && streams() < most_streams(); }
+  std::size_t most_streams() const;
   void send(const control::ControlMessage& message);
   void drain();
   void close();
@@ -68,7 +69,6 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   enum class State : std::uint8_t { running, draining, closing, closed };
   bool ended() const { return state_ >= State::closing; }
   bool takes_streams() const;
-  std::size_t most_streams() const;
   // The control stream left out.
   std::size_t streams() const { return streams_.size() - (control_ != nullptr && control_->core_ != nullptr ? 1 : 0); }
   // Tells the owner that there is output, if it does not know.
@@ -116,6 +116,9 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   std::unique_ptr<LinkStream> new_stream(std::int32_t id, const StreamTarget& target);
   // From here on the stream is on its own.
   void let_go(LinkStream& stream);
+  // A place may have come free that open_stream() had not.
+  void note_room();
+  void on_room();
   void on_tick();
   // The peer did wrong: GOAWAY with that code.
   void fail(Error why, H2Code code);
@@ -154,6 +157,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   bool wants_output_ = true;            // as the owner knows; kept by wake() and take_output()
   Farewell farewell_ = Farewell::none;  // due behind the control messages that were sent before drain() or close()
   bool peer_going_ = false;             // its GOAWAY came
+  bool room_wanted_ = false;            // open_stream() had no place since the last on_link_room()
   std::uint64_t opened_ = 0;            // streams, ever
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
@@ -166,6 +170,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
 
   MemberTimer<Core, &Core::on_tick> tick_{*this};
   MemberTimer<Core, &Core::finish> finish_{*this};
+  MemberTimer<Core, &Core::on_room> room_{*this};
 };
 
 }  // namespace tenfold
