@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/admission/admission.h"
+#include "broker/link/link_pipes.h"
 #include "broker/link/link_tunnel.h"
 #include "broker/tunnels/claiming.h"
 #include "broker/tunnels/grant.h"
@@ -57,6 +58,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_control(const control::ControlMessage& message) override;
   void on_link_output() override {}
   void on_link_draining() override;
+  void on_link_room() override;
   void on_link_closed(const Error& why) override;
   void on_link_tunnel_replaced(LinkTunnel& tunnel) override;
 
@@ -77,6 +79,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   const LinkGrant grant_;
   const std::string address_;  // IP:PORT of the agent
   LinkDriver driver_;
+  LinkPipes pipes_;                              // of the seats' tunnels
   std::unordered_map<std::string, Seat> seats_;  // by name
   std::vector<std::unique_ptr<Seating>> seatings_;
 };

@@ -45,6 +45,8 @@ class PipeWatch {
 
   // Somebody waits for a pipe: makes room as soon as it may.
   void make_room();
+  // Since when the one has stood who has stood longest; `never`: none stands.
+  TimePoint standing_since() const { return standing_.empty() ? never : standing_.front_time(); }
 
  private:
   void on_stuck();

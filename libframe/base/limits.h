@@ -59,7 +59,8 @@ inline constexpr std::size_t tunnel_buffered_most = 64 * MiB;  // what a link ma
 inline constexpr Duration spare_time = 3s;                     // spare blocks go back after this, or twice this
 
 // ---- The link ------------------------------------------------------------------
-inline constexpr std::uint32_t link_streams = 1000;               // at once on one link
+inline constexpr std::uint32_t link_streams = 1000;  // at once on one link
+inline constexpr std::size_t link_shares = 2;        // 1/2 of them: what one tunnel has while others wait, what is idle
 inline constexpr std::size_t waiting_visitors = 256;              // for a stream or a pooled socket: beyond: 503
 inline constexpr Duration waiting_time = 10s;                     // ... and no longer than this: 503
 inline constexpr std::uint32_t stream_window = 256 * KiB;         // where a stream's window starts
@@ -136,7 +137,6 @@ inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address th
 inline constexpr std::uint64_t retry_after_s = 5;  // such an answer's Retry-After, in seconds
 
 // ---- Pipes that stand between two requests ------------------------------------------
-inline constexpr std::size_t idle_pipes = 256;   // of one tunnel; each costs the agent a connection to its app
 inline constexpr Duration idle_pipe_time = 30s;  // apps close theirs after 5 to 75 s
 
 // ---- The public side -----------------------------------------------------------------
