@@ -55,7 +55,7 @@ inline constexpr std::size_t buffered_high = 4 * read_at_once;  // per stream an
 inline constexpr std::size_t buffered_low = 32 * KiB;           // ... and resumes here
 inline constexpr std::size_t tunnel_buffered = 16 * MiB;  // all streams of one link together: then the link is pressed
 inline constexpr std::size_t tunnel_buffered_low = 8 * MiB;    // ... until no more than this are held
-inline constexpr std::size_t tunnel_buffered_most = 64 * MiB;  // what a link may come to hold all the same
+inline constexpr std::size_t tunnel_buffered_most = 64 * MiB;  // a link never holds more: it is pressed early enough
 inline constexpr Duration spare_time = 3s;                     // spare blocks go back after this, or twice this
 
 // ---- The link ------------------------------------------------------------------
@@ -65,7 +65,7 @@ inline constexpr std::size_t waiting_visitors = 256;              // for a strea
 inline constexpr Duration waiting_time = 10s;                     // ... and no longer than this: 503
 inline constexpr std::uint32_t stream_window = 256 * KiB;         // where a stream's window starts
 inline constexpr std::uint32_t stream_window_most = 16 * MiB;     // where it stops growing
-inline constexpr std::uint32_t stream_window_pressed = 16 * KiB;  // ... of a link that holds too much already
+inline constexpr std::uint32_t stream_window_pressed = 8 * KiB;  // ... of a link that holds too much already
 inline constexpr Duration pressed_time = 1s;                      // so long at least, for SETTINGS are no light thing
 inline constexpr std::size_t windows_grown = 32 * MiB;            // what all streams of a link may grow by together
 inline constexpr std::uint32_t window_kept = 4 * MiB;             // a stream with a larger one serves no second request

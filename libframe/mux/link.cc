@@ -17,6 +17,7 @@ bool Link::can_open() const { return core_->can_open(); }
 std::size_t Link::most_streams() const { return core_->most_streams(); }
 void Link::send(const control::ControlMessage& message) { core_->send(message); }
 void Link::drain() { core_->drain(); }
+void Link::squeeze(bool on) { core_->squeeze(on); }
 void Link::close() { core_->close(); }
 bool Link::closed() const { return core_->closed(); }
 LinkStats Link::stats() const { return core_->stats(); }

@@ -136,6 +136,10 @@ class Link {
   // behind the control messages that were sent before.
   void drain();
 
+  // From now on streams have small windows, as if too much were held already; or as they were. The latter takes a
+  // while.
+  void squeeze(bool on);
+
   // GOAWAY now; streams that still run are cut. on_link_closed() comes in a later turn.
   void close();
 

@@ -155,7 +155,11 @@ void Link::Core::handle(const H2Event& event) {
     case Kind::later: return on_answered(*stream, Answered::unpack(event.value));
     case Kind::data:
       uncredited_ += event.bytes.size();
-      if (uncredited_ >= limits::tunnel_buffered) settle_pressure();
+      if (uncredited_ >= limits::tunnel_buffered_low && !pressed_) settle_pressure();
+      if (uncredited_ > limits::tunnel_buffered_most) {
+        // No peer that obeys our SETTINGS comes so far: see room_to_hold().
+        return fail({ErrorKind::limit, "the peer sends as if windows had not shrunk"}, H2Code::enhance_your_calm);
+      }
       if (stream != control_.get()) note_heard(event.id);
       return stream->on_data(event.bytes);
     case Kind::ended: return stream->on_end();
@@ -329,11 +333,25 @@ void Link::Core::note_heard(std::int32_t id) {
   if (before != 0 && before != id) company_at_ = runtime_.now();
 }
 
+// How much more may be held, or windows may grow by, before the link has to be pressed. Whatever readers do, it never
+// holds more than what it holds by then, what is on its way (the connection's window at most: a later one's
+// WINDOW_UPDATE goes behind the SETTINGS), and what windows are after that.
+std::size_t Link::Core::room_to_hold() const {
+  const std::size_t later = options_.max_streams * std::size_t{limits::stream_window_pressed} + grown_;
+  const std::size_t all = uncredited_ + input_slice + options_.link_window + later;
+  return limits::tunnel_buffered_most - std::min(all, limits::tunnel_buffered_most);
+}
+
+static_assert(limits::tunnel_buffered_low + input_slice + limits::link_window +
+                      limits::link_streams * std::size_t{limits::stream_window_pressed} + limits::windows_grown <
+                  limits::tunnel_buffered_most,
+              "a link can be pressed early enough, and is not pressed for good");
+
 // Streams whose holders stand still hold a window each. So that a thousand of them do not hold a thousand whole ones,
 // windows are small from a certain sum on: credit is withheld, and nobody is cut.
 void Link::Core::settle_pressure() {
-  const std::size_t mark = pressed_ ? limits::tunnel_buffered_low : limits::tunnel_buffered;
-  const bool press = uncredited_ >= mark;
+  const bool press = squeezed_ || uncredited_ >= (pressed_ ? limits::tunnel_buffered_low : limits::tunnel_buffered) ||
+                     room_to_hold() == 0;
   const bool too_soon = pressed_ && runtime_.now() - pressed_since_ < limits::pressed_time;
   if (press == pressed_ || too_soon || ended()) return;
   pressed_ = press;
@@ -342,13 +360,19 @@ void Link::Core::settle_pressure() {
                                  : options_.stream_window);
 }
 
+void Link::Core::squeeze(bool on) {
+  squeezed_ = on;
+  settle_pressure();
+  wake();
+}
+
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (pressed_) settle_pressure();
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
   return_credit(stream);
   // Half of what is left for each: who comes later finds something, too.
-  const std::size_t budget = pressed_ ? 0 : (limits::windows_grown - grown_) / 2;
+  const std::size_t budget = pressed_ ? 0 : std::min((limits::windows_grown - grown_) / 2, room_to_hold());
   const std::uint32_t more = stream.growth_.on_credit(
       n, runtime_.now(),
       {keepalive_.rtt(), stream.uncredited_, budget, known_window_, options_.stream_window_most, company()});

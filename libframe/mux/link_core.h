@@ -51,6 +51,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   void send(const control::ControlMessage& message);
   void drain();
   void close();
+  void squeeze(bool on);
   bool closed() const { return state_ == State::closed; }
   LinkStats stats() const;
 
@@ -86,6 +87,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   void on_going(H2Code code);
   void on_stream_fault();
   void return_credit(const LinkStream& stream);
+  std::size_t room_to_hold() const;
   void settle_pressure();
   void note_heard(std::int32_t id);
   // Whether more than one stream was heard just now.
@@ -161,7 +163,8 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   std::uint64_t opened_ = 0;            // streams, ever
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
-  bool pressed_ = false;                // too many of them: streams have small windows...
+  bool squeezed_ = false;               // the owner wants it so: ...
+  bool pressed_ = false;                // ... or too many of them: streams have small windows...
   TimePoint pressed_since_{};           // ... since then
   std::uint32_t known_window_ = 0;      // the largest that a stream's window grew to
   std::int32_t heard_last_ = 0;         // whose bytes came last; 0: nobody's
