@@ -11,9 +11,8 @@ void LinkPipes::remove(Member& member) {
   std::erase(waiting_, &member);
 }
 
-std::size_t LinkPipes::share() const { return std::max<std::size_t>(link_.most_streams() / limits::link_shares, 1); }
-
 Result<std::unique_ptr<LinkStream>> LinkPipes::open_stream(const StreamTarget& target) {
+  share_ = std::max<std::size_t>(link_.most_streams() / limits::link_shares, 1);
   Result<std::unique_ptr<LinkStream>> stream = link_.open_stream(target);
   // A stream that is reset leaves its place at once: its RST_STREAM goes before the next one's HEADERS.
   if (!stream && stream.error().kind == ErrorKind::limit && idle_.discard_oldest()) return link_.open_stream(target);
@@ -31,16 +30,15 @@ bool LinkPipes::someone_waits() const {
 }
 
 void LinkPipes::on_idle() {
-  while (idle_.size() > share()) idle_.discard_oldest();
+  while (idle_.size() > share_) idle_.discard_oldest();
   if (in_demand()) serve_soon();
 }
 
 LinkPipes::Member* LinkPipes::next_in_turn() {
   std::erase_if(waiting_, [](const Member* member) { return member->visitors_waiting() == 0; });
   if (waiting_.size() < 2) return waiting_.empty() ? nullptr : waiting_.front();
-  const std::size_t most = share();
   const auto next = std::find_if(waiting_.begin(), waiting_.end(),
-                                 [&](const Member* member) { return member->streams_on_loan() < most; });
+                                 [this](const Member* member) { return member->streams_on_loan() < share_; });
   return next == waiting_.end() ? waiting_.front() : *next;
 }
 
@@ -57,11 +55,17 @@ void LinkPipes::serve() {
   }
 }
 
+std::vector<LinkPipes::Member*>::const_iterator LinkPipes::longest_standing() const {
+  return std::min_element(members_.begin(), members_.end(),
+                          [](const Member* a, const Member* b) { return a->standing_since() < b->standing_since(); });
+}
+
+TimePoint LinkPipes::standing_since() const {
+  return members_.empty() ? never : (*longest_standing())->standing_since();
+}
+
 void LinkPipes::make_room() {
-  const auto longest = std::min_element(members_.begin(), members_.end(), [](const Member* a, const Member* b) {
-    return a->standing_since() < b->standing_since();
-  });
-  if (longest != members_.end()) (*longest)->make_room();
+  if (!members_.empty()) (*longest_standing())->make_room();
 }
 
 }  // namespace tenfold::broker

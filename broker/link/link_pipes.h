@@ -34,9 +34,10 @@ class LinkPipes {
     virtual std::size_t visitors_waiting() const = 0;
     // A pipe for the visitor who has waited longest. False: there was none, and he waits on.
     virtual bool serve_first() = 0;
-    // PipeWatch::standing_since() and make_room().
+    // What PipeWatch has.
     virtual TimePoint standing_since() const = 0;
     virtual void make_room() = 0;
+    virtual void evict_first() = 0;
 
    protected:
     ~Member() = default;
@@ -66,14 +67,18 @@ class LinkPipes {
   // Gives pipes to those who wait, as long as there are any. Not from inside a pipe's event.
   void serve();
 
+  // Since when the visitor has stood who has stood longest of the link; `never`: none stands.
+  TimePoint standing_since() const;
+  // Cuts that visitor; there must be one.
+  void evict_first() { (*longest_standing())->evict_first(); }
+
   bool link_closed() const { return link_.closed(); }
 
  private:
-  // Half of the link's streams, one at least.
-  std::size_t share() const;
   // Whose turn it is; null: nobody waits.
   Member* next_in_turn();
   void end_turn(Member* member);
+  std::vector<Member*>::const_iterator longest_standing() const;
   // Asks the one to go who has stood longest of the link.
   void make_room();
   void serve_soon() { runtime_.timers.arm_in(serve_timer_, Duration::zero()); }
@@ -81,6 +86,7 @@ class LinkPipes {
   Runtime& runtime_;
   Link& link_;
   IdlePipes::Order idle_;
+  std::size_t share_ = 1;  // half of the link's streams, one at least; as of the last open_stream()
   std::vector<Member*> members_;
   std::vector<Member*> waiting_;  // members with visitors who wait, or waited until lately, the next one first
   MemberTimer<LinkPipes, &LinkPipes::serve> serve_timer_{*this};

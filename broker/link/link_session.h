@@ -2,6 +2,7 @@
 // stream. docs/PROTOCOL.md, "Control".
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -23,6 +24,7 @@ struct LinkSide {
   Registry& registry;
   Admission& admission;
   std::string server_id;
+  std::size_t memory_limit = std::numeric_limits<std::size_t>::max();  // MemoryGuard's, in bytes
 };
 
 class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
@@ -47,6 +49,12 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void announce_drain(Duration deadline);
   // No new stream; ends with the last one.
   void drain();
+
+  // Link::squeeze().
+  void squeeze(bool on) { driver_.link().squeeze(on); }
+  // Of all its tunnels: see LinkPipes.
+  TimePoint standing_since() const { return pipes_.standing_since(); }
+  void evict_first() { pipes_.evict_first(); }
 
  private:
   struct Seat {

@@ -50,6 +50,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   bool serve_first() override;
   TimePoint standing_since() const override { return watch().standing_since(); }
   void make_room() override { watch().make_room(); }
+  void evict_first() override { watch().evict_first(); }
 
   // False: no pipe for it now.
   bool serve(Opening& opening);

@@ -43,6 +43,7 @@ Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::
       role_(role),
       options_(options),
       handler_(handler),
+      reserved_(input_slice + options.link_window + options.max_streams * std::size_t{limits::stream_window_pressed}),
       glue_(setup(role, options), *this),
       guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client, guard_budget),
       keepalive_(options.ping_every, limits::pings_missed, runtime.now()),
@@ -337,9 +338,7 @@ void Link::Core::note_heard(std::int32_t id) {
 // holds more than what it holds by then, what is on its way (the connection's window at most: a later one's
 // WINDOW_UPDATE goes behind the SETTINGS), and what windows are after that.
 std::size_t Link::Core::room_to_hold() const {
-  const std::size_t later = options_.max_streams * std::size_t{limits::stream_window_pressed} + grown_;
-  const std::size_t all = uncredited_ + input_slice + options_.link_window + later;
-  return limits::tunnel_buffered_most - std::min(all, limits::tunnel_buffered_most);
+  return limits::tunnel_buffered_most - std::min(uncredited_ + grown_ + reserved_, limits::tunnel_buffered_most);
 }
 
 static_assert(limits::tunnel_buffered_low + input_slice + limits::link_window +

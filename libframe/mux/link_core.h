@@ -132,6 +132,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   const Role role_;
   const LinkOptions options_;
   Link::Handler& handler_;
+  const std::size_t reserved_;  // bytes that may come to be held though the link is pressed, but for grown windows
   Nghttp2Glue glue_;
   StreamHead head_;  // of the header block that is being read
   Opens opens_;      // of events that are still to be handled

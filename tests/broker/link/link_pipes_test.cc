@@ -297,3 +297,19 @@ TEST_CASE("a link whose ids are used up turns visitors away at once, as one that
   one.upstream.drop(ErrorKind::cancelled);
   pair.rt.graveyard.clear();
 }
+
+TEST_CASE("the one who has stood longest on a link can be cut though nobody waits") {
+  Shared link(4);
+  CHECK(link.pipes.standing_since() == never);
+  Wanting& late = link.open(link.a);
+  Wanting& early = link.open(link.b);
+  early.upstream.note_reader(early, true);
+  const TimePoint first = link.pair.rt.timers.now();
+  link.pair.rt.pass(1s);
+  late.upstream.note_reader(late, true);
+  CHECK(link.pipes.standing_since() == first);
+  link.pipes.evict_first();
+  CHECK(early.evicted);
+  CHECK_FALSE(late.evicted);
+  CHECK(link.pipes.standing_since() == first + 1s);
+}
