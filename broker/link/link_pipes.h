@@ -5,7 +5,7 @@
 //   tunnel needs a stream and none is free.
 // - Visitors wait at their tunnel, first come first served; tunnels with visitors who wait are served in turn. While
 //   another one waits, a tunnel has at most half of the streams on loan.
-// - Nobody polls: serve() runs when a pipe was given back, and when the link says that there is room.
+// - No timer polls: serve() runs when a pipe was given back, and when the link reports room.
 //
 //   LinkPipes pipes(runtime, link);
 //   pipes.add(tunnel); … pipes.remove(tunnel);   // LinkTunnel does
@@ -75,7 +75,7 @@ class LinkPipes {
   bool link_closed() const { return link_.closed(); }
 
  private:
-  // Whose turn it is; null: nobody waits.
+  // The member whose turn it is; null: no visitor waits.
   Member* next_in_turn();
   void end_turn(Member* member);
   std::vector<Member*>::const_iterator longest_standing() const;

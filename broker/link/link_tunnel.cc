@@ -74,7 +74,7 @@ void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {
   const bool kept = pipes_ != nullptr && successor() == nullptr && !watch().app_stuck() &&
                     static_cast<LinkStream&>(*pipe).worth_keeping();
   if (!kept) {
-    // Now, and not when the graveyard is cleared: somebody may wait for its place.
+    // Now, and not when the graveyard is cleared: a visitor may wait for its place.
     pipe->reset(ErrorKind::cancelled);
     return runtime().graveyard.bury(std::move(pipe));
   }

@@ -30,7 +30,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   bool has_agent() const override { return pipes_ != nullptr; }
   const char* kind() const override { return "mux"; }
 
-  // The link is gone, or takes no new stream: whoever waits is turned away.
+  // The link is gone, or takes no new stream: visitors who wait are turned away.
   void detach();
   // The same, and the owner hears no more of it.
   void leave();

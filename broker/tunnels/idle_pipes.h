@@ -46,7 +46,7 @@ class IdlePipes {
 
   // `most`: beyond it the oldest is discarded. `keep`: how long one may idle; Duration::max(): for good.
   IdlePipes(Runtime& runtime, Owner& owner, std::size_t most, Duration keep);
-  // Whoever has `order` says how many there may be.
+  // No limit of its own: the holder of `order` sets one.
   IdlePipes(Runtime& runtime, Owner& owner, Order& order, Duration keep);
   ~IdlePipes();
 

@@ -21,7 +21,7 @@ TEST_CASE("a link that had no place says in a later turn that there is one, once
   pair.pump();
   two = nullptr;
   pair.pump();
-  CHECK(pair.broker.rooms == 0);  // nobody asked
+  CHECK(pair.broker.rooms == 0);  // no call failed
 
   two = pair.broker.open();
   for (int i = 0; i < 3; ++i) CHECK_FALSE(pair.broker.link->open_stream({"x", {}}));

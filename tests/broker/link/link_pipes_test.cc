@@ -166,7 +166,7 @@ TEST_CASE("while another tunnel waits, one has half of the streams and no more; 
   Shared link(4);
   std::vector<Wanting*> held;
   for (int i = 0; i < 4; ++i) held.push_back(&link.open(link.a));
-  REQUIRE(held.back()->upstream);  // nobody else wanted one
+  REQUIRE(held.back()->upstream);  // no other tunnel wanted one
   Wanting& more = link.open(link.a);
   Wanting& other = link.open(link.b);
   Wanting& another = link.open(link.b);
@@ -186,7 +186,7 @@ TEST_CASE("while another tunnel waits, one has half of the streams and no more; 
   drop(2);
   CHECK(more.upstream);
   CHECK_FALSE(last.upstream);
-  // Nobody else waits any more: beyond half.
+  // No other tunnel waits now: beyond half.
   drop(3);
   CHECK(last.upstream);
 }
@@ -298,7 +298,7 @@ TEST_CASE("a link whose ids are used up turns visitors away at once, as one that
   pair.rt.graveyard.clear();
 }
 
-TEST_CASE("the one who has stood longest on a link can be cut though nobody waits") {
+TEST_CASE("the one who has stood longest on a link can be cut while no visitor waits") {
   Shared link(4);
   CHECK(link.pipes.standing_since() == never);
   Wanting& late = link.open(link.a);

@@ -19,6 +19,7 @@ struct Linked {
     pair.pump();
   }
   ~Linked() {
+    tunnel->detach();  // another one that handed over to it may hold it still
     tunnel = nullptr;
     pair.rt.graveyard.clear();
   }

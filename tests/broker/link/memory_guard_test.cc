@@ -41,7 +41,7 @@ struct Held final : private MemoryGuard::Owner {
   void turn() { rt.pass(Duration::zero()); }
 
   TestRuntime rt;
-  ByteQueue other{rt.blocks};  // nobody's who stands
+  ByteQueue other{rt.blocks};  // of no reader who stands
   std::deque<Reader> readers;  // the longest first
   std::vector<bool> events;
   int evicted = 0;
