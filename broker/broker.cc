@@ -14,6 +14,7 @@
 #include "broker/desk/own_site.h"
 #include "broker/front/front_door.h"
 #include "broker/link/link_door.h"
+#include "broker/rules.h"
 #include "broker/tunnels/memory_registry.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "tls/tls_context.h"
@@ -35,7 +36,7 @@ std::size_t most_connections() {
 
 // Classic ports and sockets: the other half, less what the process itself has open.
 std::size_t most_classic(std::size_t connections) {
-  return connections - std::min<std::size_t>(connections / 4, limits::own_descriptors);
+  return connections - std::min<std::size_t>(connections / 4, rules::own_descriptors);
 }
 
 // The operator's next look is at the flag.
@@ -47,7 +48,7 @@ std::size_t memory_limit(const Options& options) {
   if (options.memory_limit != 0) return options.memory_limit;
   const auto pages = static_cast<std::size_t>(std::max(sysconf(_SC_PHYS_PAGES), 0L));
   const auto page = static_cast<std::size_t>(std::max(sysconf(_SC_PAGESIZE), 0L));
-  return std::max(pages * page / limits::memory_limit_part, limits::memory_limit_least);
+  return std::max(pages * page / rules::memory_limit_part, rules::memory_limit_least);
 }
 
 OwnSiteOptions own_site_options(const Options& options) {

@@ -9,6 +9,7 @@
 
 #include "broker/admission/client_address.h"
 #include "broker/desk/router.h"
+#include "broker/rules.h"
 #include "http/head.h"
 #include "http/host.h"
 namespace tenfold::broker {
@@ -25,7 +26,7 @@ struct Texts {
   std::vector<std::string> proxies;
   std::string log_level = "info";
   std::string log_format = "text";
-  std::size_t max_conn = limits::classic_sockets;
+  std::size_t max_conn = rules::classic_sockets;
   std::optional<std::string> unix_mode, memory_limit, keep_alive, first_byte, body_idle, stream_idle, half_close,
       drain_timeout, warmup;
 };
@@ -99,7 +100,7 @@ Error parse_memory(const std::string& text, std::size_t& bytes) {
   const int shift = unit == "M" ? 20 : unit == "G" ? 30 : 0;
   const bool fits = failed == std::errc{} && shift != 0 && bytes <= std::numeric_limits<std::size_t>::max() >> shift;
   bytes = fits ? bytes << shift : 0;
-  return bytes >= limits::memory_limit_least
+  return bytes >= rules::memory_limit_least
              ? Error{}
              : bad("--memory-limit", text, "must be a size in M or G, 16M at least, as 512M");
 }

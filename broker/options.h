@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
+#include "broker/rules.h"
 #include "http/patience.h"
 #include "io/log_sink.h"
 #include "io/tcp_listener.h"
@@ -32,16 +33,16 @@ struct Options {
   std::string classic_bind;          // where the classic ports open; empty: every address
   bool classic_any_address = false;  // sockets of a classic tunnel may come from anywhere
   std::string classic_address;
-  std::size_t max_conn = limits::classic_sockets;
+  std::size_t max_conn = rules::classic_sockets;
   std::string token_file;
   ProxyList proxies;
-  std::size_t tunnels_per_ip = limits::tunnels_per_ip;
-  std::size_t creates_per_ip = limits::creates_per_ip;
-  std::size_t connections_per_ip = limits::connections_per_ip;
+  std::size_t tunnels_per_ip = rules::tunnels_per_ip;
+  std::size_t creates_per_ip = rules::creates_per_ip;
+  std::size_t connections_per_ip = rules::connections_per_ip;
   std::size_t memory_limit = 0;  // bytes that are kept for slow readers; 0: a quarter of the machine's memory
   http::Patience patience;
-  Duration keep_alive_proxy = limits::keep_alive_idle_proxy;  // --keep-alive, of a listed proxy
-  Duration warmup = limits::warmup_time;                      // zero: none
+  Duration keep_alive_proxy = rules::keep_alive_idle_proxy;  // --keep-alive, of a listed proxy
+  Duration warmup = rules::warmup_time;                      // zero: none
   Duration drain_time = limits::drain_time;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

@@ -7,6 +7,7 @@
 
 #include "broker/admission/client_address.h"
 #include "broker/admission/secret.h"
+#include "broker/rules.h"
 #include "http/head.h"
 #include "tls/password.h"
 
@@ -46,7 +47,7 @@ Result<std::vector<Token>> read_token_file(const std::string& path) {
       return Error{ErrorKind::usage, path + ":" + std::to_string(number) + ": " + what};
     };
     total += line.size() + 1;
-    if (total > limits::config_bytes) return Error{ErrorKind::usage, "the token file " + path + " is over 1 MiB"};
+    if (total > rules::config_bytes) return Error{ErrorKind::usage, "the token file " + path + " is over 1 MiB"};
     std::istringstream words(line);
     Token token;
     std::string more;
@@ -90,7 +91,7 @@ handshake::Refusal Admission::admit_another(std::string_view client_ip) {
   forget_idle();
   Address& address = addresses_[address_group(client_ip)];
   if (address.tunnels >= options_.tunnels_per_ip) return Refusal::limit;
-  if (runtime_.now() - address.window_start >= limits::creates_window) {
+  if (runtime_.now() - address.window_start >= rules::creates_window) {
     address.window_start = runtime_.now();
     address.creates = 0;
   }
@@ -118,7 +119,7 @@ void Admission::on_tunnel_down(std::string_view client_ip) {
 void Admission::forget_idle() {
   if (addresses_.size() < forget_at_) return;
   std::erase_if(addresses_, [&](const auto& entry) {
-    return entry.second.tunnels == 0 && runtime_.now() - entry.second.window_start >= limits::creates_window;
+    return entry.second.tunnels == 0 && runtime_.now() - entry.second.window_start >= rules::creates_window;
   });
   forget_at_ = std::max<std::size_t>(1024, addresses_.size() * 2);
 }

@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/limits.h"
 #include "base/result.h"
 #include "base/runtime.h"
+#include "broker/rules.h"
 #include "mux/handshake.h"
 
 namespace tenfold::broker {
@@ -24,8 +24,8 @@ struct Token {
 
 struct AdmissionOptions {
   std::vector<Token> tokens;  // empty: everybody may
-  std::size_t tunnels_per_ip = limits::tunnels_per_ip;
-  std::size_t creates_per_ip = limits::creates_per_ip;  // in limits::creates_window
+  std::size_t tunnels_per_ip = rules::tunnels_per_ip;
+  std::size_t creates_per_ip = rules::creates_per_ip;  // in rules::creates_window
 };
 
 // One token a line, and its name behind it, if it has one; otherwise its name is made of the token. Empty lines and

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/limits.h"
 #include "broker/admission/secret.h"
+#include "broker/rules.h"
 #include "tls/password.h"
 
 namespace tenfold::broker {
@@ -47,7 +47,7 @@ std::optional<PasswordPool::Verdict> PasswordPool::ask(const VisitorLogin& login
     (*same)->calls.push_back(call);
     return {};
   }
-  if (jobs_.size() >= limits::password_checks) return Verdict::busy;
+  if (jobs_.size() >= rules::password_checks) return Verdict::busy;
   jobs_.push_back(std::make_unique<Job>());
   Job& job = *jobs_.back();
   job.key = std::move(key);
@@ -71,11 +71,11 @@ void PasswordPool::on_hashed(Job& job, const std::string& hash) {
 
 void PasswordPool::remember(const std::string& key, bool right) {
   const TimePoint now = loop_.runtime().now();
-  if (known_.size() >= limits::verdicts_kept) {
+  if (known_.size() >= rules::verdicts_kept) {
     std::erase_if(known_, [&](const auto& entry) { return entry.second.until <= now; });
-    if (known_.size() >= limits::verdicts_kept) known_.clear();
+    if (known_.size() >= rules::verdicts_kept) known_.clear();
   }
-  known_[key] = {right, now + limits::verdict_kept};
+  known_[key] = {right, now + rules::verdict_kept};
 }
 
 }  // namespace tenfold::broker

@@ -1,4 +1,4 @@
-// PasswordPool: passwords checked on threads of the loop's pool. A verdict is remembered for limits::verdict_kept, by a
+// PasswordPool: passwords checked on threads of the loop's pool. A verdict is remembered for rules::verdict_kept, by a
 // keyed hash: a page with its pictures is checked once.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "broker/admission/password_check.h"
+#include "broker/rules.h"
 #include "io/pool_job.h"
 
 namespace tenfold::broker {

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 #include "http1/answer_guess.h"
 #include "http1/head_writer.h"
 #include "mux/failure.h"
@@ -264,7 +265,7 @@ bool AppRequest::take_head(Bytes rest) {
     return false;
   }
   if (head.status < 200) {
-    if (++interims_ > static_cast<int>(limits::interim_answers) || head_bytes_ > limits::interim_bytes) {
+    if (++interims_ > static_cast<int>(limits::interim_answers) || head_bytes_ > rules::interim_bytes) {
       fail(bad_answer("endless-1xx"));
       return false;
     }
@@ -387,7 +388,7 @@ void AppRequest::on_app_end() {
                         upstream_.tells_unbegun() && may_ask_again({ErrorKind::unbegun, {}});
   if (!may_tell) return upstream_lost({});
   state_ = State::ended;
-  runtime_.timers.arm_in(*this, limits::verdict_time);
+  runtime_.timers.arm_in(*this, rules::verdict_time);
 }
 
 bool AppRequest::may_ask_again(const Error& why) const {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "base/limits.h"
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 namespace {
@@ -23,7 +23,7 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
     return Error{ErrorKind::limit, "classic ports and sockets have all the descriptors that they may have"};
   }
   const auto waiting = unclaimed_.find(asker_group(std::string(client_ip)));
-  if (waiting != unclaimed_.end() && waiting->second >= limits::classic_unclaimed) {
+  if (waiting != unclaimed_.end() && waiting->second >= rules::classic_unclaimed) {
     return Error{ErrorKind::limit, "too many ports of one address wait for their first socket"};
   }
   ClassicTunnel::Owner& owner = *this;

@@ -12,6 +12,7 @@
 #include "broker/admission/address_counts.h"
 #include "broker/admission/admission.h"
 #include "broker/classic/classic_tunnel.h"
+#include "broker/rules.h"
 #include "broker/tunnels/grant.h"
 #include "broker/tunnels/registry.h"
 #include "io/loop.h"
@@ -23,7 +24,7 @@ struct ClassicOptions {
   std::string bind_ip;         // where the ports open; empty: every address
   std::uint16_t port_low = 0;  // both 0: the system's choice
   std::uint16_t port_high = 0;
-  std::size_t max_conn = limits::classic_sockets;
+  std::size_t max_conn = rules::classic_sockets;
   std::size_t descriptors = 1024;  // for ports and sockets together
   bool any_address = false;        // sockets may come from anywhere
 };

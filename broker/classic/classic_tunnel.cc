@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 
@@ -12,12 +12,12 @@ ClassicTunnel::ClassicTunnel(Runtime& runtime, std::string name, std::size_t max
       owner_(&owner),
       idle_(runtime, *this, max_conn, Duration::max()),
       waiting_(runtime) {
-  runtime.timers.arm_in(empty_timer_, limits::claim_window);
+  runtime.timers.arm_in(empty_timer_, rules::claim_window);
 }
 
 void ClassicTunnel::add_socket(std::unique_ptr<Duplex> socket, AddressCounts::Ticket parked_ticket) {
   if (is_full()) {
-    if (parked_.size() < limits::classic_parked) parked_.push_back({std::move(socket), std::move(parked_ticket)});
+    if (parked_.size() < rules::classic_parked) parked_.push_back({std::move(socket), std::move(parked_ticket)});
     return note_sockets();
   }
   runtime().timers.disarm(empty_timer_);
@@ -75,7 +75,7 @@ void ClassicTunnel::on_place_free() {
     idle_.put(std::move(socket), false);
     serve_soon();
   }
-  if (connected() == 0) runtime().timers.arm_in(empty_timer_, limits::name_held);
+  if (connected() == 0) runtime().timers.arm_in(empty_timer_, rules::classic_empty);
   note_sockets();
 }
 

@@ -3,7 +3,7 @@
 //
 //   unclaimed -> live <-> empty -> over
 //
-// Nobody claims it in limits::claim_window, or it stays empty for limits::name_held, or its name has gone to another
+// Nobody claims it in rules::claim_window, or it stays empty for rules::classic_empty, or its name has gone to another
 // tunnel: over.
 #pragma once
 
@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "broker/admission/address_counts.h"
+#include "broker/rules.h"
 #include "broker/tunnels/idle_pipes.h"
 #include "broker/tunnels/tunnel.h"
 #include "broker/tunnels/waiting_room.h"

@@ -5,7 +5,7 @@
 //     |        |------> making a tunnel, checking a password -> …
 //     '--------'------> answered by the broker -> idle
 //
-// While the registry (limits::registry_time at most) or a password's hash is waited for, the stream stands with its
+// While the registry (rules::registry_time at most) or a password's hash is waited for, the stream stands with its
 // body paused.
 //
 // Owned by the desk, and reused from request to request.
@@ -21,6 +21,7 @@
 #include "broker/desk/reply.h"
 #include "broker/desk/router.h"
 #include "broker/desk/visit.h"
+#include "broker/rules.h"
 #include "broker/tunnels/registry.h"
 #include "http/server_stream.h"
 

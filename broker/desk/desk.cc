@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 
@@ -19,7 +19,7 @@ void Desk::put_back(Assignment& assignment) {
   std::swap(assignments_[assignment.place], assignments_[running_]);
   std::swap(assignments_[assignment.place]->place, assignment.place);
   // After a burst the spare ones go again.
-  if (assignments_.size() > 2 * running_ + limits::spare_assignments) {
+  if (assignments_.size() > 2 * running_ + rules::spare_assignments) {
     side_.runtime.graveyard.bury(std::move(assignments_.back()));
     assignments_.pop_back();
   }

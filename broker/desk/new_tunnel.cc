@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
 #include "broker/admission/secret.h"
+#include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 
 namespace tenfold::broker {
@@ -58,7 +59,7 @@ void NewTunnel::start(std::string_view name, bool link) {
 Result<Registration> NewTunnel::read_registration() const {
   const http::Field* field = http::find(request_.head.fields, handshake::register_field);
   if (field == nullptr) return Registration{};
-  if (field->value.size() > limits::registration_text) {
+  if (field->value.size() > rules::registration_text) {
     return Error{ErrorKind::limit, "its Tenfold-Register is longer than 6 KiB"};
   }
   const std::optional<std::string> bytes = decode_base64url(field->value);

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "http/host.h"
 #include "mux/handshake.h"
@@ -163,7 +164,7 @@ Reply OwnSite::tunnel_status(const NameTable::Found& found) const {
 
 Reply OwnSite::wrong_host(const OwnRequest& request) const {
   const std::string says = "This broker answers to " + router_.domain() + ", not to " +
-                           printable(http::without_port(request.head.authority), limits::host_shown) + ".";
+                           printable(http::without_port(request.head.authority), rules::host_shown) + ".";
   const auto [path, query] = split(request.head.target);
   // Who wants a tunnel is a program, whatever it says that it reads.
   if (wants_link(request.head) || offers_link(request.head) || is_new(path, query)) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 
@@ -12,7 +12,7 @@ void LinkPipes::remove(Member& member) {
 }
 
 Result<std::unique_ptr<LinkStream>> LinkPipes::open_stream(const StreamTarget& target) {
-  share_ = std::max<std::size_t>(link_.most_streams() / limits::link_shares, 1);
+  share_ = std::max<std::size_t>(link_.most_streams() / rules::link_shares, 1);
   Result<std::unique_ptr<LinkStream>> stream = link_.open_stream(target);
   // A stream that is reset leaves its place at once: its RST_STREAM goes before the next one's HEADERS.
   if (!stream && stream.error().kind == ErrorKind::limit && idle_.discard_oldest()) return link_.open_stream(target);

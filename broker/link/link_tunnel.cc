@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 #include "mux/link_stream.h"
 
 namespace tenfold::broker {
@@ -11,7 +11,7 @@ LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Own
     : Tunnel(runtime, std::move(name)),
       pipes_(&pipes),
       owner_(owner),
-      idle_(runtime, *this, pipes.idle(), limits::idle_pipe_time),
+      idle_(runtime, *this, pipes.idle(), rules::idle_pipe_time),
       waiting_(runtime) {
   pipes.add(*this);
 }

@@ -1,6 +1,6 @@
 #include "broker/link/memory_guard.h"
 
-#include "base/limits.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 namespace {
@@ -46,7 +46,7 @@ void MemoryGuard::settle_next() {
   const TimePoint since = owner_.standing_since();
   // What is kept then is on its way, or not the links'. The next block looks again.
   if (since == never) return;
-  const TimePoint due = since + limits::reader_stands;
+  const TimePoint due = since + rules::reader_stands;
   if (due > runtime_.now()) return runtime_.timers.arm(timer_, due);
   owner_.evict_first();
   runtime_.timers.arm_in(timer_, next_eviction);

@@ -1,6 +1,6 @@
 // MemoryGuard: what the process keeps for slow readers, of all links together. Everything that is kept stands in the
 // blocks of the loop's pool, so their number is the measure. Beyond the limit the links' streams get small windows, and
-// the visitor who has stood longest, limits::reader_stands at least, is cut; the next one a moment later, if that did
+// the visitor who has stood longest, rules::reader_stands at least, is cut; the next one a moment later, if that did
 // not do. The links are as they were when no more than three quarters of the limit are left.
 //
 //   MemoryGuard guard(runtime, owner, most);
@@ -12,6 +12,7 @@
 #include <cstddef>
 
 #include "base/runtime.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 

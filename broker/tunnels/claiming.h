@@ -1,5 +1,5 @@
 // Claiming: how a tunnel gets its name: is it the agent's own by proof, may the agent have it, then the claim. Each
-// step may take until a registry elsewhere answers, limits::registry_time in all.
+// step may take until a registry elsewhere answers, rules::registry_time in all.
 //
 //   claiming.start({"myapp", token, ""}, token_was_shown);
 //   may_claim(…)                  // from inside start(), or later
@@ -8,6 +8,7 @@
 // Owned by who wants the name; destroying it withdraws.
 #pragma once
 
+#include "broker/rules.h"
 #include "broker/tunnels/registry.h"
 #include "mux/handshake.h"
 

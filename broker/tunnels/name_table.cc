@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/limits.h"
 #include "broker/admission/secret.h"
+#include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 
 namespace tenfold::broker {
@@ -23,7 +23,7 @@ Result<Claim> NameTable::claim(const ClaimRequest& request) {
   }
   entry.members.push_back({next_generation_++, request.proof, request.owner, request.joins});
   // Claimed but never attached, it is given up like one whose agent went away.
-  runtime_.timers.arm_in(entry, limits::name_held);
+  runtime_.timers.arm_in(entry, rules::claim_unattached);
   return Claim{wanted, entry.members.back().generation};
 }
 
@@ -54,7 +54,7 @@ void NameTable::give_up(const Claim& claim) {
   const bool former_stand = member->tunnel == nullptr && !entry->former.empty();
   if (!former_stand) return release(claim);
   entry->members = std::exchange(entry->former, {});
-  runtime_.timers.arm_in(*entry, limits::name_held);
+  runtime_.timers.arm_in(*entry, rules::name_held);
 }
 
 void NameTable::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
@@ -88,7 +88,7 @@ void NameTable::hold(const Claim& claim) {
   drop(entry->former);
   if (entry->members.size() > 1) return remove(*entry, *member);
   set_tunnel(*member, nullptr);
-  runtime_.timers.arm_in(*entry, limits::name_held);
+  runtime_.timers.arm_in(*entry, rules::name_held);
 }
 
 void NameTable::release(const Claim& claim) {

@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "base/runtime.h"
+#include "broker/rules.h"
 #include "broker/tunnels/name_index.h"
 #include "broker/tunnels/tunnel.h"
 #include "broker/tunnels/visitor_policy.h"
@@ -58,7 +59,7 @@ class NameTable {
   void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
               std::shared_ptr<const VisitorPolicy> policy = nullptr);
 
-  // The tunnel is gone; when it was the last one, the name waits for its owner for limits::name_held.
+  // The tunnel is gone; when it was the last one, the name waits for its owner for rules::name_held.
   void hold(const Claim& claim);
 
   // The tunnel is gone; when it was the last one, the name is free.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 namespace {
@@ -11,13 +11,13 @@ namespace {
 constexpr Duration next_eviction = 50ms;
 
 // A request that was asked so long before one that is answered is worth another look later.
-constexpr Duration pardon_after = limits::app_stuck_time / 2;
+constexpr Duration pardon_after = rules::app_stuck_time / 2;
 
 }  // namespace
 
 void PipeWatch::asked(Opening& opening) {
   unanswered_.push_back(opening, runtime_.now());
-  if (!stuck_timer_.armed()) runtime_.timers.arm(stuck_timer_, unanswered_.front_time() + limits::app_stuck_time);
+  if (!stuck_timer_.armed()) runtime_.timers.arm(stuck_timer_, unanswered_.front_time() + rules::app_stuck_time);
 }
 
 void PipeWatch::answered(Opening& opening) {
@@ -29,14 +29,14 @@ void PipeWatch::answered(Opening& opening) {
 }
 
 bool PipeWatch::app_stuck() const {
-  return !unanswered_.empty() && unanswered_.front_time() + limits::app_stuck_time <= runtime_.now();
+  return !unanswered_.empty() && unanswered_.front_time() + rules::app_stuck_time <= runtime_.now();
 }
 
 void PipeWatch::on_stuck() {
   if (app_stuck()) owner_.on_app_stuck();
   if (unanswered_.empty()) return;
-  const TimePoint next = unanswered_.front_time() + limits::app_stuck_time;
-  runtime_.timers.arm(stuck_timer_, next > runtime_.now() ? next : runtime_.now() + limits::app_stuck_time);
+  const TimePoint next = unanswered_.front_time() + rules::app_stuck_time;
+  runtime_.timers.arm(stuck_timer_, next > runtime_.now() ? next : runtime_.now() + rules::app_stuck_time);
 }
 
 void PipeWatch::stands(Opening& opening) {
@@ -49,7 +49,7 @@ void PipeWatch::moves(Opening& opening) {
   if (standing_.has(opening)) opening.withdraw();
 }
 
-TimePoint PipeWatch::first_due() const { return standing_.front_time() + limits::reader_stands; }
+TimePoint PipeWatch::first_due() const { return standing_.front_time() + rules::reader_stands; }
 
 void PipeWatch::make_room() {
   if (standing_.empty() || !owner_.someone_waits()) return;

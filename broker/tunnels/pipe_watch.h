@@ -1,12 +1,12 @@
 // PipeWatch: what a tunnel notices of the pipes that are out, and cannot see by itself.
 //
 // - An app that serves one connection at a time (a single-threaded development server) leaves a new connection in its
-//   backlog while a kept, idle one blocks it. So when a request is not answered for limits::app_stuck_time, the idle
+//   backlog while a kept, idle one blocks it. So when a request is not answered for rules::app_stuck_time, the idle
 //   pipes are closed, and none is kept until it is. An answer to a later request shows that the app most likely
 //   accepted the earlier ones, too, and is only slow with them: their time begins again.
 // - Visitors who take nothing of their answers hold pipes that others wait for. The one who has stood longest goes,
 // when
-//   somebody waits and he has stood for limits::reader_stands.
+//   somebody waits and he has stood for rules::reader_stands.
 //
 //   watch.asked(exchange);      // its request is on a pipe that may be new to the app
 //   watch.answered(exchange);   // the first byte of an answer
@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/runtime.h"
+#include "broker/rules.h"
 #include "broker/tunnels/opening.h"
 
 namespace tenfold::broker {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 
@@ -10,11 +10,11 @@ void Registry::watch_deadlines() {
   TimePoint first = never;
   if (const Lookup* lookup = lookups_.front()) first = lookup->asked_;
   if (const ClaimCall* call = claims_.front()) first = std::min(first, call->asked_);
-  if (first != never) runtime_.timers.arm(deadline_, first + limits::registry_time);
+  if (first != never) runtime_.timers.arm(deadline_, first + rules::registry_time);
 }
 
 void Registry::on_deadline() {
-  const TimePoint overdue = runtime_.now() - limits::registry_time;
+  const TimePoint overdue = runtime_.now() - rules::registry_time;
   while (!lookups_.empty() && lookups_.front()->asked_ <= overdue) lookups_.pop_front()->on_registry_away();
   while (!claims_.empty() && claims_.front()->asked_ <= overdue) claims_.pop_front()->on_registry_away();
   watch_deadlines();

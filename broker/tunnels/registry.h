@@ -17,7 +17,7 @@
 // made by the registry would be an allocation for each request.) A call is good for the next question from inside its
 // own answer on.
 //
-// Every question has its answer within limits::registry_time: on_registry_away() at the latest.
+// Every question has its answer within rules::registry_time: on_registry_away() at the latest.
 #pragma once
 
 #include <memory>
@@ -29,6 +29,7 @@
 #include "base/intrusive_list.h"
 #include "base/result.h"
 #include "base/runtime.h"
+#include "broker/rules.h"
 #include "broker/tunnels/name_table.h"
 
 namespace tenfold::broker {

@@ -1,12 +1,13 @@
 #include "broker/tunnels/waiting_room.h"
+#include "broker/rules.h"
 
 namespace tenfold::broker {
 
 void WaitingRoom::enter(Opening& opening) {
-  if (waiting_.size() == limits::waiting_visitors) {
+  if (waiting_.size() == rules::waiting_visitors) {
     return opening.on_open_failed({ErrorKind::limit, "too many visitors wait for this tunnel", Origin::broker});
   }
-  waiting_.push_back(opening, runtime_.now() + limits::waiting_time);
+  waiting_.push_back(opening, runtime_.now() + rules::waiting_time);
   if (!timer_.armed()) runtime_.timers.arm(timer_, waiting_.front_time());
 }
 

@@ -25,20 +25,15 @@ inline constexpr std::size_t answer_head_bytes = 128 * KiB;    // an app's: cook
 inline constexpr std::size_t answer_fields = 256;              // ... likewise
 inline constexpr std::size_t chunk_extension_bytes = 4 * KiB;  // in one message: nobody uses them, floods do
 inline constexpr std::size_t trailer_bytes = 8 * KiB;
-inline constexpr std::size_t interim_answers = 16;      // 1xx before one final answer: an endless row is a fault
-inline constexpr std::size_t interim_bytes = 32 * KiB;  // ... all of them: a visitor who reads nothing holds none back
+inline constexpr std::size_t interim_answers = 16;  // 1xx before one final answer: an endless row is a fault
 inline constexpr Duration tls_handshake_time = 10s;
-inline constexpr Duration head_time = 10s;               // for the whole head: beyond: 408 and close
-inline constexpr Duration keep_alive_idle = 75s;         // between two requests; proxies reuse theirs for 60 s
-inline constexpr Duration keep_alive_idle_proxy = 620s;  // of a listed proxy: Google's reuse theirs for 600 s
-inline constexpr Duration keep_alive_grace = 1s;         // more than `Keep-Alive: timeout=` says: bytes are under way
-inline constexpr Duration body_idle = 5min;              // a silent sender of a body of known length
+inline constexpr Duration head_time = 10s;             // for the whole head: beyond: 408 and close
+inline constexpr Duration keep_alive_idle = 75s;       // between two requests; proxies reuse theirs for 60 s
+inline constexpr Duration keep_alive_grace = 1s;       // more than `Keep-Alive: timeout=` says: bytes are under way
+inline constexpr Duration body_idle = 5min;            // a silent sender of a body of known length
 inline constexpr Duration stream_idle = 1h;            // ... of unknown length, and an upgraded stream: events are rare
 inline constexpr Duration reader_idle = 1h;            // a visitor who takes nothing of what waits for him
 inline constexpr Duration first_byte_time = 10min;     // the app's answer: breakpoints, reports; beyond: 504
-inline constexpr Duration reader_stands = 5s;          // ... while somebody else waits for his pipe
-inline constexpr Duration app_stuck_time = 2s;         // without an answer: idle pipes may be what the app waits for
-inline constexpr Duration verdict_time = 2s;           // for an agent to say that it began nothing of a request
 inline constexpr std::size_t request_kept = 64 * KiB;  // of a request's body, for one more try
 inline constexpr Duration half_close_time = 5s;        // of silence behind a visitor's FIN: then he has left
 inline constexpr Duration linger_time = 2s;     // of silence after the last word, so that a RST does not overtake it
@@ -56,15 +51,10 @@ inline constexpr std::size_t buffered_low = 32 * KiB;           // ... and resum
 inline constexpr std::size_t tunnel_buffered = 16 * MiB;  // all streams of one link together: then the link is pressed
 inline constexpr std::size_t tunnel_buffered_low = 8 * MiB;    // ... until no more than this are held
 inline constexpr std::size_t tunnel_buffered_most = 64 * MiB;  // a link never holds more: it is pressed early enough
-inline constexpr std::size_t memory_limit_least = 16 * MiB;    // of --memory-limit: a few readers must fit
-inline constexpr std::size_t memory_limit_part = 4;            // ... 1/4 of the machine's memory, unless it is given
 inline constexpr Duration spare_time = 3s;                     // spare blocks go back after this, or twice this
 
 // ---- The link ------------------------------------------------------------------
-inline constexpr std::uint32_t link_streams = 1000;  // at once on one link
-inline constexpr std::size_t link_shares = 2;        // 1/2 of them: what one tunnel has while others wait, what is idle
-inline constexpr std::size_t waiting_visitors = 256;             // for a stream or a pooled socket: beyond: 503
-inline constexpr Duration waiting_time = 10s;                    // ... and no longer than this: 503
+inline constexpr std::uint32_t link_streams = 1000;              // at once on one link
 inline constexpr std::uint32_t stream_window = 256 * KiB;        // where a stream's window starts
 inline constexpr std::uint32_t stream_window_most = 16 * MiB;    // where it stops growing
 inline constexpr std::uint32_t stream_window_pressed = 8 * KiB;  // ... of a link that holds too much already
@@ -116,41 +106,20 @@ inline constexpr Duration keep_alive_idle_h2 = 120s;  // a connection without a 
 
 // ---- Life -------------------------------------------------------------------------
 inline constexpr Duration drain_time = 30s;
-inline constexpr Duration drain_grace = 1s;           // for what is ended at its end: to be sent, and answered by a FIN
-inline constexpr std::size_t password_checks = 64;    // of visitors, at once: each is 16 MiB and 50 ms of a thread
-inline constexpr std::size_t verdicts_kept = 10'000;  // of those, remembered
-inline constexpr Duration verdict_kept = 60s;         // ... so long
-inline constexpr std::size_t registration_text = 6 * KiB;  // in a handshake's field: nginx refuses a line of 8 KiB
-inline constexpr std::size_t spare_assignments = 256;      // of the desk, kept for the next requests
-inline constexpr Duration registry_time = 3s;              // a lookup's answer, and a claim's; then 503 `registry-away`
-inline constexpr Duration name_held = 60s;                 // for its owner after a drop
-inline constexpr std::size_t dial_addresses = 16;          // of one name: more would outlast any deadline
+inline constexpr Duration drain_grace = 1s;        // for what is ended at its end: to be sent, and answered by a FIN
+inline constexpr std::size_t dial_addresses = 16;  // of one name: more would outlast any deadline
 
 // ---- An agent that asks for a link ----------------------------------------------------
 
 // ---- Classic -------------------------------------------------------------------------
-inline constexpr Duration claim_window = 5s;        // from the JSON to the first pooled socket
-inline constexpr std::size_t classic_sockets = 10;  // max_conn_count
-inline constexpr std::size_t classic_parked = 64;   // sockets beyond max_conn that wait, unread, for a place: a client
-                                                    // that is refused dials again at once
-inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address that wait for their first socket
 
 // ---- The agent's pipes ---------------------------------------------------------------
 inline constexpr std::uint64_t retry_after_s = 5;  // such an answer's Retry-After, in seconds
 
 // ---- Pipes that stand between two requests ------------------------------------------
-inline constexpr Duration idle_pipe_time = 30s;  // apps close theirs after 5 to 75 s
 
 // ---- The public side -----------------------------------------------------------------
-inline constexpr std::size_t tunnels_per_ip = 10;
 inline constexpr std::size_t tunnels_per_link = 100;  // that Register may ask for, token or not
-inline constexpr std::size_t creates_per_ip = 10;     // in creates_window
-inline constexpr Duration creates_window = 60s;
-inline constexpr std::size_t connections_per_ip = 256;
-inline constexpr std::size_t host_shown = 253;        // of a Host in a sentence: the longest DNS name
-inline constexpr Duration warmup_time = 15s;          // after the start an unknown name may be on its way back: 503
-inline constexpr std::size_t own_descriptors = 32;    // of the process itself: listeners, loop, log, files
-inline constexpr std::size_t config_bytes = 1 * MiB;  // of a token or configuration file
 
 // ---- What a broker may make an agent say
 

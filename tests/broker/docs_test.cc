@@ -7,8 +7,10 @@
 #include <string>
 
 #include "base/limits.h"
+#include "broker/rules.h"
 
 using namespace tenfold;
+using namespace tenfold::broker;
 
 namespace {
 
@@ -40,22 +42,22 @@ TEST_CASE("the operator's page says each time and each limit as it is") {
       "body of known length | " + written(limits::body_idle) + " | `--body-idle` | 408",
       "chunked body | " + written(limits::stream_idle) + " | `--stream-idle` | 408",
       "nothing of his answer | " + written(limits::reader_idle),
-      "his stream or socket | " + written(limits::reader_stands),
+      "his stream or socket | " + written(rules::reader_stands),
       "behind a whole request | " + written(limits::half_close_time),
       "a request's head | " + written(limits::head_time),
       "on a kept connection | " + written(limits::keep_alive_idle),
-      "a listed proxy has " + written(limits::keep_alive_idle_proxy),
+      "a listed proxy has " + written(rules::keep_alive_idle_proxy),
       "his last answer | " + written(limits::linger_time) + " of silence, " + written(limits::linger_most) +
           " in all; " + written(limits::linger_refused),
       "before he was cut | " + written(limits::parting_time),
       "first line may have " + kib(limits::request_line_bytes),
       "its head " + kib(limits::head_bytes) + " and " + std::to_string(limits::head_fields) + " fields",
       "more than " + kib(limits::answer_head_bytes) + " or " + std::to_string(limits::answer_fields) + " fields",
-      "within " + written(limits::waiting_time) + ", or " + std::to_string(limits::waiting_visitors) + " wait already",
-      "registry within " + written(limits::registry_time),
-      std::to_string(limits::tunnels_per_ip) + " tunnels at once and " + std::to_string(limits::creates_per_ip) +
+      "within " + written(rules::waiting_time) + ", or " + std::to_string(rules::waiting_visitors) + " wait already",
+      "registry within " + written(rules::registry_time),
+      std::to_string(rules::tunnels_per_ip) + " tunnels at once and " + std::to_string(rules::creates_per_ip) +
           " new ones a minute",
-      written(limits::warmup_time) + " after the start (`--warmup`)",
+      written(rules::warmup_time) + " after the start (`--warmup`)",
   };
   for (const std::string& words : expected) {
     CAPTURE(words);

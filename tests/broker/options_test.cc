@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/options.h"
+#include "broker/rules.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
@@ -148,7 +149,7 @@ TEST_CASE("a time is seconds, or has its unit") {
 
 TEST_CASE("--warmup alone of the times may be 0") {
   const auto warmup = [](const char* value) { return parse({"--http", "127.0.0.1:0", "--warmup", value}); };
-  CHECK(parse({"--http", "127.0.0.1:0"})->options.warmup == limits::warmup_time);
+  CHECK(parse({"--http", "127.0.0.1:0"})->options.warmup == rules::warmup_time);
   CHECK(warmup("0")->options.warmup == Duration::zero());
   CHECK(warmup("3s")->options.warmup == 3s);
   CHECK_FALSE(warmup("soon"));

@@ -11,6 +11,7 @@
 
 #include "broker/admission/admission.h"
 #include "broker/desk/desk.h"
+#include "broker/rules.h"
 #include "broker/tunnels/memory_registry.h"
 #include "http1/server_connection.h"
 #include "support/memory_pipe.h"
@@ -219,7 +220,7 @@ class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
   TestPasswords passwords;
   Metrics metrics;
   http::Patience patience;
-  http::Patience proxy_patience{.keep_alive = limits::keep_alive_idle_proxy};
+  http::Patience proxy_patience{.keep_alive = rules::keep_alive_idle_proxy};
   http1::ServerShared shared{rt.runtime};
   LinkOpener& links = *this;
   DeskSide side{rt.runtime, shared.head_buffers, router,    registry, own_site, makers, links,

@@ -4,6 +4,7 @@
 
 #include "broker/admission/admission.h"
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 #include "support/test_certificate.h"
 #include "support/test_runtime.h"
 
@@ -15,13 +16,13 @@ using tenfold::test::TestRuntime;
 TEST_CASE("an address makes so many tunnels a minute, and holds so many") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
-  for (std::size_t i = 0; i < limits::creates_per_ip; ++i)
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i)
     CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::rate);
   CHECK(admission.admit("203.0.113.2", "").refusal == Refusal::none);
   rt.pass(61s);
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
-  for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
+  for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::limit);
   admission.on_tunnel_down("203.0.113.1");
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
@@ -34,7 +35,7 @@ TEST_CASE("a tunnel that is resumed passes both limits and is not counted; the t
   for (int i = 0; i < 100; ++i) CHECK(admission.admit("203.0.113.1", "", For::resumed).refusal == Refusal::none);
   CHECK(admission.size() == 0);
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
-  for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
+  for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::limit);
   CHECK(admission.admit("203.0.113.1", "", For::resumed).refusal == Refusal::none);
   CHECK_FALSE(admission.admit("203.0.113.1", "", For::resumed).charged);
@@ -58,7 +59,7 @@ TEST_CASE("an attempt that is refunded does not count, and is forgotten") {
   }
   // Nothing is given back that was not taken.
   admission.refund("203.0.113.1");
-  for (std::size_t i = 0; i < limits::creates_per_ip; ++i) admission.admit("203.0.113.1", "");
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) admission.admit("203.0.113.1", "");
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::rate);
   admission.on_tunnel_up("203.0.113.2");
   admission.refund("203.0.113.2");
@@ -75,10 +76,10 @@ TEST_CASE("clients whose address is unknown have the limits of one address") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
   const std::string unknown(unknown_client);
-  for (std::size_t i = 0; i < limits::creates_per_ip; ++i) CHECK(admission.admit(unknown, "").refusal == Refusal::none);
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) CHECK(admission.admit(unknown, "").refusal == Refusal::none);
   CHECK(admission.admit(unknown, "").refusal == Refusal::rate);
   rt.pass(61s);
-  for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) admission.on_tunnel_up(unknown);
+  for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) admission.on_tunnel_up(unknown);
   CHECK(admission.admit(unknown, "").refusal == Refusal::limit);
   CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
 }
@@ -86,7 +87,7 @@ TEST_CASE("clients whose address is unknown have the limits of one address") {
 TEST_CASE("an IPv4 address in IPv6 has the limits of the IPv4 address") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
-  for (std::size_t i = 0; i < limits::creates_per_ip; ++i)
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i)
     CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
   CHECK(admission.admit("::ffff:203.0.113.1", "").refusal == Refusal::rate);
 }
@@ -116,7 +117,7 @@ TEST_CASE("an IPv6 address stands for its /64, an IPv4 one for itself") {
 
   TestRuntime rt;
   Admission admission(rt.runtime, {});
-  for (std::size_t i = 0; i < limits::creates_per_ip; ++i) {
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) {
     CHECK(admission.admit("2001:db8::" + std::to_string(i), "").refusal == Refusal::none);
   }
   CHECK(admission.admit("2001:db8::99", "").refusal == Refusal::rate);

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 #include "support/test_runtime.h"
 #include "tls/password.h"
 
@@ -74,7 +74,7 @@ TEST_CASE("many who ask the same are one check, and one who leaves hears nothing
 TEST_CASE("no more passwords are checked at once than there is memory for") {
   World world;
   std::vector<std::unique_ptr<Asker>> askers;
-  for (std::size_t i = 0; i < limits::password_checks; ++i) {
+  for (std::size_t i = 0; i < rules::password_checks; ++i) {
     askers.push_back(std::make_unique<Asker>(world.loop));
     CHECK_FALSE(world.pool.ask(world.ann, std::to_string(i), *askers.back()));
   }

@@ -2,6 +2,7 @@
 // safe, and only when a kept pipe or the agent's link died without a byte of an answer. Never on whose fault it was.
 #include <doctest/doctest.h>
 
+#include "broker/rules.h"
 #include "public_rig.h"
 
 using namespace tenfold;
@@ -144,7 +145,7 @@ TEST_CASE(
     rig.browser_says(post);
     rig.app().pipe->end();
     rig.pump();
-    rig.rt.pass(limits::verdict_time - 1ms);
+    rig.rt.pass(rules::verdict_time - 1ms);
     rig.pump();
     CHECK(rig.browser->heard.empty());
     rig.rt.pass(2ms);

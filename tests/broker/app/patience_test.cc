@@ -2,6 +2,7 @@
 // other side holds him back. All in virtual time.
 #include <doctest/doctest.h>
 
+#include "broker/rules.h"
 #include "public_rig.h"
 
 using namespace tenfold;
@@ -251,7 +252,7 @@ TEST_CASE("an idle connection is kept a moment longer than the visitor is told, 
     rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     CHECK(rig.browser->heard.find(proxy ? "\r\nKeep-Alive: timeout=620\r\n" : "\r\nKeep-Alive: timeout=75\r\n") !=
           std::string::npos);
-    pass(rig, proxy ? limits::keep_alive_idle_proxy : limits::keep_alive_idle);
+    pass(rig, proxy ? rules::keep_alive_idle_proxy : limits::keep_alive_idle);
     CHECK_FALSE(rig.browser->ended);
     pass(rig, limits::keep_alive_grace + 1ms);
     CHECK(rig.browser->ended);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 #include "support/test_runtime.h"
 
 using namespace tenfold;
@@ -174,7 +175,7 @@ TEST_CASE("ports that nobody claims are capped for each address, on loopback, to
   for (const char* asker : {"127.0.0.1", far_away}) {
     CAPTURE(asker);
     std::vector<std::uint16_t> ports;
-    for (std::size_t i = 0; i < limits::classic_unclaimed; ++i) ports.push_back(rig.open(asker));
+    for (std::size_t i = 0; i < rules::classic_unclaimed; ++i) ports.push_back(rig.open(asker));
     CHECK(ports.back() != 0);
     CHECK(rig.open(asker) == 0);
   }
@@ -185,7 +186,7 @@ TEST_CASE("ports that nobody claims are capped for each address, on loopback, to
 TEST_CASE("a port that is claimed makes room for another unclaimed one") {
   Ports rig;
   std::uint16_t last = 0;
-  for (std::size_t i = 0; i < limits::classic_unclaimed; ++i) last = rig.open("127.0.0.1");
+  for (std::size_t i = 0; i < rules::classic_unclaimed; ++i) last = rig.open("127.0.0.1");
   CHECK(rig.open("127.0.0.1") == 0);
   rig.dial(last);
   CHECK(rig.open("127.0.0.1") != 0);

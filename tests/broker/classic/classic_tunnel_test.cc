@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "broker/classic/classic_tunnel.h"
+#include "broker/rules.h"
 #include "public_rig.h"
 #include "tunnels/wanting.h"
 
@@ -90,7 +91,7 @@ TEST_CASE("a socket beyond max_conn is parked, not refused, and moves up when a 
 TEST_CASE("beyond those parked, a socket is closed") {
   Pool pool(1);
   pool.socket();
-  for (std::size_t i = 0; i < limits::classic_parked; ++i) CHECK_FALSE(pool.socket().closed);
+  for (std::size_t i = 0; i < rules::classic_parked; ++i) CHECK_FALSE(pool.socket().closed);
   CHECK(pool.socket().closed);
 }
 
@@ -109,7 +110,7 @@ TEST_CASE("a socket that speaks first is discarded, and its words reach nobody")
 TEST_CASE("visitors who wait are bounded in number and in time") {
   Pool pool;
   std::vector<std::unique_ptr<Wanting>> waiting;
-  for (std::size_t i = 0; i < limits::waiting_visitors; ++i) {
+  for (std::size_t i = 0; i < rules::waiting_visitors; ++i) {
     waiting.push_back(std::make_unique<Wanting>());
     pool.tunnel->open(*waiting.back());
   }

@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 #include "mux/registration.h"
 #include "public_rig.h"
 
@@ -336,7 +337,7 @@ TEST_CASE("the offer without an Upgrade is 426 upgrade-lost, before anything els
     CHECK(rig->names.find("wanted").state == NameTable::State::unknown);
   }
   // So many are not charged: the minute's tunnels are all there.
-  CHECK(tunnels_left(plain, "203.0.113.9") == static_cast<int>(limits::creates_per_ip));
+  CHECK(tunnels_left(plain, "203.0.113.9") == static_cast<int>(rules::creates_per_ip));
 }
 
 TEST_CASE("a proxy that speaks HTTP/1.0 to the broker is found out, too") {
@@ -391,7 +392,7 @@ TEST_CASE("a link that comes back with its resume token passes the limits of rat
     CHECK(ask_from(rig, "203.0.113.9", "/?new", upgrade).value()["code"] == "rate");
   }
   SUBCASE("at the limit of the number, its own old link included") {
-    for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) rig.admission.on_tunnel_up("203.0.113.9");
+    for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) rig.admission.on_tunnel_up("203.0.113.9");
     CHECK(ask_from(rig, "203.0.113.9", "/?new", upgrade).value()["code"] == "limit");
   }
   for (int i = 0; i < 20; ++i) {
@@ -410,7 +411,7 @@ TEST_CASE("a resume token is not charged, and a wrong one is") {
   Rig rig;
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
   const std::string token = rig.grant.resume_token;
-  const int left = static_cast<int>(limits::creates_per_ip) - 1;
+  const int left = static_cast<int>(rules::creates_per_ip) - 1;
   SUBCASE("valid") {
     for (int i = 0; i < 20; ++i) ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token));
     CHECK(tunnels_left(rig, "203.0.113.9") == left);
@@ -453,7 +454,7 @@ TEST_CASE("what is refused for another reason than a limit is not charged") {
     refused("/?new", "", 503);
     rig.classic.full = false;
   }
-  CHECK(tunnels_left(rig, "203.0.113.9") == static_cast<int>(limits::creates_per_ip));
+  CHECK(tunnels_left(rig, "203.0.113.9") == static_cast<int>(rules::creates_per_ip));
   CHECK(tunnels_left(rig, "203.0.113.9") == 0);
 }
 

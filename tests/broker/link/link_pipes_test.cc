@@ -10,6 +10,7 @@
 #include "../../http2/raw_frames.h"
 #include "../../mux/link_pair.h"
 #include "broker/link/link_tunnel.h"
+#include "broker/rules.h"
 #include "tunnels/wanting.h"
 
 using namespace tenfold;
@@ -132,7 +133,7 @@ TEST_CASE("nothing runs while visitors wait but the deadlines that they have") {
   Wanting& two = link.open(link.b);
   link.pair.rt.pass(Duration::zero());
   CHECK(link.pair.rt.timers.size() == before + 1);
-  link.pair.rt.pass(limits::waiting_time - 1ms);
+  link.pair.rt.pass(rules::waiting_time - 1ms);
   CHECK_FALSE(two.why);
   link.pair.rt.pass(1ms);
   CHECK(two.why.kind == ErrorKind::limit);
@@ -228,7 +229,7 @@ TEST_CASE("the one who has stood longest on a link makes room for a visitor of a
   early.upstream.note_reader(early, true);
   link.pair.rt.pass(1s);
   late.upstream.note_reader(late, true);
-  link.pair.rt.pass(limits::reader_stands);
+  link.pair.rt.pass(rules::reader_stands);
   CHECK_FALSE(early.evicted);
   Wanting& waits = link.open(link.c);
   link.pair.pump();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/admission/admission.h"
+#include "broker/rules.h"
 #include "io/link_driver.h"
 #include "mux/link_stream.h"
 #include "proto/control.pb.h"
@@ -172,7 +173,7 @@ struct Sessions {
 
 const std::string first_token = "0123456789abcdef";
 const std::string second_token = "fedcba9876543210";
-constexpr std::size_t most = limits::tunnels_per_ip;
+constexpr std::size_t most = rules::tunnels_per_ip;
 
 }  // namespace
 
@@ -260,7 +261,7 @@ TEST_CASE("Register that is refused for another reason than a limit is not charg
     CHECK(other->refusal("No_Name") == "bad-name");
   }
   other->rest();
-  for (std::size_t i = 0; i < limits::creates_per_ip - 2; ++i) CHECK(other->ask("").has_registered());
+  for (std::size_t i = 0; i < rules::creates_per_ip - 2; ++i) CHECK(other->ask("").has_registered());
   CHECK(other->refusal("") == "limit");
 }
 

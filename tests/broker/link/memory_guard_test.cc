@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/limits.h"
+#include "broker/rules.h"
 #include "support/test_runtime.h"
 
 using namespace tenfold;
@@ -87,13 +87,13 @@ TEST_CASE("beyond the limit the one goes who has stood longest, once he has had 
   held.rt.pass(1s);
   held.stand(60);
   held.turn();
-  held.rt.pass(10 * limits::reader_stands);
+  held.rt.pass(10 * rules::reader_stands);
   CHECK(held.evicted == 0);  // at the limit
   held.add(1);
   held.turn();
   CHECK(held.evicted == 1);
   CHECK(held.readers.front().kept.size() == 60 * block_bytes);
-  held.rt.pass(10 * limits::reader_stands);
+  held.rt.pass(10 * rules::reader_stands);
   CHECK(held.evicted == 1);
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("who has only just stopped reading is not cut before his time, and not
     Held held;
     held.stand(10);
     held.add(91 * block_bytes);
-    held.rt.pass(limits::reader_stands - 1ms);
+    held.rt.pass(rules::reader_stands - 1ms);
     CHECK(held.evicted == 0);
     CHECK(held.guard.is_short());
     if (enough) held.other.consume(block_bytes);
@@ -115,7 +115,7 @@ TEST_CASE("who has only just stopped reading is not cut before his time, and not
 TEST_CASE("one after the other goes as long as too much is kept") {
   Held held;
   for (int i = 0; i < 10; ++i) held.stand(1);
-  held.rt.pass(limits::reader_stands);
+  held.rt.pass(rules::reader_stands);
   held.add((most_blocks - 7) * block_bytes);
   held.turn();
   CHECK(held.evicted == 1);

@@ -4,6 +4,7 @@
 #include "../../mux/link_pair.h"
 #include "broker/classic/classic_tunnel.h"
 #include "broker/link/link_tunnel.h"
+#include "broker/rules.h"
 #include "public_rig.h"
 #include "tunnels/wanting.h"
 
@@ -29,7 +30,7 @@ TEST_CASE("a request without an answer for a while makes the idle pipes suspect"
   Watched app;
   Wanting one;
   app.watch.asked(one);
-  app.rt.pass(limits::app_stuck_time - 1ms);
+  app.rt.pass(rules::app_stuck_time - 1ms);
   CHECK(app.stuck == 0);
   CHECK_FALSE(app.watch.app_stuck());
   app.rt.pass(1ms);
@@ -45,23 +46,23 @@ TEST_CASE(
   Wanting first, slow, quick;
   app.watch.asked(first);
   app.watch.asked(slow);
-  app.rt.pass(limits::app_stuck_time * 3 / 4);
+  app.rt.pass(rules::app_stuck_time * 3 / 4);
   app.watch.answered(first);
   app.watch.asked(quick);
   app.watch.answered(quick);
-  app.rt.pass(limits::app_stuck_time * 3 / 4);
+  app.rt.pass(rules::app_stuck_time * 3 / 4);
   CHECK(app.stuck == 0);
   CHECK_FALSE(app.watch.app_stuck());
-  app.rt.pass(limits::app_stuck_time / 4);
+  app.rt.pass(rules::app_stuck_time / 4);
   CHECK(app.stuck == 1);
 
   Watched other;
   Wanting one, two;
   other.watch.asked(one);
   other.watch.asked(two);
-  other.rt.pass(limits::app_stuck_time * 3 / 4);
+  other.rt.pass(rules::app_stuck_time * 3 / 4);
   other.watch.answered(one);
-  other.rt.pass(limits::app_stuck_time / 4);
+  other.rt.pass(rules::app_stuck_time / 4);
   CHECK(other.stuck == 1);
 }
 
@@ -70,13 +71,13 @@ TEST_CASE("whoever waits on is looked at again, also after others were answered"
   Wanting one, two;
   app.watch.asked(one);
   app.watch.asked(two);
-  app.rt.pass(limits::app_stuck_time);
+  app.rt.pass(rules::app_stuck_time);
   CHECK(app.stuck == 1);
   app.watch.answered(two);  // accepted before the one that was asked first
-  app.rt.pass(limits::app_stuck_time);
+  app.rt.pass(rules::app_stuck_time);
   CHECK(app.stuck == 2);
   app.watch.answered(one);
-  app.rt.pass(10 * limits::app_stuck_time);
+  app.rt.pass(10 * rules::app_stuck_time);
   CHECK(app.stuck == 2);
   CHECK(app.rt.timers.size() == 0);
 }
@@ -90,7 +91,7 @@ TEST_CASE("an answered or ended request is no longer waited for") {
   Wanting answered;
   app.watch.asked(answered);
   app.watch.answered(answered);
-  app.rt.pass(10 * limits::app_stuck_time);
+  app.rt.pass(10 * rules::app_stuck_time);
   CHECK(app.stuck == 0);
 }
 
@@ -100,7 +101,7 @@ TEST_CASE("a visitor who takes nothing stays while nobody waits, and goes when s
   app.watch.stands(first);
   app.rt.pass(1s);
   app.watch.stands(second);
-  app.rt.pass(10 * limits::reader_stands);
+  app.rt.pass(10 * rules::reader_stands);
   app.watch.make_room();
   CHECK_FALSE(first.evicted);
   app.waits = true;
@@ -119,11 +120,11 @@ TEST_CASE("whoever has just stopped reading has his time, and loses his place in
   Wanting one, two;
   app.watch.stands(one);
   app.watch.make_room();
-  app.rt.pass(limits::reader_stands - 1ms);
+  app.rt.pass(rules::reader_stands - 1ms);
   CHECK_FALSE(one.evicted);
   app.watch.moves(one);
   app.watch.stands(one);
-  app.rt.pass(limits::reader_stands - 1ms);
+  app.rt.pass(rules::reader_stands - 1ms);
   CHECK_FALSE(one.evicted);
   app.rt.pass(1ms);
   CHECK(one.evicted);
@@ -143,7 +144,7 @@ TEST_CASE("on a link an idle pipe is closed, and none kept, while the app does n
   one.upstream.note_answered(one);
   Upstream::give_back(std::move(one.upstream));
   CHECK(tunnel->connected() == 3);
-  pair.rt.pass(limits::app_stuck_time);
+  pair.rt.pass(rules::app_stuck_time);
   CHECK(tunnel->connected() == 2);
   // The app answers the second now: it is closed, too, for the third still waits.
   two.upstream.note_answered(two);
@@ -171,7 +172,7 @@ TEST_CASE("on a full link a visitor who takes nothing makes room for one who wai
   pair.rt.pass(1s);
   tunnel->open(waits);
   CHECK_FALSE(waits.upstream);
-  pair.rt.pass(limits::reader_stands - 1s);
+  pair.rt.pass(rules::reader_stands - 1s);
   CHECK(stands.evicted);
   stands.upstream.drop(ErrorKind::cancelled);
   pair.pump();
@@ -188,7 +189,7 @@ TEST_CASE("a visitor who is asked to go is cut, and the log says why") {
   rig.browser->hold_back = true;
   rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n" + std::string(4 * 1024 * 1024, 'x'));
   rig.tunnel->waits = true;
-  rig.rt.pass(limits::reader_stands + 1s);
+  rig.rt.pass(rules::reader_stands + 1s);
   rig.tunnel->note_waiting();
   rig.pump();
   CHECK(rig.browser->cut);

@@ -1,6 +1,7 @@
 // Visitors in line: who is next, who has waited long enough, and who goes back to where it stood.
 #include <doctest/doctest.h>
 
+#include "broker/rules.h"
 #include "broker/tunnels/waiting_room.h"
 #include "support/test_runtime.h"
 #include "tunnels/wanting.h"
@@ -27,12 +28,12 @@ TEST_CASE("who is put back is first again, and waits no longer than before") {
   WaitingRoom room(rt.runtime);
   Wanting one, two;
   room.enter(one);
-  rt.pass(limits::waiting_time / 2);
+  rt.pass(rules::waiting_time / 2);
   room.enter(two);
   REQUIRE(room.next() == &one);
   room.put_back(one);
   CHECK(room.size() == 2);
-  rt.pass(limits::waiting_time / 2);
+  rt.pass(rules::waiting_time / 2);
   CHECK(one.why.kind == ErrorKind::limit);
   CHECK_FALSE(two.why);
   room.put_back(*room.next());

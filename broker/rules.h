@@ -1,0 +1,58 @@
+// The broker's own rules and times: what it grants, keeps and waits for. Options start from these. The caps that its
+// library needs are libframe's (base/limits.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/limits.h"
+#include "base/time.h"
+
+namespace tenfold::broker::rules {
+
+using limits::KiB;
+using limits::MiB;
+
+// ---- Who may connect and make tunnels --------------------------------------
+inline constexpr std::size_t tunnels_per_ip = 10;
+inline constexpr std::size_t creates_per_ip = 10;  // in creates_window
+inline constexpr Duration creates_window = 60s;
+inline constexpr std::size_t connections_per_ip = 256;
+inline constexpr std::size_t own_descriptors = 32;         // of the process itself: listeners, loop, log, files
+inline constexpr std::size_t config_bytes = 1 * MiB;       // of a token or configuration file
+inline constexpr std::size_t registration_text = 6 * KiB;  // in a handshake's field: nginx refuses a line of 8 KiB
+inline constexpr std::size_t password_checks = 64;         // of visitors, at once: each is 16 MiB and 50 ms of a thread
+inline constexpr std::size_t verdicts_kept = 10'000;       // of password checks
+inline constexpr Duration verdict_kept = 60s;              // how long each is remembered
+
+// ---- Names -----------------------------------------------------------------
+inline constexpr Duration registry_time = 3s;      // a lookup's answer, and a claim's; then 503 `registry-away`
+inline constexpr Duration name_held = 60s;         // for its owner, after its last tunnel has gone
+inline constexpr Duration claim_unattached = 60s;  // a claim of which no tunnel has come
+inline constexpr Duration warmup_time = 15s;       // after the start an unknown name may be on its way back: 503
+inline constexpr std::size_t host_shown = 253;     // of a Host in a sentence: the longest DNS name
+
+// ---- A request and its app -------------------------------------------------
+inline constexpr Duration keep_alive_idle_proxy = 620s;  // of a listed proxy: Google's reuse theirs for 600 s
+inline constexpr std::size_t interim_bytes = 32 * KiB;   // of all 1xx of one answer: a slow reader holds none back
+inline constexpr Duration reader_stands = 5s;    // a visitor who takes nothing while somebody else waits for the pipe
+inline constexpr Duration app_stuck_time = 2s;   // without an answer: idle pipes may be what the app waits for
+inline constexpr Duration verdict_time = 2s;     // for an agent to say that it began nothing of a request
+inline constexpr Duration idle_pipe_time = 30s;  // a pipe between two requests: apps close theirs after 5 to 75 s
+inline constexpr std::size_t waiting_visitors = 256;   // of a tunnel, for a stream or a pooled socket: beyond: 503
+inline constexpr Duration waiting_time = 10s;          // how long each waits: then 503
+inline constexpr std::size_t link_shares = 2;          // 1/2 of a link's streams: what one tunnel has while others
+                                                       // wait, and what is idle
+inline constexpr std::size_t spare_assignments = 256;  // of the desk, kept for the next requests
+inline constexpr std::size_t memory_limit_least = 16 * MiB;  // of --memory-limit: a few readers must fit
+inline constexpr std::size_t memory_limit_part = 4;          // 1/4 of the machine's memory, unless it is given
+
+// ---- Classic tunnels -------------------------------------------------------
+inline constexpr Duration claim_window = 5s;        // from the JSON to the first pooled socket
+inline constexpr Duration classic_empty = 60s;      // a pool without a socket: then its client has gone
+inline constexpr std::size_t classic_sockets = 10;  // max_conn_count
+inline constexpr std::size_t classic_parked = 64;   // sockets beyond max_conn that wait, unread, for a place: a client
+                                                    // that is refused dials again at once
+inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address that wait for their first socket
+
+}  // namespace tenfold::broker::rules
