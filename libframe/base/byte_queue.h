@@ -35,8 +35,8 @@ class BlockPool {
   std::size_t blocks_in_use() const { return in_use_; }
   std::size_t spare_blocks() const { return spare_; }
 
-  // Gives those blocks back to the heap that were spare all the time since the last call; returns how many. Called
-  // now and then, it leaves what the traffic of late takes at its height.
+  // Frees the blocks that were spare all the time since the last call; returns how many. Called periodically, it keeps
+  // as many blocks as recent traffic used at its peak.
   std::size_t drop_unused();
 
  private:
@@ -78,8 +78,9 @@ class ByteQueue {
   // Drops the first n bytes; n <= size().
   void consume(std::size_t n);
 
-  // Moves front(), which must not be empty, to the back of `to` with `header` in front of it, and copies nothing but
-  // that. `header` is no longer than the headroom, `to` a queue of the same pool. Returns both, where they stand now.
+  // Moves front(), which must not be empty, to the back of `to` with `header` in front of it; copies only the header.
+  // `header` is at most as long as the headroom, `to` a queue of the same pool. Returns the header and the run in their
+  // new place.
   Bytes hand_over(Bytes header, ByteQueue& to);
 
   void clear() { consume(size_); }
