@@ -47,7 +47,7 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
 
 void ClassicPorts::on_socket(ClassicTunnel& tunnel, std::string_view asker, std::unique_ptr<TcpSocket> socket) {
   const std::string ip = ip_of_peer(socket->peer());
-  // A parked socket takes nothing from the serving ones.
+  // A socket that would be parked may use only half of the descriptors.
   const bool full = tunnel.is_full();
   const std::size_t most = full ? options_.descriptors / 2 : options_.descriptors;
   const char* refused = nullptr;

@@ -44,7 +44,7 @@ void ClassicTunnel::serve_waiting() {
     Opening* opening = waiting_.next();
     IdlePipes::Taken taken;
     if (opening->opening_wants_fresh()) taken = idle_.take(IdlePipes::Wanted::fresh);
-    // If only used sockets are free, one of them is taken: there is no way to get a new one.
+    // No fresh socket is free, and the broker cannot open one: takes a used one.
     if (taken.pipe == nullptr) taken = idle_.take(IdlePipes::Wanted::any);
     if (taken.pipe == nullptr) return waiting_.put_back(*opening);  // the remaining ones are about to be closed
     ++out_;

@@ -58,7 +58,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   void on_pipe_gone() override;
   void on_handed_over() override;
   void on_idle_pipe_gone() override { on_place_free(); }
-  // The client may connect a socket to the app at any time: this is not visible here.
+  // Whether the client has connected a socket to the app is not visible here.
   bool may_be_new_to_app(bool) const override { return true; }
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return waiting_.size() != 0; }
