@@ -122,8 +122,8 @@ Error parse_times(const Texts& texts, Options& options) {
 
 bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 
-// Where the classic ports open unless the operator says: a broker that listens on this machine alone opens nothing to
-// the network, nor does one that listens on unix sockets. Empty: every address.
+// The default address of the classic ports: a broker that listens on loopback or unix sockets only opens no port to the
+// network. Empty: every address.
 std::string default_classic_bind(const Options& options) {
   std::vector<Address> listeners = options.http;
   listeners.insert(listeners.end(), options.https.begin(), options.https.end());
@@ -184,7 +184,7 @@ Error check(const Texts& texts, Options& options) {
   return {};
 }
 
-// Of what takes one value, two are a mistake that no order of precedence should hide.
+// A second value for a single-value option is a mistake, and an order of precedence would hide it.
 Error check_given_once(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const std::vector<std::string>& values = option->results();
@@ -211,7 +211,8 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
                "broker");
   app.set_version_flag("--version", "broker 0.1.0");
   app.option_defaults()->always_capture_default(false);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // check_given_once() says more
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // check_given_once() has a better
+                                                                                 // message
   app.set_config("--config", "", "Read options from it: lines of `name = value`, named as here without the dashes")
       ->type_name("FILE");
   app.allow_config_extras(false);
