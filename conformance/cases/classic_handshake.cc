@@ -1,4 +1,4 @@
-// The classic handshake as a server answers it: the JSON, the status pages, the refusals. docs/CLASSIC.md, "Handshake".
+// The classic handshake of a server: the JSON, the status pages, the refusals. docs/CLASSIC.md, "Handshake".
 #include <nlohmann/json.hpp>
 
 #include "conformance/cases/server_cases.h"
@@ -6,7 +6,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// A visitor of this tunnel is served by this very pool.
+// Fails the case unless this pool serves a visitor of this tunnel.
 void expect_served(ServerTarget& target, const Tunnel& tunnel, const std::string& host) {
   Pool pool(target, tunnel, 1);
   Http visitor = target.visit();

@@ -1,4 +1,4 @@
-// The pool as a client keeps it, and what it carries. docs/CLASSIC.md, "Pool".
+// The pool of a client, and the traffic on it. docs/CLASSIC.md, "Pool".
 #include <thread>
 
 #include "conformance/cases/client_cases.h"
@@ -210,7 +210,7 @@ void traffic(ClientSuite& suite) {
               std::this_thread::sleep_for(1200ms);
               expect(run.process->running(), "it ended");
               run.app.listen_again();
-              // Held open or answered and replaced: within 10 s a request gets through.
+              // It may be held open, or answered and replaced: within 10 s a request gets through.
               const Deadline deadline = in(10s);
               for (;;) {
                 try {

@@ -247,7 +247,7 @@ void flow(ClientSuite& suite) {
               app.socket().write_some(std::string(2'000'000, 's'), in(300ms));
               link.peer->wait_until([&] { return link.peer->stream(stream).received == 262144; },
                                     "the whole window of it");
-              link.peer->settle(200ms);  // a byte beyond it fails the case
+              link.peer->settle(200ms);  // an overrun of the window fails the case
               link.expect_works(run);
             });
   suite.add({"client-mux/flow/after-resets", Level::must,
@@ -257,7 +257,7 @@ void flow(ClientSuite& suite) {
               BrokerLink link(run);
               link.peer->ping();
               const std::int64_t whole = link.peer->connection_send_window();
-              // 40 MB: a window that leaks is used up before; one that is refilled by halves is not.
+              // 40 MB: more than a window that leaks can carry, but not one that is refilled by halves.
               for (int i = 0; i < 200; ++i) {
                 const std::uint32_t id = link.open();
                 link.peer->send_what_fits(id, std::string(200'000, 'r'));

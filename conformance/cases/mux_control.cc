@@ -1,5 +1,5 @@
-// The control stream as a server holds it, and a link's life: PING, resume, drain, GOAWAY. docs/PROTOCOL.md, "Control"
-// and "Life".
+// The control stream of a server, and a link's lifetime: PING, resume, drain, GOAWAY. docs/PROTOCOL.md, "Control" and
+// "Life".
 #include <signal.h>
 
 #include <thread>
@@ -18,7 +18,7 @@ control::ControlMessage register_message(std::uint32_t id, const std::string& na
   return message;
 }
 
-// The first message that is one of these, others passed over.
+// The first message that satisfies the condition; others are skipped.
 control::ControlMessage next_of(AgentLink& link, const std::function<bool(const control::ControlMessage&)>& wanted) {
   const Deadline deadline = in(patience);
   for (;;) {

@@ -1,4 +1,4 @@
-// Visitors' streams as a server opens, keeps and ends them. docs/PROTOCOL.md, "Streams".
+// Visitors' streams: how a server opens, keeps and ends them. docs/PROTOCOL.md, "Streams".
 #include "conformance/cases/agent_link.h"
 #include "conformance/cases/server_cases.h"
 #include "conformance/wire/aside.h"
@@ -69,7 +69,7 @@ void opening(ServerSuite& suite) {
         std::vector<Http> visitors;
         for (unsigned i = 0; i < 1000; ++i) {
           visitors.push_back(link.visit("/" + std::to_string(i), {}, i / 60));
-          if (i % 50 == 0) link.peer->settle(1ms);  // PINGs want an answer meanwhile
+          if (i % 50 == 0) link.peer->settle(1ms);  // answers PINGs
         }
         std::vector<AgentLink::Asked> asked;
         for (unsigned i = 0; i < 1000; ++i) asked.push_back(link.take_request(in(20s)));
@@ -157,7 +157,7 @@ void answers(ServerSuite& suite) {
               try {
                 cut = visitor.read_answer().cut;
               } catch (const Lost&) {
-                // A reset may overtake even the head.
+                // A reset may even overtake the head.
               }
               expect(cut, "the body ends as if it were whole");
             });
@@ -191,7 +191,7 @@ void answers(ServerSuite& suite) {
         link.peer->stream(first).data.clear();
         const bool again = link.peer->comes_true([&] { return link.peer->streams_seen() > 2; }, 500ms);
         if (again) {
-          // What came on the refused stream before its reset was read is not a request that we have.
+          // Bytes that came on the refused stream before its reset was read are not a request to answer.
           link.peer->stream(first).data.clear();
           link.peer->send_data(link.take_request().stream, answer(200, "again"));
           REQUIRE(visitor.read_answer().status == 200);
