@@ -158,7 +158,7 @@ void AppRequest::on_body_end(const http::Fields& trailers) {
   await_app();
 }
 
-// The bytes still queued are the part that was not sent, with or without framing.
+// At most the queued bytes are unsent; all others were sent, with or without framing.
 void AppRequest::settle_body() {
   const std::size_t queued = upstream_ ? upstream_->queued() : 0;
   if (body_unsent_ <= queued) return;
@@ -192,8 +192,8 @@ Duration AppRequest::gap_time() const {
   return gap_ == http::Limit::body_idle ? patience_->body_idle : patience_->stream_idle;
 }
 
-// The app is awaited while the request or a part of it is on its way, and between two bytes of its answer if the
-// visitor has read the earlier ones.
+// The app is awaited while bytes of the request are on the way to it or all have been sent, and between two bytes of
+// its answer if the visitor has read the earlier ones.
 bool AppRequest::visitor_awaited() const {
   if (state_ == State::answering) return answer_held_ != 0;
   return !request_sent_ && !continue_awaited_ && upstream_->queued() == 0;

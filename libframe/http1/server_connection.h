@@ -5,8 +5,8 @@
 //   ServerConnection connection(shared, patience, owner, std::move(socket));
 //   connection.start();
 //   on_request(stream) -> stream.answer(…) …          // see http/server_stream.h
-//   on_fault(stream, fault) -> stream.answer(…) …     // a request that cannot be served; the connection closes after
-//   it on_connection_closed(connection, gone)            // bury it
+//   on_fault(stream, fault) -> stream.answer(…) …     // cannot be served; the connection closes after the answer
+//   on_connection_closed(connection, gone)            // bury it
 //
 //             .------------------------------------.
 //             v                                    |  end(), the request whole, kept
