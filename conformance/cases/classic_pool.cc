@@ -64,6 +64,9 @@ void sharing(ServerSuite& suite) {
               pool.take().socket.send(answer(200, "within"));
               REQUIRE(visitor.read_answer().body == "within");
             });
+}
+
+void reuse(ServerSuite& suite) {
   suite.add({"classic/pool/reuse", Level::must, "one socket serves several requests in turn", "CLASSIC pool-reuse"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
@@ -189,6 +192,9 @@ void losses(ServerSuite& suite) {
               visitor.read_body(head);
               expect(head.cut, "the body ends as if it were whole");
             });
+}
+
+void turnover(ServerSuite& suite) {
   suite.add({"classic/pool/change", Level::must, "visitors are served while every socket closes after each answer",
              "CLASSIC pool-replace"},
             [](ServerTarget& target) {
@@ -222,7 +228,9 @@ void losses(ServerSuite& suite) {
 
 void add_classic_pool(ServerSuite& suite) {
   sharing(suite);
+  reuse(suite);
   losses(suite);
+  turnover(suite);
 }
 
 }  // namespace tenfold::conformance

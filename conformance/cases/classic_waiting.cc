@@ -61,6 +61,9 @@ void waiting(ServerSuite& suite) {
                 pool.sockets()[0] = target.open_socket(tunnel);
               }
             });
+}
+
+void giving_up(ServerSuite& suite) {
   suite.add({"classic/waiting/timed", Level::must, "a visitor for whom no socket comes is told 503 in the end",
              "CLASSIC fault-3"},
             [](ServerTarget& target) {
@@ -181,6 +184,7 @@ void names_without_sockets(ServerSuite& suite) {
 
 void add_classic_waiting(ServerSuite& suite) {
   waiting(suite);
+  giving_up(suite);
   names_without_sockets(suite);
 }
 

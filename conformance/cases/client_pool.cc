@@ -184,6 +184,9 @@ void traffic(ClientSuite& suite) {
               socket.send("Host: not a head\r\n");
               REQUIRE(app.read_exactly(18) == "Host: not a head\r\n");
             });
+}
+
+void ends(ClientSuite& suite) {
   suite.add({"client/serve/app-closes", Level::must, "an application that closes ends the socket, and a new one comes",
              "CLASSIC pool-replace"},
             [](ClientTarget& target) {
@@ -238,6 +241,9 @@ void traffic(ClientSuite& suite) {
               socket.socket().close();
               app.wait_for_end();
             });
+}
+
+void hosts(ClientSuite& suite) {
   for (const bool second : {false, true}) {
     suite.add({second ? "client/host/every" : "client/host/first", Level::must,
                second ? "--local-host rewrites the Host of a socket's second request as well"
@@ -266,6 +272,8 @@ void traffic(ClientSuite& suite) {
 void add_client_pool(ClientSuite& suite) {
   sockets(suite);
   traffic(suite);
+  ends(suite);
+  hosts(suite);
 }
 
 }  // namespace tenfold::conformance

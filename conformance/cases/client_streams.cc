@@ -51,6 +51,10 @@ void opening(ClientSuite& suite) {
               run.app.listen_again();
               link.expect_works(run);
             });
+}
+
+void refusals(ClientSuite& suite) {
+  constexpr const char* where = "PROTOCOL Streams";
   suite.add(
       {"client-mux/stream/other-name", Level::must, "a name that it does not serve: RST_STREAM REFUSED_STREAM", where},
       [](ClientTarget& target) {
@@ -86,6 +90,10 @@ void opening(ClientSuite& suite) {
                   "RST_STREAM");
               expect(!run.app.pending(200ms), "the application was dialled");
             });
+}
+
+void many_streams(ClientSuite& suite) {
+  constexpr const char* where = "PROTOCOL Streams";
   suite.add({"client-mux/stream/many", Level::must,
              "as many streams at once as its SETTINGS allow, at most 1,000, each its own connection", where},
             [](ClientTarget& target) {
@@ -275,6 +283,8 @@ void flow(ClientSuite& suite) {
 
 void add_client_streams(ClientSuite& suite) {
   opening(suite);
+  refusals(suite);
+  many_streams(suite);
   ends(suite);
   flow(suite);
 }

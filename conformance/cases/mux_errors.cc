@@ -56,6 +56,9 @@ void faults(ServerSuite& suite) {
               link.peer->send(settings_frame({{setting::enable_push, 1}}));
               link.peer->wait_for_failure();
             });
+}
+
+void stream_faults(ServerSuite& suite) {
   suite.add(
       {"mux/error/stream-window", Level::must, "a stream's window overrun ends the stream or the link",
        "PROTOCOL Flow control"},
@@ -217,6 +220,7 @@ void floods(ServerSuite& suite) {
 
 void add_mux_errors(ServerSuite& suite) {
   faults(suite);
+  stream_faults(suite);
   floods(suite);
 }
 

@@ -131,7 +131,7 @@ void stalls(ServerSuite& suite) {
       });
 }
 
-void windows(ServerSuite& suite) {
+void credit_of_resets(ServerSuite& suite) {
   suite.add({"mux/flow/after-resets", Level::must, "bytes of streams that were reset give their connection credit back",
              where},
             [](ServerTarget& target) {
@@ -169,6 +169,9 @@ void windows(ServerSuite& suite) {
                                     "the connection's window");
               link.expect_works();
             });
+}
+
+void windows(ServerSuite& suite) {
   suite.add({"mux/flow/small-window", Level::must, "a window of 1,000 bytes is never overrun", where},
             [](ServerTarget& target) {
               AgentLink link(target, {.settings = {{setting::max_concurrent_streams, 1001},
@@ -277,6 +280,7 @@ void windows(ServerSuite& suite) {
 
 void add_mux_flow(ServerSuite& suite) {
   stalls(suite);
+  credit_of_resets(suite);
   windows(suite);
 }
 

@@ -62,6 +62,9 @@ void opening(ServerSuite& suite) {
               link.peer->wait_until([&] { return link.peer->stream(asked.stream).over(); }, "the stream's end");
               link.expect_works();
             });
+}
+
+void many_streams(ServerSuite& suite) {
   suite.add(
       {"mux/stream/many", Level::must, "1,000 visitors at once are 1,000 streams, each with its own answer", where},
       [](ServerTarget& target) {
@@ -200,6 +203,9 @@ void answers(ServerSuite& suite) {
           REQUIRE((status == 502 || status == 503));
         }
       });
+}
+
+void losses(ServerSuite& suite) {
   suite.add({"mux/stream/lost-link", Level::must, "a link lost before the answer: 502 or 503", where},
             [](ServerTarget& target) {
               AgentLink link(target);
@@ -328,7 +334,9 @@ void tunnelled(ServerSuite& suite) {
 
 void add_mux_streams(ServerSuite& suite) {
   opening(suite);
+  many_streams(suite);
   answers(suite);
+  losses(suite);
   tunnelled(suite);
 }
 
