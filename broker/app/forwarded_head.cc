@@ -128,21 +128,33 @@ void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
   head.field("X-Forwarded-Host", host);
 }
 
+// The protocols that the request wants to upgrade to, without h2c, which an app is never asked for.
+void read_upgrade(const http::RequestHead& head, std::string& upgrade) {
+  upgrade.clear();
+  if (head.minor_version != 1 || !http::has_token(head.fields, "Connection", "upgrade")) return;
+  http::any_token(head.fields, "Upgrade", [&](std::string_view protocol) {
+    if (equal_nocase(protocol, "h2c")) return false;
+    if (!upgrade.empty()) upgrade += ", ";
+    upgrade += protocol;
+    return false;
+  });
+}
+
+void write_via(std::string_view tunnel, std::string_view broker_id, std::string& out) {
+  out += "Via: ";
+  out += via_mark;
+  out += tunnel;
+  out += '.';
+  out += broker_id;
+  out += "\r\n";
+}
+
 }  // namespace
 
 void write_forwarded_head(const ForwardedRequest& request, std::string_view tunnel, std::string& out,
                           std::string& upgrade) {
   const http::Fields& fields = request.head.fields;
-  upgrade.clear();
-  if (http::has_token(fields, "Connection", "upgrade") && request.head.minor_version == 1) {
-    http::any_token(fields, "Upgrade", [&](std::string_view protocol) {
-      if (equal_nocase(protocol, "h2c")) return false;
-      if (!upgrade.empty()) upgrade += ", ";
-      upgrade += protocol;
-      return false;
-    });
-  }
-
+  read_upgrade(request.head, upgrade);
   http1::HeadWriter head(out);
   head.request_line(request.head.method, request.head.target);
   const http::HopByHop hop_by_hop(fields);
@@ -186,12 +198,7 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
   head.field("X-Request-Id", request.request_id);
   if (asked_as.empty()) asked_as = client_id;
   if (!asked_as.empty()) head.field("X-Client-Request-Id", asked_as);
-  out += "Via: ";
-  out += via_mark;
-  out += tunnel;
-  out += '.';
-  out += request.broker_id;
-  out += "\r\n";
+  write_via(tunnel, request.broker_id, out);
   if (!upgrade.empty()) {
     head.field("Connection", "Upgrade");
     head.field("Upgrade", upgrade);
