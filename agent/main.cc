@@ -72,7 +72,9 @@ struct Way {
                options.tunnels.size() == 1 ? TunnelStatus::Among::alone : TunnelStatus::Among::several),
         target(runtime, network, status, to, std::move(tls)),
         forwarding{runtime,           target, status, options.local_host, options.print_requests, options.no_keep_alive,
-                   options.first_byte} {}
+                   options.first_byte} {
+    forwarding.local_tls = to.tls;
+  }
 
   TunnelStatus status;
   LocalTarget target;

@@ -32,7 +32,7 @@ Usage: agent expose [FLAGS] TARGET…
   --token TOKEN      what the broker knows you by; travels over https:// and to loopback only
   --ca FILE          the roots to trust, PEM, in place of the system's
   --insecure         take any certificate of the broker's
-  --local-host HOST  what the Host of every request becomes
+  --local-host HOST  what the Host of every request becomes, and the Origin and Referer that name the tunnel
   --print-requests   a line for each request: status, time and bytes
   --no-keep-alive    one connection to the app for each request: for apps that serve one connection at a time
   --first-byte SECONDS

@@ -1,6 +1,7 @@
 #include "broker/broker.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -42,6 +43,13 @@ Error of_flag(std::string_view flag, const Error& error) {
   return {error.kind, std::string(flag) + ": " + error.detail};
 }
 
+std::size_t memory_limit(const Options& options) {
+  if (options.memory_limit != 0) return options.memory_limit;
+  const auto pages = static_cast<std::size_t>(std::max(sysconf(_SC_PHYS_PAGES), 0L));
+  const auto page = static_cast<std::size_t>(std::max(sysconf(_SC_PAGESIZE), 0L));
+  return std::max(pages * page / limits::memory_limit_part, limits::memory_limit_least);
+}
+
 OwnSiteOptions own_site_options(const Options& options) {
   return {options.public_url, options.landing, options.classic, options.classic_address};
 }
@@ -73,7 +81,7 @@ class Broker::Parts final : private Timer {
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
-        link_side{loop, registry, admission, random_tunnel_name()},
+        link_side{loop, registry, admission, random_tunnel_name(), memory_limit(options)},
         links(link_side),
         own_site(own_site_options(options), router, registry),
         makers{loop.runtime(), own_site, registry, admission, classic},

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -25,8 +26,8 @@ struct Texts {
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t max_conn = limits::classic_sockets;
-  std::optional<std::string> unix_mode, keep_alive, first_byte, body_idle, stream_idle, half_close, drain_timeout,
-      warmup;
+  std::optional<std::string> unix_mode, memory_limit, keep_alive, first_byte, body_idle, stream_idle, half_close,
+      drain_timeout, warmup;
 };
 
 Error bad(std::string_view flag, std::string_view value, std::string_view why) {
@@ -91,6 +92,18 @@ Error parse_mode(const std::string& text, unsigned& mode) {
   return good ? Error{} : bad("--unix-mode", text, "must be octal, from 0 to 0777, as 0660");
 }
 
+Error parse_memory(const std::string& text, std::size_t& bytes) {
+  const char* const end = text.data() + text.size();
+  const auto [stop, failed] = std::from_chars(text.data(), end, bytes);
+  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
+  const int shift = unit == "M" ? 20 : unit == "G" ? 30 : 0;
+  const bool fits = failed == std::errc{} && shift != 0 && bytes <= std::numeric_limits<std::size_t>::max() >> shift;
+  bytes = fits ? bytes << shift : 0;
+  return bytes >= limits::memory_limit_least
+             ? Error{}
+             : bad("--memory-limit", text, "must be a size in M or G, 16M at least, as 512M");
+}
+
 Error parse_times(const Texts& texts, Options& options) {
   struct Flag {
     std::string_view name;
@@ -141,6 +154,9 @@ Error check(const Texts& texts, Options& options) {
   if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
   if (texts.unix_mode) {
     if (Error error = parse_mode(*texts.unix_mode, options.unix_mode)) return error;
+  }
+  if (texts.memory_limit) {
+    if (Error error = parse_memory(*texts.memory_limit, options.memory_limit)) return error;
   }
   if (Error error = parse_times(texts, options)) return error;
   if (options.http.empty() && options.https.empty())
@@ -255,7 +271,7 @@ void declare_classic(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--max-conn", texts.max_conn, "Sockets of one pool (default: 10)")->type_name("N")->group("Classic");
 }
 
-void declare_limits(CLI::App& app, Options& options) {
+void declare_limits(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--tunnels-per-ip", options.tunnels_per_ip, "Without a token (default: 10)")
       ->type_name("N")
       ->group("Limits");
@@ -264,6 +280,11 @@ void declare_limits(CLI::App& app, Options& options) {
       ->group("Limits");
   app.add_option("--connections-per-ip", options.connections_per_ip, "At once (default: 256)")
       ->type_name("N")
+      ->group("Limits");
+  app.add_option("--memory-limit", texts.memory_limit,
+                 "What is kept for slow readers in all; beyond it streams get small windows, and the one who has read "
+                 "nothing for longest is cut (default: a quarter of the machine's memory)")
+      ->type_name("SIZE")
       ->group("Limits");
 }
 
@@ -313,7 +334,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
 
   declare_site(app, texts, options);
   declare_classic(app, texts, options);
-  declare_limits(app, options);
+  declare_limits(app, texts, options);
   declare_times(app, texts);
   app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
       ->type_name("LEVEL")

@@ -38,6 +38,7 @@ struct Options {
   std::size_t tunnels_per_ip = limits::tunnels_per_ip;
   std::size_t creates_per_ip = limits::creates_per_ip;
   std::size_t connections_per_ip = limits::connections_per_ip;
+  std::size_t memory_limit = 0;  // bytes that are kept for slow readers; 0: a quarter of the machine's memory
   http::Patience patience;
   Duration keep_alive_proxy = limits::keep_alive_idle_proxy;  // --keep-alive, for a listed proxy
   Duration warmup = limits::warmup_time;                      // zero: none

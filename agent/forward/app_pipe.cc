@@ -366,7 +366,7 @@ void AppPipe::on_too_slow() {
   const HttpPass::Asked* const asked = pass_->asked();
   const HttpPass::Asked what = asked == nullptr ? HttpPass::Asked{} : *asked;
   forwarding_.status.app_slow(what.method, what.target.substr(0, rules::printed_target), forwarding_.first_byte, true);
-  answer({ErrorKind::silent, {}, Origin::app});
+  answer({ErrorKind::silent, "the app", Origin::app});
 }
 
 // The visitor's side has ended. After a long wait this is attributed to the app.

@@ -50,7 +50,9 @@ void Forwarder::make_pass() {
         std::make_unique<RequestLines>(forwarding_, stream_ == nullptr ? std::string() : std::string(stream_->peer()));
   }
   pass_ = std::make_unique<HttpPass>(
-      HttpPass::Changes{.host = forwarding_.local_host, .close = forwarding_.no_keep_alive}, lines_.get());
+      HttpPass::Changes{
+          .host = forwarding_.local_host, .close = forwarding_.no_keep_alive, .tls = forwarding_.local_tls},
+      lines_.get());
 }
 
 void Forwarder::start() {

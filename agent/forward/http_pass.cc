@@ -31,6 +31,18 @@ HttpPass::Step HttpPass::next(Bytes in) {
   return {};
 }
 
+// Apps compare the two with the Host that they see (Django's CSRF check, WebSockets of Rails and Jupyter). Another
+// site's origin stays what it is.
+std::string HttpPass::own_origin(std::string_view value, std::string_view visitor_host) const {
+  constexpr std::string_view mark = "://";
+  const std::size_t authority =
+      value.find(mark) == std::string_view::npos ? value.size() : value.find(mark) + mark.size();
+  const std::string_view rest = value.substr(authority);
+  const std::string_view asked = rest.substr(0, rest.find('/'));
+  if (asked.empty() || !http::equal_nocase(asked, visitor_host)) return std::string(value);
+  return (changes_.tls ? "https://" : "http://") + changes_.host + std::string(rest.substr(asked.size()));
+}
+
 HttpPass::Step HttpPass::on_head(Bytes in, std::size_t taken) {
   const bool readable = !changes_.any() && request_.readable();
   if (request_.failed() && !readable) return fail(request_.fault(), in);
@@ -93,9 +105,13 @@ void HttpPass::write_head(const http::RequestHead& head, bool closes) {
   http1::HeadWriter writer(head_);
   writer.request_line(head.method, head.target);
   bool host_written = changes_.host.empty();
+  const http::Field* host = http::find(head.fields, "Host");
   for (const http::Field& field : head.fields) {
     if (!changes_.host.empty() && http::equal_nocase(field.name, "Host")) {
       if (!std::exchange(host_written, true)) writer.field(field.name, changes_.host);
+    } else if (!changes_.host.empty() &&
+               (http::equal_nocase(field.name, "Origin") || http::equal_nocase(field.name, "Referer"))) {
+      writer.field(field.name, own_origin(field.value, host == nullptr ? std::string_view() : host->value));
     } else if (closes && http::equal_nocase(field.name, "Connection")) {
       http::any_token({field}, "Connection", [&writer](std::string_view option) {
         const bool replaced = http::equal_nocase(option, "close") || http::equal_nocase(option, "keep-alive");

@@ -67,6 +67,7 @@ class HttpPass {
   struct Changes {
     std::string host;    // the new Host; empty: unchanged
     bool close = false;  // Connection: close, except for a request for another protocol
+    bool tls = false;    // the app is an https one: the Origin that goes with the new Host is https, too
 
     bool any() const { return close || !host.empty(); }
   };
@@ -136,6 +137,8 @@ class HttpPass {
   void expect_answer(Request request);
   void on_request_end();
   void write_head(const http::RequestHead& head, bool closes);
+  // Of an Origin or Referer: the same value with the app's own origin in place of the visitor's.
+  std::string own_origin(std::string_view value, std::string_view visitor_host) const;
   Step fail(const http::Fault& fault, Bytes in);
 
   void on_answer_head();

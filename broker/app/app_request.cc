@@ -199,14 +199,14 @@ bool AppRequest::visitor_awaited() const {
   return !request_sent_ && !continue_awaited_ && upstream_->queued() == 0;
 }
 
+// On a pooled socket, the app's doing and the agent's look the same.
+const char* AppRequest::who_answers() const { return upstream_.tells_unbegun() ? "the app" : "the app or its agent"; }
+
 // The app is slow, or has stopped within its answer.
 void AppRequest::on_timer() {
   if (state_ == State::ended) return upstream_lost({});
   if (visitor_awaited()) return await_app();
-  if (state_ == State::answering) {
-    return fail({ErrorKind::silent, "the app's answer stopped half way", Origin::app}, gap_);
-  }
-  fail({ErrorKind::silent, "no answer from the app in time", Origin::app}, http::Limit::first_byte);
+  fail({ErrorKind::silent, who_answers(), Origin::app}, state_ == State::answering ? gap_ : http::Limit::first_byte);
 }
 
 // ---- The answer -----------------------------------------------------------------------
@@ -289,7 +289,14 @@ bool AppRequest::take_head(Bytes rest) {
   answer_body_.start(framed.framing);
   record_->status = head.status;
   if (head.status >= 500 && !upstream_.tells_unbegun()) note_own_answer(head);
-  stream_->answer(head, size_of(framed.framing));
+  if (head.status == 426 && stream_->head().minor_version == 0) {
+    // RFC 9110 7.8: an Upgrade means nothing to HTTP/1.0.
+    http::ResponseHead without = head;
+    std::erase_if(without.fields, [](const http::Field& field) { return http::equal_nocase(field.name, "Upgrade"); });
+    stream_->answer(without, size_of(framed.framing));
+  } else {
+    stream_->answer(head, size_of(framed.framing));
+  }
   if (!answer_body_.done()) return true;
   finish(rest.empty());
   return false;
@@ -405,13 +412,12 @@ void AppRequest::upstream_lost(const Error& why) {
   if (upstream_.agent_gone() && state_ != State::answering) {
     return fail({ErrorKind::closed, "the agent's link was lost", Origin::link});
   }
-  // On a pooled socket, the app's end and the agent's look the same.
-  const char* const who = upstream_.tells_unbegun() ? "the app" : "the app or its agent";
+  const std::string who = who_answers();
   if (state_ == State::answering || answer_began_) {
     const bool http =
         state_ == State::answering || interims_ != 0 || http1::begins_as_answer(to_bytes(reader_.received()));
     if (!http) return fail_bad_head();
-    return fail({ErrorKind::closed, std::string(who) + " cut its answer short", Origin::app});
+    return fail({ErrorKind::closed, who + " cut its answer short", Origin::app});
   }
   if (why.kind == ErrorKind::unbegun) return fail({ErrorKind::closed, why.detail, Origin::agent});
   if (why.kind == ErrorKind::limit) return fail({why.kind, why.detail, Origin::agent});
@@ -419,7 +425,7 @@ void AppRequest::upstream_lost(const Error& why) {
   const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::timeout ||
                         why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
   fail(said_why ? Error{why.kind, why.detail, Origin::app}
-                : Error{ErrorKind::closed, std::string(who) + " closed the connection without an answer", Origin::app});
+                : Error{ErrorKind::closed, who + " closed the connection without an answer", Origin::app});
 }
 
 void AppRequest::fail(const Error& why, http::Limit limit) {

@@ -127,6 +127,7 @@ class AppRequest final : private Opening,
   void write_body(Bytes bytes);
   void await_app();
   bool visitor_awaited() const;
+  const char* who_answers() const;
   Duration gap_time() const;
   void finish(bool clean);
   void upstream_lost(const Error& why);

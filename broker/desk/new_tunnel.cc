@@ -83,7 +83,7 @@ void NewTunnel::on_claimed(Claiming&, const Claim& claim) {
   if (!link_) return reply(classic_grant(claim));
   owner_.on_new_tunnel_link({claim, makers_.own_site.tunnel_url(claim.name, request_.scheme, request_.head.authority),
                              std::move(token_), std::string(request_.client_ip), std::move(tunnel_owner_),
-                             verdict_.trusted()});
+                             verdict_.trusted(), std::move(policy_)});
 }
 
 void NewTunnel::on_claim_failed(Claiming&, Refusal why) {

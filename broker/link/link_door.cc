@@ -1,8 +1,12 @@
 #include "broker/link/link_door.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tenfold::broker {
+
+LinkDoor::LinkDoor(const LinkSide& side)
+    : side_(side), memory_(side.loop.runtime(), static_cast<MemoryGuard::Owner&>(*this), side.memory_limit) {}
 
 LinkDoor::~LinkDoor() { close(); }
 
@@ -13,6 +17,24 @@ void LinkDoor::open_link(std::unique_ptr<Duplex> connection, LinkGrant grant, st
   LinkSession& started = *session;
   links_[&started] = std::move(session);
   started.start(early);
+  if (memory_.is_short()) started.squeeze(true);
+}
+
+void LinkDoor::on_memory(bool is_short) {
+  for (auto& [link, session] : links_) session->squeeze(is_short);
+}
+
+TimePoint LinkDoor::standing_since() const {
+  TimePoint since = never;
+  for (const auto& [link, session] : links_) since = std::min(since, session->standing_since());
+  return since;
+}
+
+void LinkDoor::evict_first() {
+  const TimePoint since = standing_since();
+  for (const auto& [link, session] : links_) {
+    if (session->standing_since() == since) return session->evict_first();
+  }
 }
 
 void LinkDoor::on_link_session_closed(LinkSession& session) {

@@ -8,13 +8,14 @@
 #include <unordered_map>
 
 #include "broker/link/link_session.h"
+#include "broker/link/memory_guard.h"
 #include "broker/tunnels/grant.h"
 
 namespace tenfold::broker {
 
-class LinkDoor final : public LinkOpener, private LinkSession::Owner {
+class LinkDoor final : public LinkOpener, private LinkSession::Owner, private MemoryGuard::Owner {
  public:
-  explicit LinkDoor(const LinkSide& side) : side_(side) {}
+  explicit LinkDoor(const LinkSide& side);
   ~LinkDoor();
 
   void open_link(std::unique_ptr<Duplex> connection, LinkGrant grant, std::string_view peer, Bytes early) override;
@@ -33,9 +34,14 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner {
   void on_link_session_closed(LinkSession& session) override;
   void check_empty();
 
+  void on_memory(bool is_short) override;
+  TimePoint standing_since() const override;
+  void evict_first() override;
+
   const LinkSide& side_;
   std::unordered_map<LinkSession*, std::unique_ptr<LinkSession>> links_;
   std::function<void()> on_empty_;  // set while draining
+  MemoryGuard memory_;
 };
 
 }  // namespace tenfold::broker

@@ -23,7 +23,8 @@ LinkSession::LinkSession(const LinkSide& side, Owner& owner, std::unique_ptr<Dup
       owner_(owner),
       grant_(std::move(grant)),
       address_(std::move(address)),
-      driver_(side.loop, std::move(connection), Link::Role::broker, LinkOptions{}, *this) {}
+      driver_(side.loop, std::move(connection), Link::Role::broker, LinkOptions{}, *this),
+      pipes_(side.loop.runtime(), driver_.link()) {}
 
 LinkSession::~LinkSession() {
   for (auto& [name, seat] : seats_) seat.tunnel->leave();
@@ -60,7 +61,7 @@ void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::
                        std::shared_ptr<const VisitorPolicy> policy) {
   const bool guarded = policy != nullptr;
   LinkTunnel::Owner& owner = *this;
-  auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, driver_.link(), &owner);
+  auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, pipes_, &owner);
   // The tunnel that had the name, on this link or another, leaves its seat and is counted no more.
   side_.registry.attach(claim, tunnel, std::move(policy));
   seats_[claim.name] = Seat{claim, tunnel};
@@ -213,6 +214,8 @@ void LinkSession::on_control(const control::ControlMessage& message) {
 void LinkSession::on_link_draining() {
   for (auto& [name, seat] : seats_) seat.tunnel->detach();
 }
+
+void LinkSession::on_link_room() { pipes_.serve(); }
 
 void LinkSession::on_link_stream(std::unique_ptr<LinkStream>) {}
 

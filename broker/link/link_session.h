@@ -2,12 +2,14 @@
 // stream. docs/PROTOCOL.md, "Control".
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "broker/admission/admission.h"
+#include "broker/link/link_pipes.h"
 #include "broker/link/link_tunnel.h"
 #include "broker/tunnels/claiming.h"
 #include "broker/tunnels/grant.h"
@@ -22,6 +24,7 @@ struct LinkSide {
   Registry& registry;
   Admission& admission;
   std::string server_id;
+  std::size_t memory_limit = std::numeric_limits<std::size_t>::max();  // MemoryGuard's, in bytes
 };
 
 class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
@@ -47,6 +50,12 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   // No new stream; ends with the last one.
   void drain();
 
+  // Link::squeeze().
+  void squeeze(bool on) { driver_.link().squeeze(on); }
+  // Of all its tunnels: see LinkPipes.
+  TimePoint standing_since() const { return pipes_.standing_since(); }
+  void evict_first() { pipes_.evict_first(); }
+
  private:
   struct Seat {
     Claim claim;
@@ -57,6 +66,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_control(const control::ControlMessage& message) override;
   void on_link_output() override {}
   void on_link_draining() override;
+  void on_link_room() override;
   void on_link_closed(const Error& why) override;
   void on_link_tunnel_replaced(LinkTunnel& tunnel) override;
 
@@ -77,6 +87,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   const LinkGrant grant_;
   const std::string address_;  // IP:PORT of the agent
   LinkDriver driver_;
+  LinkPipes pipes_;                              // of the seats' tunnels
   std::unordered_map<std::string, Seat> seats_;  // by name
   std::vector<std::unique_ptr<Seating>> seatings_;
 };

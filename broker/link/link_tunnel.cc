@@ -6,28 +6,24 @@
 #include "mux/link_stream.h"
 
 namespace tenfold::broker {
-namespace {
 
-// A stream that was reset counts until its RST_STREAM has left; whoever waits for its place asks again then.
-constexpr Duration ask_again = 20ms;
-
-}  // namespace
-
-LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, Link& link, Owner* owner)
+LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Owner* owner)
     : Tunnel(runtime, std::move(name)),
-      link_(&link),
+      pipes_(&pipes),
       owner_(owner),
-      idle_(runtime, *this, limits::idle_pipes, limits::idle_pipe_time),
-      waiting_(runtime) {}
+      idle_(runtime, *this, pipes.idle(), limits::idle_pipe_time),
+      waiting_(runtime) {
+  pipes.add(*this);
+}
+
+LinkTunnel::~LinkTunnel() { leave(); }
 
 void LinkTunnel::open(Opening& opening) {
   if (successor() != nullptr) return successor()->open(opening);
-  if (link_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the agent's link is gone", Origin::agent});
-  if (waiting_.size() != 0 || !serve(opening)) {
-    waiting_.enter(opening);
-    serve_soon();
-    watch().make_room();
-  }
+  if (pipes_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the agent's link is gone", Origin::agent});
+  if (!pipes_->in_demand() && serve(opening)) return;
+  waiting_.enter(opening);
+  pipes_->wait(*this);
 }
 
 bool LinkTunnel::serve(Opening& opening) {
@@ -37,21 +33,28 @@ bool LinkTunnel::serve(Opening& opening) {
     opening.on_open(Upstream(shared_from_this(), std::move(taken.pipe), taken.used));
     return true;
   }
-  Result<std::unique_ptr<LinkStream>> stream = link_->open_stream({name(), opening.opening_peer()});
-  if (!stream && idle_.size() != 0) {
-    // Every stream is taken, but some only by pipes too old for this request.
-    idle_.clear();
-    return false;
+  Result<std::unique_ptr<LinkStream>> stream = pipes_->open_stream({name(), opening.opening_peer()});
+  if (!stream && stream.error().kind == ErrorKind::limit) return false;
+  if (!stream) {
+    opening.on_open_failed({stream.error().kind, stream.error().detail, Origin::agent});
+    return true;
   }
-  if (!stream) return false;
   ++out_;
   opening.on_open(Upstream(shared_from_this(), *std::move(stream), false));
   return true;
 }
 
+bool LinkTunnel::serve_first() {
+  Opening* opening = waiting_.next();
+  if (serve(*opening)) return true;
+  waiting_.put_back(*opening);
+  return false;
+}
+
 void LinkTunnel::detach() {
-  link_ = nullptr;
+  if (pipes_ == nullptr) return;
   idle_.clear();
+  std::exchange(pipes_, nullptr)->remove(*this);
   waiting_.turn_away({ErrorKind::closed, "the agent's link is gone", Origin::agent});
 }
 
@@ -68,35 +71,15 @@ void LinkTunnel::on_handed_over() {
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {
   --out_;
-  const bool kept = link_ != nullptr && successor() == nullptr && !watch().app_stuck() &&
+  const bool kept = pipes_ != nullptr && successor() == nullptr && !watch().app_stuck() &&
                     static_cast<LinkStream&>(*pipe).worth_keeping();
   if (!kept) {
-    runtime().graveyard.bury(std::move(pipe));
-  } else {
-    idle_.put(std::move(pipe), true, keep);
+    // Now, and not when the graveyard is cleared: a visitor may wait for its place.
+    pipe->reset(ErrorKind::cancelled);
+    return runtime().graveyard.bury(std::move(pipe));
   }
-  serve_soon();
-}
-
-void LinkTunnel::on_pipe_gone() {
-  --out_;
-  serve_soon();
-}
-
-// Not at once: a stream that is given up is still in the middle of its own end, and counts until that is over.
-void LinkTunnel::serve_soon() {
-  if (waiting_.size() != 0) runtime().timers.arm(serve_timer_, runtime().now());
-}
-
-void LinkTunnel::serve_waiting() {
-  while (link_ != nullptr && waiting_.size() != 0) {
-    if (idle_.size() == 0 && !link_->can_open()) return runtime().timers.arm_in(serve_timer_, ask_again);
-    Opening* opening = waiting_.next();
-    if (!serve(*opening)) {
-      waiting_.put_back(*opening);
-      return runtime().timers.arm_in(serve_timer_, ask_again);
-    }
-  }
+  idle_.put(std::move(pipe), true, keep);
+  pipes_->on_idle();
 }
 
 }  // namespace tenfold::broker

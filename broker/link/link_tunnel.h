@@ -1,16 +1,16 @@
-// LinkTunnel: a tunnel whose pipes are streams of an agent's link.
+// LinkTunnel: a tunnel whose pipes are streams of an agent's link, which it shares with the link's other tunnels.
 #pragma once
 
 #include <string>
 
+#include "broker/link/link_pipes.h"
 #include "broker/tunnels/idle_pipes.h"
 #include "broker/tunnels/tunnel.h"
 #include "broker/tunnels/waiting_room.h"
-#include "mux/link.h"
 
 namespace tenfold::broker {
 
-class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
+class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPipes::Member {
  public:
   class Owner {
    public:
@@ -21,38 +21,45 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner {
     ~Owner() = default;
   };
 
-  // `link` is borrowed until detach(), `owner` until leave().
-  LinkTunnel(Runtime& runtime, std::string name, Link& link, Owner* owner = nullptr);
+  // `pipes` is borrowed until detach(), `owner` until leave().
+  LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Owner* owner = nullptr);
+  ~LinkTunnel() override;
 
   void open(Opening& opening) override;
   std::size_t connected() const override { return out_ + idle_.size(); }
-  bool has_agent() const override { return link_ != nullptr; }
+  bool has_agent() const override { return pipes_ != nullptr; }
   const char* kind() const override { return "mux"; }
 
-  // The link is gone, or takes no new stream: whoever waits is turned away.
+  // The link is gone, or takes no new stream: visitors who wait are turned away.
   void detach();
   // The same, and the owner hears no more of it.
   void leave();
 
  private:
   void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
-  void on_pipe_gone() override;
+  void on_pipe_gone() override { --out_; }
   void on_handed_over() override;
-  void on_idle_pipe_gone() override { serve_soon(); }
+  void on_idle_pipe_gone() override {}
   bool tells_unbegun() const override { return true; }
-  bool agent_gone() const override { return link_ == nullptr || link_->closed(); }
+  bool agent_gone() const override { return pipes_ == nullptr || pipes_->link_closed(); }
   void on_app_stuck() override { idle_.discard_all(); }
-  bool someone_waits() const override { return waiting_.size() != 0; }
-  bool serve(Opening& opening);
-  void serve_soon();
-  void serve_waiting();
+  bool someone_waits() const override { return pipes_ != nullptr && pipes_->someone_waits(); }
 
-  Link* link_;
+  std::size_t streams_on_loan() const override { return out_; }
+  std::size_t visitors_waiting() const override { return waiting_.size(); }
+  bool serve_first() override;
+  TimePoint standing_since() const override { return watch().standing_since(); }
+  void make_room() override { watch().make_room(); }
+  void evict_first() override { watch().evict_first(); }
+
+  // False: no pipe for it now.
+  bool serve(Opening& opening);
+
+  LinkPipes* pipes_;
   Owner* owner_;
   IdlePipes idle_;
   WaitingRoom waiting_;
   std::size_t out_ = 0;  // streams on loan
-  MemberTimer<LinkTunnel, &LinkTunnel::serve_waiting> serve_timer_{*this};
 };
 
 }  // namespace tenfold::broker

@@ -1,12 +1,16 @@
 #include "broker/tunnels/idle_pipes.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace tenfold::broker {
 
 IdlePipes::IdlePipes(Runtime& runtime, Owner& owner, std::size_t most, Duration keep)
-    : runtime_(runtime), owner_(owner), most_(most), keep_(keep) {}
+    : runtime_(runtime), owner_(owner), order_(nullptr), most_(most), keep_(keep) {}
+
+IdlePipes::IdlePipes(Runtime& runtime, Owner& owner, Order& order, Duration keep)
+    : runtime_(runtime), owner_(owner), order_(&order), most_(std::numeric_limits<std::size_t>::max()), keep_(keep) {}
 
 IdlePipes::~IdlePipes() { clear(); }
 
@@ -19,6 +23,7 @@ void IdlePipes::put(std::unique_ptr<Duplex> pipe, bool used, Duration keep) {
   seat.until = keep == Duration::max() ? never : runtime_.now() + keep;
   seat.used = used;
   if (seat.until != never && (!timer_.armed() || seat.until < timer_.due())) runtime_.timers.arm(timer_, seat.until);
+  if (order_ != nullptr) order_->add(seat);
   seat.pipe->set_handler(&seat);
 }
 
@@ -33,30 +38,36 @@ IdlePipes::Taken IdlePipes::take(Wanted wanted) {
     if (!seat.used && place == count_) place = i;
   }
   if (place == count_) return {};
-  Taken taken{std::move(seats_[place]->pipe), seats_[place]->used};
-  const auto seat = seats_.begin() + static_cast<std::ptrdiff_t>(place);
-  std::rotate(seat, seat + 1, seats_.begin() + static_cast<std::ptrdiff_t>(count_));
-  --count_;
+  const bool used = seats_[place]->used;
+  Taken taken{vacate(place), used};
   taken.pipe->set_handler(nullptr);
   return taken;
 }
 
+std::unique_ptr<Duplex> IdlePipes::vacate(std::size_t place) {
+  Seat& seat = *seats_[place];
+  if (order_ != nullptr) order_->remove(seat);
+  const auto at = seats_.begin() + static_cast<std::ptrdiff_t>(place);
+  std::rotate(at, at + 1, seats_.begin() + static_cast<std::ptrdiff_t>(count_));
+  --count_;
+  return std::move(seat.pipe);
+}
+
 void IdlePipes::clear() {
   while (count_ != 0) {
-    Seat& seat = *seats_[--count_];
+    std::unique_ptr<Duplex> pipe = vacate(count_ - 1);
     // No event of it reaches the seat any more, which may be gone before the pipe is.
-    seat.pipe->reset(ErrorKind::cancelled);
-    runtime_.graveyard.bury(std::move(seat.pipe));
+    pipe->reset(ErrorKind::cancelled);
+    runtime_.graveyard.bury(std::move(pipe));
   }
 }
 
 void IdlePipes::discard(Seat& seat) {
   const auto place =
       std::find_if(seats_.begin(), seats_.end(), [&](const auto& other) { return other.get() == &seat; });
-  std::rotate(place, place + 1, seats_.begin() + static_cast<std::ptrdiff_t>(count_));
-  --count_;
-  seat.pipe->reset(ErrorKind::cancelled);
-  runtime_.graveyard.bury(std::move(seat.pipe));
+  std::unique_ptr<Duplex> pipe = vacate(static_cast<std::size_t>(place - seats_.begin()));
+  pipe->reset(ErrorKind::cancelled);
+  runtime_.graveyard.bury(std::move(pipe));
   owner_.on_idle_pipe_gone();
 }
 
@@ -76,5 +87,25 @@ void IdlePipes::on_timeout() {
 void IdlePipes::Seat::on_data(Bytes) { pipes_.discard(*this); }
 void IdlePipes::Seat::on_end() { pipes_.discard(*this); }
 void IdlePipes::Seat::on_closed(const Error&) { pipes_.discard(*this); }
+
+void IdlePipes::Order::add(Seat& seat) {
+  seat.older = newest_;
+  seat.newer = nullptr;
+  (newest_ == nullptr ? oldest_ : newest_->newer) = &seat;
+  newest_ = &seat;
+  ++size_;
+}
+
+void IdlePipes::Order::remove(Seat& seat) {
+  (seat.older == nullptr ? oldest_ : seat.older->newer) = seat.newer;
+  (seat.newer == nullptr ? newest_ : seat.newer->older) = seat.older;
+  --size_;
+}
+
+bool IdlePipes::Order::discard_oldest() {
+  if (oldest_ == nullptr) return false;
+  oldest_->pipes_.discard(*oldest_);
+  return true;
+}
 
 }  // namespace tenfold::broker

@@ -1,6 +1,7 @@
 // IdlePipes: pipes to the local app that stand between two requests, the last used on top.
 // Any byte on one of them ("408" from an app that tired of waiting, say), its end or its
-// death discards it. Of a classic tunnel these are the pool's free sockets.
+// death discards it. Of a classic tunnel these are the pool's free sockets; those of a link's tunnels share an Order,
+// which knows the least recently used of all of them.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,27 @@
 namespace tenfold::broker {
 
 class IdlePipes {
+ private:
+  struct Seat;
+
  public:
+  // The pipes of several IdlePipes in the order of their last use. Outlives these; owns nothing.
+  class Order {
+   public:
+    std::size_t size() const { return size_; }
+    // Closes the least recently used one, whose owner hears of it. False: there is none.
+    bool discard_oldest();
+
+   private:
+    friend class IdlePipes;
+    void add(Seat& seat);
+    void remove(Seat& seat);
+
+    Seat* oldest_ = nullptr;
+    Seat* newest_ = nullptr;
+    std::size_t size_ = 0;
+  };
+
   class Owner {
    public:
     // A pipe was discarded.
@@ -25,6 +46,8 @@ class IdlePipes {
 
   // `most`: beyond it the oldest is discarded. `keep`: how long one may idle; Duration::max(): for good.
   IdlePipes(Runtime& runtime, Owner& owner, std::size_t most, Duration keep);
+  // No limit of its own: the holder of `order` sets one.
+  IdlePipes(Runtime& runtime, Owner& owner, Order& order, Duration keep);
   ~IdlePipes();
 
   // `keep`: how long the app keeps this one.
@@ -53,16 +76,21 @@ class IdlePipes {
     void on_closed(const Error& why) override;
 
     IdlePipes& pipes_;
+    Seat* older = nullptr;  // in the order, if there is one
+    Seat* newer = nullptr;
     std::unique_ptr<Duplex> pipe;
     TimePoint until{};
     bool used = false;
   };
 
   void discard(Seat& seat);
+  // The seat is taken no more.
+  std::unique_ptr<Duplex> vacate(std::size_t place);
   void on_timeout();
 
   Runtime& runtime_;
   Owner& owner_;
+  Order* const order_;  // null: none
   const std::size_t most_;
   const Duration keep_;
   // The first count_ are taken, oldest first; the rest are kept for reuse.

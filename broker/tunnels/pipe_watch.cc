@@ -54,7 +54,7 @@ TimePoint PipeWatch::first_due() const { return standing_.front_time() + limits:
 void PipeWatch::make_room() {
   if (standing_.empty() || !owner_.someone_waits()) return;
   if (first_due() > runtime_.now()) return runtime_.timers.arm(room_timer_, first_due());
-  standing_.pop_front()->on_evicted();
+  evict_first();
   if (!standing_.empty()) runtime_.timers.arm(room_timer_, std::max(first_due(), runtime_.now() + next_eviction));
 }
 

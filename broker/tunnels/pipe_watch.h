@@ -45,6 +45,10 @@ class PipeWatch {
 
   // Somebody waits for a pipe: makes room as soon as it may.
   void make_room();
+  // Cuts the visitor who has stood longest, whether others wait or not; there must be one.
+  void evict_first() { standing_.pop_front()->on_evicted(); }
+  // Since when the one has stood who has stood longest; `never`: none stands.
+  TimePoint standing_since() const { return standing_.empty() ? never : standing_.front_time(); }
 
  private:
   void on_stuck();

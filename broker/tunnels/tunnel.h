@@ -111,6 +111,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
   virtual bool agent_gone() const { return false; }
 
   PipeWatch& watch() { return watch_; }
+  const PipeWatch& watch() const { return watch_; }
 
   // Who waits goes to the successor, which open() does for everyone from here on.
   virtual void on_handed_over() {}

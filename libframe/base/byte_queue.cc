@@ -23,15 +23,21 @@ BlockPool::Block* BlockPool::take() {
   block->next = nullptr;
   block->begin = 0;
   block->end = 0;
-  ++in_use_;
+  if (++in_use_ > high_) watcher_->on_blocks_high();
   return block;
 }
 
 void BlockPool::give(Block* block) {
-  --in_use_;
   block->next = free_;
   free_ = block;
   ++spare_;
+  if (--in_use_ == low_) watcher_->on_blocks_low();
+}
+
+void BlockPool::watch(Watcher* watcher, std::size_t high, std::size_t low) {
+  watcher_ = watcher;
+  high_ = watcher != nullptr ? high : no_mark;
+  low_ = watcher != nullptr ? low : no_mark;
 }
 
 std::size_t BlockPool::drop_unused() {

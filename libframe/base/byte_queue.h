@@ -24,6 +24,18 @@ class BlockPool {
     std::uint8_t data[std::size_t{16} * 1024];  // a full TLS record's plaintext
   };
 
+  // Hears when many blocks are in use; from inside take() and give(), so it does no more than to arm a timer.
+  class Watcher {
+   public:
+    // More than the high mark: at every block beyond it.
+    virtual void on_blocks_high() = 0;
+    // The low mark was reached from above.
+    virtual void on_blocks_low() = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
   BlockPool() = default;
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
@@ -31,6 +43,9 @@ class BlockPool {
 
   Block* take();
   void give(Block* block);
+
+  // `watcher` is borrowed until another call, or null.
+  void watch(Watcher* watcher, std::size_t high, std::size_t low);
 
   std::size_t blocks_in_use() const { return in_use_; }
   std::size_t spare_blocks() const { return spare_; }
@@ -40,10 +55,15 @@ class BlockPool {
   std::size_t drop_unused();
 
  private:
+  static constexpr std::size_t no_mark = static_cast<std::size_t>(-1);
+
   Block* free_ = nullptr;
   std::size_t spare_ = 0;        // how many are in the free list
   std::size_t least_spare_ = 0;  // since the last drop_unused()
   std::size_t in_use_ = 0;
+  Watcher* watcher_ = nullptr;
+  std::size_t high_ = no_mark;
+  std::size_t low_ = no_mark;
 };
 
 class ByteQueue {

@@ -55,21 +55,24 @@ inline constexpr std::size_t buffered_high = 4 * read_at_once;  // per stream an
 inline constexpr std::size_t buffered_low = 32 * KiB;           // ... and resumes here
 inline constexpr std::size_t tunnel_buffered = 16 * MiB;  // all streams of one link together: then the link is pressed
 inline constexpr std::size_t tunnel_buffered_low = 8 * MiB;    // ... until no more than this are held
-inline constexpr std::size_t tunnel_buffered_most = 64 * MiB;  // what a link may come to hold all the same
+inline constexpr std::size_t tunnel_buffered_most = 64 * MiB;  // a link never holds more: it is pressed early enough
+inline constexpr std::size_t memory_limit_least = 16 * MiB;    // of --memory-limit: a few readers must fit
+inline constexpr std::size_t memory_limit_part = 4;            // ... 1/4 of the machine's memory, unless it is given
 inline constexpr Duration spare_time = 3s;                     // spare blocks go back after this, or twice this
 
 // ---- The link ------------------------------------------------------------------
-inline constexpr std::uint32_t link_streams = 1000;               // at once on one link
-inline constexpr std::size_t waiting_visitors = 256;              // for a stream or a pooled socket: beyond: 503
-inline constexpr Duration waiting_time = 10s;                     // ... and no longer than this: 503
-inline constexpr std::uint32_t stream_window = 256 * KiB;         // where a stream's window starts
-inline constexpr std::uint32_t stream_window_most = 16 * MiB;     // where it stops growing
-inline constexpr std::uint32_t stream_window_pressed = 16 * KiB;  // ... of a link that holds too much already
-inline constexpr Duration pressed_time = 1s;                      // so long at least, for SETTINGS are no light thing
-inline constexpr std::size_t windows_grown = 32 * MiB;            // what all streams of a link may grow by together
-inline constexpr std::uint32_t window_kept = 4 * MiB;             // a stream with a larger one serves no second request
-inline constexpr Duration company_time = 10ms;                    // streams that were heard within it share the path
-inline constexpr std::uint32_t link_window = 16 * MiB;            // the connection's
+inline constexpr std::uint32_t link_streams = 1000;  // at once on one link
+inline constexpr std::size_t link_shares = 2;        // 1/2 of them: what one tunnel has while others wait, what is idle
+inline constexpr std::size_t waiting_visitors = 256;             // for a stream or a pooled socket: beyond: 503
+inline constexpr Duration waiting_time = 10s;                    // ... and no longer than this: 503
+inline constexpr std::uint32_t stream_window = 256 * KiB;        // where a stream's window starts
+inline constexpr std::uint32_t stream_window_most = 16 * MiB;    // where it stops growing
+inline constexpr std::uint32_t stream_window_pressed = 8 * KiB;  // ... of a link that holds too much already
+inline constexpr Duration pressed_time = 1s;                     // so long at least, for SETTINGS are no light thing
+inline constexpr std::size_t windows_grown = 32 * MiB;           // what all streams of a link may grow by together
+inline constexpr std::uint32_t window_kept = 4 * MiB;            // a stream with a larger one serves no second request
+inline constexpr Duration company_time = 10ms;                   // streams that were heard within it share the path
+inline constexpr std::uint32_t link_window = 16 * MiB;           // the connection's
 inline constexpr std::size_t control_message_bytes = 64 * KiB;
 inline constexpr std::uint32_t control_burst =
     100;                                           // messages in one go: Hello and a Register for each tunnel of a link
@@ -136,7 +139,6 @@ inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address th
 inline constexpr std::uint64_t retry_after_s = 5;  // such an answer's Retry-After, in seconds
 
 // ---- Pipes that stand between two requests ------------------------------------------
-inline constexpr std::size_t idle_pipes = 256;   // of one tunnel; each costs the agent a connection to its app
 inline constexpr Duration idle_pipe_time = 30s;  // apps close theirs after 5 to 75 s
 
 // ---- The public side -----------------------------------------------------------------

@@ -72,7 +72,7 @@ AnswerForm write_answer_head(const http::ResponseHead& head, http::BodySize size
   copy_fields(head.fields, form.body == Body::none && tells_length ? &size.length : nullptr, writer);
   if (form.body == Body::plain) writer.field("Content-Length", size.length);
   if (form.body == Body::chunked) writer.field("Transfer-Encoding", "chunked");
-  if (head.status == 426 && minor_version != 0) write_wanted_upgrade(head.fields, writer);
+  if (head.status == 426) write_wanted_upgrade(head.fields, writer);
   write_persistence(form.keep ? keep : Duration::zero(), minor_version, writer);
   writer.end();
   return form;

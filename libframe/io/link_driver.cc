@@ -63,6 +63,8 @@ void LinkDriver::on_control(const control::ControlMessage& message) { handler_.o
 
 void LinkDriver::on_link_draining() { handler_.on_link_draining(); }
 
+void LinkDriver::on_link_room() { handler_.on_link_room(); }
+
 void LinkDriver::on_link_closed(const Error& why) {
   // The last frames: a GOAWAY, and the control messages before it.
   const MutableBytes room = loop_.write_room();

@@ -41,6 +41,7 @@ class LinkDriver final : private Duplex::Handler, private Deferred, private Link
   void on_control(const control::ControlMessage& message) override;
   void on_link_output() override;
   void on_link_draining() override;
+  void on_link_room() override;
   void on_link_closed(const Error& why) override;
 
   void on_link_bytes(Bytes bytes) override { transport_->write(bytes); }

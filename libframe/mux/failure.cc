@@ -22,8 +22,8 @@ constexpr std::array forms{
                 LogLevel::info},
     FailureForm{app, ErrorKind::closed, 502, "app-broke", "No answer came from behind this tunnel: {}.",
                 LogLevel::info},
-    FailureForm{app, ErrorKind::silent, 504, "app-timeout", "The app behind this tunnel did not answer in time.",
-                LogLevel::info},
+    FailureForm{app, ErrorKind::silent, 504, "app-timeout",
+                "No answer came from behind this tunnel in time: {} is slow.", LogLevel::info},
     // The agent, and the way to it.
     FailureForm{agent, ErrorKind::closed, 503, "agent-away",
                 "The agent behind this tunnel is away. It usually comes back by itself.", LogLevel::info},

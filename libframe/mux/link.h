@@ -84,6 +84,9 @@ class Link {
     virtual void on_link_output() = 0;
     // The peer takes no new stream (GOAWAY): those that run go on.
     virtual void on_link_draining() = 0;
+    // Broker only: open_stream() failed with `limit` before, and there is a place now: a stream has ended, or the peer
+    // allows more. Comes once for all such calls, in a later turn than what freed the place.
+    virtual void on_link_room() {}
     // The last event; every stream that was not paused has heard its on_closed(). After a protocol error there is
     // still output to take: the GOAWAY that tells the peer why.
     virtual void on_link_closed(const Error& why) = 0;
@@ -123,6 +126,8 @@ class Link {
   // takes none any more. The first bytes may be written at once.
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const;
+  // How many streams there may be at once, as both sides allow now.
+  std::size_t most_streams() const;
 
   // A control message; dropped when the link is closed.
   void send(const control::ControlMessage& message);
@@ -130,6 +135,10 @@ class Link {
   // Takes no new stream, lets those that run finish, then closes with GOAWAY. An agent says so at once by a GOAWAY
   // behind the control messages that were sent before.
   void drain();
+
+  // From now on streams have small windows, as if too much were held already; or as they were. The latter takes a
+  // while.
+  void squeeze(bool on);
 
   // GOAWAY now; streams that still run are cut. on_link_closed() comes in a later turn.
   void close();

@@ -43,6 +43,7 @@ Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::
       role_(role),
       options_(options),
       handler_(handler),
+      reserved_(input_slice + options.link_window + options.max_streams * std::size_t{limits::stream_window_pressed}),
       glue_(setup(role, options), *this),
       guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client, guard_budget),
       keepalive_(options.ping_every, limits::pings_missed, runtime.now()),
@@ -129,7 +130,7 @@ void Link::Core::handle(const H2Event& event) {
         stream.blocked_ = false;
         make_ready(stream);
       });
-      return;
+      return note_room();
     case Kind::pong:
       if (event.value == pings_) keepalive_.on_pong(runtime_.now());
       return;
@@ -155,7 +156,11 @@ void Link::Core::handle(const H2Event& event) {
     case Kind::later: return on_answered(*stream, Answered::unpack(event.value));
     case Kind::data:
       uncredited_ += event.bytes.size();
-      if (uncredited_ >= limits::tunnel_buffered) settle_pressure();
+      if (uncredited_ >= limits::tunnel_buffered_low && !pressed_) settle_pressure();
+      if (uncredited_ > limits::tunnel_buffered_most) {
+        // No peer that obeys our SETTINGS comes so far: see room_to_hold().
+        return fail({ErrorKind::limit, "the peer sends as if windows had not shrunk"}, H2Code::enhance_your_calm);
+      }
       if (stream != control_.get()) note_heard(event.id);
       return stream->on_data(event.bytes);
     case Kind::ended: return stream->on_end();
@@ -244,7 +249,10 @@ bool Link::Core::worth_keeping(const LinkStream& stream) const {
 Result<std::unique_ptr<LinkStream>> Link::Core::open_stream(const StreamTarget& target) {
   assert(!target.name.empty());
   if (!takes_streams()) return Error{ErrorKind::closed, "the link takes no new stream"};
-  if (streams() >= most_streams()) return Error{ErrorKind::limit, "the link carries as many streams as it may"};
+  if (streams() >= most_streams()) {
+    room_wanted_ = true;
+    return Error{ErrorKind::limit, "the link carries as many streams as it may"};
+  }
   if (std::max(target.name.size(), target.peer.size()) > limits::link_target_bytes) {
     return Error{ErrorKind::limit, "the stream's name or peer is too long"};
   }
@@ -272,7 +280,18 @@ void Link::Core::let_go(LinkStream& stream) {
   uncredited_ -= stream.uncredited_;
   grown_ -= stream.growth_.window() - options_.stream_window;
   stream.core_ = nullptr;
+  note_room();
   if (streams() == 0 && (state_ == State::draining || (peer_going_ && state_ == State::running))) close();
+}
+
+void Link::Core::note_room() {
+  if (room_wanted_ && can_open()) runtime_.timers.arm_in(room_, Duration::zero());
+}
+
+void Link::Core::on_room() {
+  if (!can_open()) return;
+  room_wanted_ = false;
+  handler_.on_link_room();
 }
 
 void Link::Core::cut(LinkStream& stream, H2Code code) {
@@ -315,11 +334,23 @@ void Link::Core::note_heard(std::int32_t id) {
   if (before != 0 && before != id) company_at_ = runtime_.now();
 }
 
+// How much more may be held, or windows may grow by, before the link has to be pressed. Whatever readers do, it never
+// holds more than what it holds by then, what is on its way (the connection's window at most: a later one's
+// WINDOW_UPDATE goes behind the SETTINGS), and what windows are after that.
+std::size_t Link::Core::room_to_hold() const {
+  return limits::tunnel_buffered_most - std::min(uncredited_ + grown_ + reserved_, limits::tunnel_buffered_most);
+}
+
+static_assert(limits::tunnel_buffered_low + input_slice + limits::link_window +
+                      limits::link_streams * std::size_t{limits::stream_window_pressed} + limits::windows_grown <
+                  limits::tunnel_buffered_most,
+              "a link can be pressed early enough, and is not pressed for good");
+
 // Streams whose holders stand still hold a window each. So that a thousand of them do not hold a thousand whole ones,
 // windows are small from a certain sum on: credit is withheld, and nobody is cut.
 void Link::Core::settle_pressure() {
-  const std::size_t mark = pressed_ ? limits::tunnel_buffered_low : limits::tunnel_buffered;
-  const bool press = uncredited_ >= mark;
+  const bool press = squeezed_ || uncredited_ >= (pressed_ ? limits::tunnel_buffered_low : limits::tunnel_buffered) ||
+                     room_to_hold() == 0;
   const bool too_soon = pressed_ && runtime_.now() - pressed_since_ < limits::pressed_time;
   if (press == pressed_ || too_soon || ended()) return;
   pressed_ = press;
@@ -328,13 +359,19 @@ void Link::Core::settle_pressure() {
                                  : options_.stream_window);
 }
 
+void Link::Core::squeeze(bool on) {
+  squeezed_ = on;
+  settle_pressure();
+  wake();
+}
+
 void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
   uncredited_ -= n;
   if (pressed_) settle_pressure();
   if (stream.in_way_ != LinkStream::Way::flowing) return;  // nothing more will come
   return_credit(stream);
   // Half of what is left for each: who comes later finds something, too.
-  const std::size_t budget = pressed_ ? 0 : (limits::windows_grown - grown_) / 2;
+  const std::size_t budget = pressed_ ? 0 : std::min((limits::windows_grown - grown_) / 2, room_to_hold());
   const std::uint32_t more = stream.growth_.on_credit(
       n, runtime_.now(),
       {keepalive_.rtt(), stream.uncredited_, budget, known_window_, options_.stream_window_most, company()});

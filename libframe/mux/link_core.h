@@ -47,9 +47,11 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   bool want_output() const { return wants_output_; }
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const { return takes_streams() && streams() < most_streams(); }
+  std::size_t most_streams() const;
   void send(const control::ControlMessage& message);
   void drain();
   void close();
+  void squeeze(bool on);
   bool closed() const { return state_ == State::closed; }
   LinkStats stats() const;
 
@@ -68,7 +70,6 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   enum class State : std::uint8_t { running, draining, closing, closed };
   bool ended() const { return state_ >= State::closing; }
   bool takes_streams() const;
-  std::size_t most_streams() const;
   // The control stream left out.
   std::size_t streams() const { return streams_.size() - (control_ != nullptr && control_->core_ != nullptr ? 1 : 0); }
   // Tells the owner that there is output, if it does not know.
@@ -86,6 +87,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   void on_going(H2Code code);
   void on_stream_fault();
   void return_credit(const LinkStream& stream);
+  std::size_t room_to_hold() const;
   void settle_pressure();
   void note_heard(std::int32_t id);
   // Whether more than one stream was heard just now.
@@ -116,6 +118,9 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   std::unique_ptr<LinkStream> new_stream(std::int32_t id, const StreamTarget& target);
   // From here on the stream is on its own.
   void let_go(LinkStream& stream);
+  // A place may have come free that open_stream() had not.
+  void note_room();
+  void on_room();
   void on_tick();
   // The peer did wrong: GOAWAY with that code.
   void fail(Error why, H2Code code);
@@ -127,6 +132,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   const Role role_;
   const LinkOptions options_;
   Link::Handler& handler_;
+  const std::size_t reserved_;  // bytes that may come to be held though the link is pressed, but for grown windows
   Nghttp2Glue glue_;
   StreamHead head_;  // of the header block that is being read
   Opens opens_;      // of events that are still to be handled
@@ -154,10 +160,12 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   bool wants_output_ = true;            // as the owner knows; kept by wake() and take_output()
   Farewell farewell_ = Farewell::none;  // due behind the control messages that were sent before drain() or close()
   bool peer_going_ = false;             // its GOAWAY came
+  bool room_wanted_ = false;            // open_stream() had no place since the last on_link_room()
   std::uint64_t opened_ = 0;            // streams, ever
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
-  bool pressed_ = false;                // too many of them: streams have small windows...
+  bool squeezed_ = false;               // the owner wants it so: ...
+  bool pressed_ = false;                // ... or too many of them: streams have small windows...
   TimePoint pressed_since_{};           // ... since then
   std::uint32_t known_window_ = 0;      // the largest that a stream's window grew to
   std::int32_t heard_last_ = 0;         // whose bytes came last; 0: nobody's
@@ -166,6 +174,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
 
   MemberTimer<Core, &Core::on_tick> tick_{*this};
   MemberTimer<Core, &Core::finish> finish_{*this};
+  MemberTimer<Core, &Core::on_room> room_{*this};
 };
 
 }  // namespace tenfold

@@ -219,4 +219,31 @@ TEST_CASE("a run is handed over with a header in front of it, and is not copied"
   CHECK(pool.blocks_in_use() == 0);
 }
 
+TEST_CASE("a pool says at each block beyond its high mark that it is, and once when the low one is reached") {
+  struct Heard final : BlockPool::Watcher {
+    void on_blocks_high() override { ++high; }
+    void on_blocks_low() override { ++low; }
+    int high = 0;
+    int low = 0;
+  } heard;
+  BlockPool pool;
+  ByteQueue queue(pool);
+  pool.watch(&heard, 3, 1);
+  queue.append(to_bytes(pattern(3 * payload)));
+  CHECK(heard.high == 0);
+  queue.append(to_bytes("x"));
+  CHECK(heard.high == 1);
+  queue.append(to_bytes(pattern(payload)));
+  CHECK(heard.high == 2);
+  queue.consume(3 * payload);
+  CHECK(heard.low == 0);
+  queue.consume(payload);
+  CHECK(heard.low == 1);
+  pool.watch(nullptr, 0, 0);
+  queue.append(to_bytes(pattern(5 * payload)));
+  queue.clear();
+  CHECK(heard.high == 2);
+  CHECK(heard.low == 1);
+}
+
 }  // namespace tenfold

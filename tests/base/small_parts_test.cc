@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/graveyard.h"
 #include "base/log.h"
@@ -137,3 +138,22 @@ TEST_CASE("a log drops what is below its level before anything is made of it") {
 }
 
 }  // namespace tenfold
+
+TEST_CASE("base64 is RFC 4648's, and what is none is told") {
+  CHECK(tenfold::decode_base64("") == "");
+  CHECK(tenfold::decode_base64("Zg==") == "f");
+  CHECK(tenfold::decode_base64("Zm8=") == "fo");
+  CHECK(tenfold::decode_base64("Zm9v") == "foo");
+  CHECK(tenfold::decode_base64("+/+/") == "\xfb\xff\xbf");
+  for (const char* bad : {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Z===", "Zm9v=", "-_-_", "Zm 9", "=Zg="}) {
+    CAPTURE(bad);
+    CHECK_FALSE(tenfold::decode_base64(bad));
+  }
+  CHECK(tenfold::decode_base64url("-_-_") == "\xfb\xff\xbf");
+  CHECK(tenfold::decode_base64url("Zg") == "f");
+  CHECK_FALSE(tenfold::decode_base64url("Zg=="));
+  CHECK_FALSE(tenfold::decode_base64url("Z"));
+  for (const std::string& text : {std::string(), std::string("f"), std::string("fo"), std::string("foo\0\xff", 5)}) {
+    CHECK(tenfold::decode_base64url(tenfold::encode_base64url(text)) == text);
+  }
+}

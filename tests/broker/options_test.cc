@@ -154,3 +154,19 @@ TEST_CASE("--warmup alone of the times may be 0") {
   CHECK_FALSE(warmup("soon"));
   CHECK_FALSE(parse({"--http", "127.0.0.1:0", "--body-idle", "0"}));
 }
+
+TEST_CASE("a memory limit is a size in M or G, and anything else is refused with its text") {
+  const auto given = [](const char* text) { return parse({"--http", "127.0.0.1:7080", "--memory-limit", text}); };
+  CHECK(parse({"--http", "127.0.0.1:7080"})->options.memory_limit == 0);
+  CHECK(given("512M")->options.memory_limit == 512 * limits::MiB);
+  CHECK(given("2G")->options.memory_limit == 2048 * limits::MiB);
+  CHECK(given("16M")->options.memory_limit == 16 * limits::MiB);
+  for (const char* wrong : {"15M", "", "0", "512", "512K", "512MB", "-1M", "1.5G", "M", " 512M", "0G",
+                            "18446744073709551615M", "17179869184G", "99999999999999999999G"}) {
+    CAPTURE(wrong);
+    const Result<ParsedOptions> parsed = given(wrong);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().kind == ErrorKind::usage);
+    CHECK(parsed.error().detail.find("--memory-limit") == 0);
+  }
+}

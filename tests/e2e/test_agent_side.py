@@ -168,7 +168,7 @@ class FirstByte(OneRawApp):
                 answer = visitor.request(method, "/quiet", body=b"body" if method == "POST" else None)
                 self.assertEqual((answer.status, answer.get("Content-Type")), (504, "text/plain; charset=utf-8"))
                 if method != "HEAD":
-                    self.assertEqual(answer.text, "504 The app behind this tunnel did not answer in time.\n")
+                    self.assertEqual(answer.text, "504 No answer came from behind this tunnel in time: the app is slow.\n")
                 event = self.clients["app"].wait_event("app_slow", after=seen)
                 self.assertEqual((event["method"], event["path"], event["status"]), (method, "/quiet", 504))
                 eventually(lambda: self.app.notes, "the app's connection ended")

@@ -301,3 +301,30 @@ TEST_CASE("what answers a Register of ours is not taken from the bucket") {
   target.feed(on_control_stream(many(encode_control(answer), 2)));
   target.check_over(H2Code::enhance_your_calm, ErrorKind::limit);
 }
+
+TEST_CASE("a peer that sends as if windows had not shrunk may make a link hold its share, and not one byte more") {
+  Target target(broker);
+  target.feed(raw::frame(raw::settings, raw::ack, 0));  // the first SETTINGS, and none behind them
+  constexpr std::size_t frame_size = 16 * limits::KiB;
+  constexpr std::size_t count = limits::tunnel_buffered_most / limits::stream_window;
+  std::vector<std::unique_ptr<HeardStream>> readers;
+  for (std::size_t i = 0; i <= count; ++i) {
+    readers.push_back(target.end.open());
+    readers.back()->credits = false;
+    readers.back()->keeps = false;
+  }
+  target.take();
+  const auto id = [&](std::size_t i) { return static_cast<std::uint32_t>(readers[i]->pipe->id()); };
+  for (std::size_t i = 0; i <= count; ++i) target.feed(raw::head(id(i), {{":status", "200"}}));
+  const std::string full = raw::frame(raw::data, 0, 0, std::string(frame_size, 'x'));
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string frame = full;
+    frame.replace(5, 4, raw::number(id(i), 4));
+    target.feed(many(frame, limits::stream_window / frame_size));
+    target.take();
+  }
+  CHECK(target.end.link->stats().bytes_held == limits::tunnel_buffered_most);
+  CHECK_FALSE(target.end.closed);
+  target.feed(raw::frame(raw::data, 0, id(count), "x"));
+  target.check_over(H2Code::enhance_your_calm, ErrorKind::limit);
+}

@@ -428,3 +428,61 @@ TEST_CASE("a thousand readers who stand still make a link hold its share and no 
   pair.pump();
   CHECK(later->received == limits::stream_window);
 }
+
+TEST_CASE("readers who stand behind grown windows do not make a link hold more than its share either") {
+  LinkPair pair;
+  slow_round_trip(pair);
+  std::vector<std::unique_ptr<HeardStream>> readers;
+  std::size_t left = 0;  // so many bytes has each app still to send
+  pair.agent.on_stream = [&](HeardStream& stream) { stream.pipe->write(to_bytes(std::string(left, 'x'))); };
+  left = 60 * MiB;
+  const auto open = [&] {
+    readers.push_back(pair.broker.open());
+    readers.back()->keeps = false;
+  };
+  for (int i = 0; i < 4; ++i) open();
+  // Until a PING has measured the path, and then until windows have grown.
+  while (readers.back()->received < 20 * MiB) slow_round_trip(pair);
+  // All stand now, and so do nearly a thousand more who come.
+  for (const auto& reader : readers) reader->credits = false;
+  std::size_t most = 0;
+  left = limits::stream_window;
+  for (std::uint32_t i = 4; i < limits::link_streams; ++i) {
+    open();
+    readers.back()->credits = false;
+    if (i % 50 == 0) slow_round_trip(pair);
+    most = std::max(most, pair.broker.link->stats().bytes_held);
+  }
+  for (int round = 0; round < 20; ++round) {
+    slow_round_trip(pair);
+    most = std::max(most, pair.broker.link->stats().bytes_held);
+  }
+  CHECK(most > limits::tunnel_buffered);
+  CHECK(most <= limits::tunnel_buffered_most);
+  CHECK_FALSE(pair.broker.closed);
+  pair.broker.link->end_of_input({});
+  pair.agent.link->end_of_input({});
+}
+
+TEST_CASE("a link that its owner squeezes gives small windows, and whole ones later") {
+  LinkPair pair;
+  pair.pump();
+  pair.agent.on_stream = [](HeardStream& stream) {
+    stream.pipe->write(to_bytes(std::string(limits::stream_window, 'x')));
+  };
+  const auto held_by_one = [&] {
+    const auto reader = pair.broker.open();
+    reader->credits = false;
+    pair.pump();
+    return reader->received;
+  };
+  CHECK(held_by_one() == limits::stream_window);
+  pair.broker.link->squeeze(true);
+  pair.pump();
+  CHECK(held_by_one() == limits::stream_window_pressed);
+  pair.rt.pass(2 * limits::pressed_time);
+  CHECK(held_by_one() == limits::stream_window_pressed);
+  pair.broker.link->squeeze(false);
+  pair.pump();
+  CHECK(held_by_one() == limits::stream_window);
+}

@@ -76,6 +76,10 @@ struct LinkEnd final : Link::Handler {
   void on_control(const control::ControlMessage& message) override { messages.push_back(message); }
   void on_link_output() override { ++outputs; }
   void on_link_draining() override { draining = true; }
+  void on_link_room() override {
+    ++rooms;
+    if (on_room) on_room();
+  }
   void on_link_closed(const Error& why) override {
     if (closed) FAIL("an event behind the last");
     closed = why;
@@ -91,9 +95,11 @@ struct LinkEnd final : Link::Handler {
 
   bool accepts = true;  // streams, at once
   std::function<void(HeardStream&)> on_stream;
+  std::function<void()> on_room;
   std::vector<std::unique_ptr<HeardStream>> streams;  // that the peer opened
   std::vector<control::ControlMessage> messages;
   int outputs = 0;  // on_link_output()
+  int rooms = 0;    // on_link_room()
   bool draining = false;
   std::optional<Error> closed;
   std::unique_ptr<Link> link;

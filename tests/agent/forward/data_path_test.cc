@@ -342,7 +342,7 @@ TEST_CASE("--first-byte: a slow app's visitor is told, and the app's connection 
     path.pass(1s);
     CHECK(path.visitor.received.starts_with("HTTP/1.1 504 Gateway Timeout\r\nDate: "));
     CHECK(path.visitor.received.find("\r\nConnection: close\r\n") != std::string::npos);
-    CHECK(path.visitor.received.ends_with("\r\n\r\n504 The app behind this tunnel did not answer in time.\n"));
+    CHECK(path.visitor.received.ends_with("\r\n\r\n504 No answer came from behind this tunnel in time: the app is slow.\n"));
     CHECK(path.visitor.ended);
     CHECK(app.closed);
     CHECK(path.output.has_error("http://127.0.0.1:8080 did not answer GET /report within 30 s"));

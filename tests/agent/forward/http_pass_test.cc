@@ -79,6 +79,27 @@ TEST_CASE("every request's Host is replaced, and nothing else") {
   }
 }
 
+TEST_CASE("an Origin and a Referer of the tunnel's own become the app's, another site's stay") {
+  const auto rewritten = [](const std::string& line, bool tls = false) {
+    HttpPass pass({"app.local:3000", false, tls}, nullptr);
+    const std::string in = "GET /a HTTP/1.1\r\nHost: blue.example:8443\r\n" + line + "\r\n\r\n";
+    const HttpPass::Step step = pass.next(to_bytes(in));
+    const std::string_view out = to_text(step.out);
+    const std::string_view start = "GET /a HTTP/1.1\r\nHost: app.local:3000\r\n";
+    REQUIRE(out.starts_with(start));
+    return std::string(out.substr(start.size(), out.size() - start.size() - 4));
+  };
+  CHECK(rewritten("Origin: https://blue.example:8443") == "Origin: http://app.local:3000");
+  CHECK(rewritten("origin: https://BLUE.example:8443", true) == "origin: https://app.local:3000");
+  CHECK(rewritten("Referer: https://blue.example:8443/a/b?c") == "Referer: http://app.local:3000/a/b?c");
+  for (const char* line :
+       {"Origin: https://evil.example", "Origin: null", "Origin: https://blue.example", "Origin: https://",
+        "Referer: /a", "Referer: https://evil.example/https://blue.example:8443/",
+        "X-Origin: https://blue.example:8443"}) {
+    CHECK(rewritten(line) == line);
+  }
+}
+
 TEST_CASE("without a new Host the bytes stay as they are, and requests are still told") {
   const std::string in =
       "GET /a HTTP/1.1\r\nhost:blue  \r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi" + get;

@@ -55,7 +55,8 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
   CoreRig() : wire_(rt_, broker_end_, agent_end_) {
     Result<broker::Claim> claim = names_.claim({"myapp", "proof"});
     must(static_cast<bool>(claim), "no claim");
-    names_.attach(*claim, std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", wire_.broker()));
+    tunnel_ = std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", pipes_);
+    names_.attach(*claim, tunnel_);
     answer_ =
         "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
         "Content-Type: application/octet-stream\r\nContent-Length: 1024\r\n"
@@ -72,6 +73,7 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
 
   ~CoreRig() {
     visitor_ = nullptr;
+    tunnel_->detach();
     rt_.graveyard.clear();
     splices_.clear();
   }
@@ -171,6 +173,8 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
   std::string answer_;
   std::vector<Sink*> asked_;
   LinkWire wire_;
+  broker::LinkPipes pipes_{rt_.runtime, wire_.broker()};
+  std::shared_ptr<broker::LinkTunnel> tunnel_;
   std::vector<std::unique_ptr<Splice>> splices_;
   Sink* browser_ = nullptr;  // owned by the visitor
   std::unique_ptr<http1::ServerConnection> visitor_;

@@ -3,7 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "broker/admission/client_address.h"
+#include "mux/registration.h"
 #include "public_rig.h"
 
 using namespace tenfold;
@@ -570,4 +572,48 @@ TEST_CASE("while the broker warms up an unknown name is 503, and another host is
   rig.rt.pass(15s);
   rig.connect();
   CHECK(ask(rig, "/", "", "unknown.example.test").status == 404);
+}
+
+TEST_CASE("the handshake carries a whole Register, whose words count over the path's") {
+  const auto asking = [](const Registration& registration) {
+    return upgrade + "Tenfold-Register: " + encode_base64url(serialize_registration(registration)) + "\r\n";
+  };
+  SUBCASE("with a policy, a name and a token") {
+    Rig rig;
+    ask(rig, "/?new", asking({"guarded", "http", "0123456789abcdef", {{"10.0.0.0/8"}, {}, {}}}));
+    REQUIRE(rig.link != nullptr);
+    CHECK(rig.grant.claim.name == "guarded");
+    CHECK(rig.grant.resume_token == "0123456789abcdef");
+    REQUIRE(rig.grant.policy != nullptr);
+    CHECK_FALSE(rig.grant.policy->lets_in("192.0.2.1"));
+  }
+  SUBCASE("with nothing but its kind") {
+    Rig rig;
+    ask(rig, "/wanted", asking({{}, "http", {}, {}}));
+    REQUIRE(rig.link != nullptr);
+    CHECK(rig.grant.claim.name == "wanted");
+    CHECK(rig.grant.policy == nullptr);
+  }
+  SUBCASE("which is refused by what is wrong with it, and takes no name") {
+    struct Case {
+      std::string fields;
+      const char* code;
+      const char* says;
+    };
+    for (const Case& bad :
+         {Case{asking({{}, "carrier-pigeon", {}, {}}), "bad-request", "carrier-pigeon"},
+          Case{asking({{}, "http", {}, {{"nowhere"}, {}, {}}}), "bad-request", "nowhere"},
+          Case{asking({"No_Name", "http", {}, {}}), "bad-name", "Invalid"},
+          Case{upgrade + "Tenfold-Register: ???\r\n", "bad-request", "base64url"},
+          Case{upgrade + "Tenfold-Register: _____w\r\n", "bad-request", "Register"},
+          Case{upgrade + "Tenfold-Register: " + std::string(6145, 'A') + "\r\n", "bad-request", "6 KiB"}}) {
+      CAPTURE(bad.says);
+      Rig rig;
+      const json got = ask(rig, "/wanted", bad.fields).value();
+      CHECK(got["code"] == bad.code);
+      CHECK(got["message"].get<std::string>().find(bad.says) != std::string::npos);
+      CHECK(rig.link == nullptr);
+      CHECK(rig.names.find("wanted").state == NameTable::State::unknown);
+    }
+  }
 }

@@ -80,6 +80,20 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     REQUIRE(heard.size() == 1);
     return heard[0];
   }
+  // The same with a policy that allows one network.
+  control::ControlMessage ask_guarded(const std::string& name, const std::string& allow) {
+    heard.clear();
+    control::ControlMessage message;
+    control::Register& asked = *message.mutable_register_();
+    asked.set_request_id(7);
+    asked.set_name(name);
+    asked.set_kind("http");
+    asked.mutable_policy()->add_allow(allow);
+    agent_->link().send(message);
+    turn();
+    REQUIRE(heard.size() == 1);
+    return heard[0];
+  }
   void flood(int times, const std::string& name) {
     heard.clear();
     control::ControlMessage message;
@@ -272,4 +286,27 @@ TEST_CASE("a link that asks for a taken name without end is ended, and its tunne
   CHECK(sessions.logged("link-fault reason=too many control messages code=ENHANCE_YOUR_CALM"));
   CHECK(sessions.names.find("two-tunnel").state == NameTable::State::away);
   CHECK(sessions.names.find("one-tunnel").state == NameTable::State::here);
+}
+
+TEST_CASE("a Register's policy stands beside the name, and Registered says that it is held to") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  const control::ControlMessage guarded = one->ask_guarded("two-tunnel", "10.0.0.0/8");
+  REQUIRE(guarded.registered().held_size() == 1);
+  CHECK(guarded.registered().held(0) == "policy");
+  const auto policy = sessions.names.find("two-tunnel").policy;
+  REQUIRE(policy != nullptr);
+  CHECK(policy->lets_in("10.1.2.3"));
+  CHECK_FALSE(policy->lets_in("192.0.2.1"));
+  CHECK(one->ask("three-tunnel").registered().held_size() == 0);
+  CHECK(sessions.names.find("three-tunnel").policy == nullptr);
+}
+
+TEST_CASE("a policy that cannot be read is refused by what is wrong with it, and takes no name") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  const control::ControlMessage refused = one->ask_guarded("two-tunnel", "everywhere");
+  CHECK(refused.refused().code() == "bad-request");
+  CHECK(refused.refused().message().find("everywhere") != std::string::npos);
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
 }

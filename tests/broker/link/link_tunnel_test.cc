@@ -14,10 +14,12 @@ namespace {
 
 struct Linked {
   explicit Linked(std::uint32_t max_streams = 100) : pair(options(max_streams)) {
-    tunnel = std::make_shared<LinkTunnel>(pair.rt.runtime, "myapp", *pair.broker.link);
+    pair.broker.on_room = [this] { pipes.serve(); };
+    tunnel = std::make_shared<LinkTunnel>(pair.rt.runtime, "myapp", pipes);
     pair.pump();
   }
   ~Linked() {
+    tunnel->detach();  // another one that handed over to it may hold it still
     tunnel = nullptr;
     pair.rt.graveyard.clear();
   }
@@ -26,13 +28,10 @@ struct Linked {
     made.max_streams = max_streams;
     return made;
   }
-  void turn() {
-    pair.pump();
-    pair.rt.pass(50ms);
-    pair.pump();
-  }
+  void turn() { pair.pump(); }
 
   LinkPair pair;
+  LinkPipes pipes{pair.rt.runtime, *pair.broker.link};
   std::shared_ptr<LinkTunnel> tunnel;
 };
 

@@ -131,7 +131,9 @@ TEST_CASE("whoever has just stopped reading has his time, and loses his place in
 
 TEST_CASE("on a link an idle pipe is closed, and none kept, while the app does not answer a fresh one") {
   LinkPair pair;
-  auto tunnel = std::make_shared<LinkTunnel>(pair.rt.runtime, "myapp", *pair.broker.link);
+  LinkPipes pipes(pair.rt.runtime, *pair.broker.link);
+  pair.broker.on_room = [&] { pipes.serve(); };
+  auto tunnel = std::make_shared<LinkTunnel>(pair.rt.runtime, "myapp", pipes);
   pair.pump();
   Wanting one, two, three;
   tunnel->open(one);
@@ -158,7 +160,9 @@ TEST_CASE("on a full link a visitor who takes nothing makes room for one who wai
   LinkOptions options;
   options.max_streams = 2;
   LinkPair pair(options);
-  auto tunnel = std::make_shared<LinkTunnel>(pair.rt.runtime, "myapp", *pair.broker.link);
+  LinkPipes pipes(pair.rt.runtime, *pair.broker.link);
+  pair.broker.on_room = [&] { pipes.serve(); };
+  auto tunnel = std::make_shared<LinkTunnel>(pair.rt.runtime, "myapp", pipes);
   pair.pump();
   Wanting stands, moves, waits;
   tunnel->open(stands);
@@ -171,7 +175,6 @@ TEST_CASE("on a full link a visitor who takes nothing makes room for one who wai
   CHECK(stands.evicted);
   stands.upstream.drop(ErrorKind::cancelled);
   pair.pump();
-  pair.rt.pass(50ms);
   CHECK(waits.upstream);
   CHECK_FALSE(moves.evicted);
   for (Wanting* wanting : {&moves, &waits}) wanting->upstream.drop(ErrorKind::cancelled);
