@@ -19,7 +19,7 @@ struct Forwarding {
   bool no_keep_alive = false;  // one connection to the app for each request
   Duration first_byte{};       // the app's time to begin an answer; zero: only the broker limits it
   http::DateText date = {};
-  bool local_tls = false;  // the app is served by https
+  bool local_tls = false;  // the app uses https
 };
 
 }  // namespace tenfold

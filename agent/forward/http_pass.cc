@@ -31,8 +31,8 @@ HttpPass::Step HttpPass::next(Bytes in) {
   return {};
 }
 
-// Apps compare the two with the Host that they see (Django's CSRF check, WebSockets of Rails and Jupyter). Another
-// site's origin stays what it is.
+// Apps compare both with the Host that they get (Django's CSRF check, WebSockets of Rails and Jupyter). Origins of
+// other sites are not changed.
 std::string HttpPass::own_origin(std::string_view value, std::string_view visitor_host) const {
   constexpr std::string_view mark = "://";
   const std::size_t authority =

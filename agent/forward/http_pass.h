@@ -137,7 +137,7 @@ class HttpPass {
   void expect_answer(Request request);
   void on_request_end();
   void write_head(const http::RequestHead& head, bool closes);
-  // Of an Origin or Referer: the same value with the app's own origin in place of the visitor's.
+  // The value of an Origin or Referer, with the visitor's origin replaced by the app's own.
   std::string own_origin(std::string_view value, std::string_view visitor_host) const;
   Step fail(const http::Fault& fault, Bytes in);
 

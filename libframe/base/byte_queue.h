@@ -24,12 +24,12 @@ class BlockPool {
     std::uint8_t data[std::size_t{16} * 1024];  // a full TLS record's plaintext
   };
 
-  // Hears when many blocks are in use; from inside take() and give(), so it does no more than to arm a timer.
+  // Reports that many blocks are in use. Called from inside take() and give(), so it may only arm a timer.
   class Watcher {
    public:
-    // More than the high mark: at every block beyond it.
+    // Above the high mark: called for every block beyond it.
     virtual void on_blocks_high() = 0;
-    // The low mark was reached from above.
+    // The number has fallen to the low mark.
     virtual void on_blocks_low() = 0;
 
    protected:
@@ -44,7 +44,7 @@ class BlockPool {
   Block* take();
   void give(Block* block);
 
-  // `watcher` is borrowed until another call, or null.
+  // `watcher` may be null; it is borrowed until the next call.
   void watch(Watcher* watcher, std::size_t high, std::size_t low);
 
   std::size_t blocks_in_use() const { return in_use_; }
