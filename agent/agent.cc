@@ -33,7 +33,7 @@ Agent::Agent(const Options& options, const std::vector<Forwarding*>& ways, Statu
   link_ = std::make_unique<LinkKeeper>(side_, std::move(all), mux_ == Mux::require, *this);
 }
 
-// What these bury on their way down borrows from what the agent itself borrows from: it goes before that does.
+// Buried objects may borrow from what the agent borrows: they are destroyed first.
 Agent::~Agent() {
   link_ = nullptr;
   pools_.clear();
@@ -100,7 +100,7 @@ void Agent::on_pool_gone(PoolKeeper& keeper, const Error& why) {
   }
   const bool others_stand =
       std::any_of(pools_.begin(), pools_.end(), [](const auto& pool) { return pool->has_pool(); });
-  // What stands is not cut for it, but no other one is opened at a server that speaks tenfold/1.
+  // Current pools are kept, but no other one is opened at a server that speaks tenfold/1.
   const bool pool_is_to_be_had = !known_.spoke_mux(side_.broker);
   if (others_stand && pool_is_to_be_had) return keeper.ask_again(why);
   if (others_stand) {
@@ -114,7 +114,7 @@ void Agent::on_pool_gone(PoolKeeper& keeper, const Error& why) {
 void Agent::on_pool_refused(PoolKeeper& keeper, const HandshakeAnswer& answer) {
   const int status = answer.answer.status;
   const std::string code = answer.json.code.value_or("");
-  // Who asks, or that it asks for a pool, is refused for every name.
+  // The client itself, or its request for a pool, is refused: this holds for every name.
   const bool every_name = status == 401 || status == 426;
   keeper.tunnel().refused = true;
   const bool another = std::any_of(tunnels_.begin(), tunnels_.end(), [](const auto& each) { return !each->refused; });

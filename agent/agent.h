@@ -1,11 +1,11 @@
-// Agent: keeps its tunnels standing until it is told to stop: on one link to the broker, or each on a classic pool of
-// its own where the server is a classic one or no link is wanted.
+// Agent: keeps its tunnels up until it is stopped: all on one link to the broker, or each on its own classic pool if
+// the server is a classic one or no link is wanted.
 //
 //   link keeper -> a link for all of them          a broker that speaks tenfold/1
-//               -> pool keepers, one a tunnel      a classic server; the link keeper asks on from time to time
+//               -> pool keepers, one per tunnel    a classic server; the link keeper asks again periodically
 //   pool keepers alone                             no --mux
 //
-// It is done with 3 when no tunnel is left that is not refused for good, and with 0 after stop().
+// It ends with 3 when every tunnel was refused permanently, and with 0 after stop().
 #pragma once
 
 #include <memory>
@@ -39,14 +39,15 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner, public S
     ~Owner() = default;
   };
 
-  // `ways`: where the visitors of each of `options.tunnels` go, in the same order. `tls`: for an https broker.
+  // `ways`: the destinations of the visitors of each of `options.tunnels`, in the same order. `tls`: for an https
+  // broker.
   Agent(const Options& options, const std::vector<Forwarding*>& ways, Status& status, Network& network,
         std::shared_ptr<TlsContext> tls, Random random, SuspendClock& clock, Owner& owner);
   ~Agent();
 
   void start();
 
-  // Gives the names back, finishes what runs within limits::drain_time, and is done.
+  // Gives up the names, finishes current requests within limits::drain_time, and ends.
   void stop();
 
  private:
@@ -81,7 +82,7 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner, public S
   std::unique_ptr<LinkKeeper> link_;
   std::vector<std::unique_ptr<PoolKeeper>> pools_;  // one for each of tunnels_
   SleepWatch sleep_;
-  bool said_moving_ = false;  // from pools to the link
+  bool said_moving_ = false;  // a message about the move from pools to the link was shown
   bool stopping_ = false;
   bool done_ = false;
 };

@@ -33,7 +33,7 @@ int fail(const Error& error) {
   std::_Exit(to_int(code));
 }
 
-// nohup(1) starts a program so.
+// nohup(1) starts a program with SIGHUP ignored.
 bool is_ignored(int signum) {
   struct sigaction now {};
   return sigaction(signum, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
@@ -64,7 +64,7 @@ Result<std::shared_ptr<TlsContext>> local_tls(const Endpoint& target) {
   return TlsContext::client({.ca_file = {}, .verify = local_verifies(target)});
 }
 
-// Where one tunnel's visitors go.
+// The destination of one tunnel's visitors.
 struct Way {
   Way(Runtime& runtime, Network& network, Status& agent, const Options& options, const Endpoint& to,
       std::shared_ptr<TlsContext> tls)
@@ -97,7 +97,7 @@ int run(const Options& options) {
   Loop loop(*log);
   Runtime& runtime = loop.runtime();
   SocketNetwork network(loop);
-  ::tzset();  // now, so that no request's line is the one that reads the time zone's file
+  ::tzset();  // now, so that no request's line has to read the time zone's file
   Screen screen(terminal, {.json = options.json, .colour = wants_colour()}, [] { return std::time(nullptr); });
   Status status(screen);
   std::vector<std::unique_ptr<Way>> ways;
@@ -120,8 +120,8 @@ int run(const Options& options) {
   };
   loop.watch_signal(SIGINT, on_stop);
   loop.watch_signal(SIGTERM, on_stop);
-  // The terminal is closed. Shell and kernel both say so, and a service manager says it behind SIGTERM, so that it
-  // never is the second signal that ends at once.
+  // The terminal was closed. Both shell and kernel send it, and a service manager sends it after SIGTERM, so it never
+  // counts as the second signal, which ends the process at once.
   if (!is_ignored(SIGHUP)) {
     loop.watch_signal(SIGHUP, [&] {
       if (!std::exchange(asked, true)) agent.stop();
@@ -135,9 +135,9 @@ int run(const Options& options) {
 
   agent.start();
   loop.run();
-  // A look-up that the resolver does not answer would hold up the loop's end, and the process's as well.
+  // A lookup without an answer would delay the end of the loop and of the process.
   if (loop.has_pool_work()) end_at_once(terminal, finish.code());
-  terminal.flush();  // while a second signal still finds the loop's handler, and not the end of the process
+  terminal.flush();  // while the loop still handles a second signal, which would otherwise kill the process
   return to_int(finish.code());
 }
 
@@ -147,7 +147,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   using namespace tenfold;
   open_closed_streams();
-  std::signal(SIGPIPE, SIG_IGN);  // a reader of our output may go away; the agent stays
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of our output may close; the agent continues
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const Result<CommandLine> line = parse_command_line(arguments, [](const char* name) { return std::getenv(name); });
   if (!line) return fail(line.error());

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* default_host = "http://127.0.0.1:7080";
 
-// Written by hand, for CLI11 has its own idea of --mux[=require].
+// Written by hand, since CLI11 formats --mux[=require] differently.
 constexpr const char* help = R"(Give a local app a public URL.
 
 Usage: agent expose [FLAGS] TARGET…
@@ -71,7 +71,7 @@ Error usage(std::string_view flag, std::string_view value, std::string_view why)
   return {ErrorKind::usage, line + ": " + std::string(why)};
 }
 
-// The command line as words, before they mean anything: CLI11 takes it apart, and what a value may be is decided below.
+// The values as text: CLI11 splits the command line, and the code below validates the values.
 struct Words {
   std::vector<std::string> targets, subdomains;
   std::string host, mux, token, ca, local_host, state_dir, log_level;
@@ -101,7 +101,7 @@ void declare(CLI::App& app, CLI::App& expose, Words& words) {
   expose.add_option("--log-level", words.log_level);
 }
 
-// One line of our own for what CLI11 cannot make sense of.
+// One line for an error of CLI11.
 Error explain(const CLI::ParseError& error, const CLI::App& app) {
   if (const std::vector<std::string> rest = app.remaining(true); !rest.empty()) {
     const std::string& first = rest.front();
@@ -118,13 +118,13 @@ Error explain(const CLI::ParseError& error, const CLI::App& app) {
   return {ErrorKind::usage, printable(text.substr(0, text.find('\n')))};
 }
 
-// RFC 6750, section 2.1: what a bearer token is made of. Also keeps a line break out of the head.
+// RFC 6750, section 2.1: the characters of a bearer token. Also keeps line breaks out of the head.
 bool is_token(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-// A path of the request is made of it: which names a broker grants is the broker's to say.
-// handshake::name_rule; none asks for any.
+// The name becomes part of the request's path; the broker decides which names it grants. handshake::name_rule; none
+// requests any name.
 bool is_name(std::string_view text) {
   if (text.empty()) return true;
   return text.size() <= 63 && text.front() != '-' && text.back() != '-' && text != handshake::control_authority &&
@@ -132,8 +132,7 @@ bool is_name(std::string_view text) {
                      [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
-// XDG Base Directory Specification: $XDG_STATE_HOME, which counts only when it is absolute, or ~/.local/state. Without
-// a home there is no such folder.
+// XDG Base Directory Specification: $XDG_STATE_HOME, if absolute, or ~/.local/state. Empty without a home.
 std::string usual_state_dir(const Environment& environment) {
   const auto value = [&](const char* variable) {
     const char* text = environment(variable);
@@ -244,7 +243,7 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments, c
   Words words;
   declare(app, expose, words);
 
-  // Asked for anywhere, help is what comes, whatever else is wrong.
+  // --help anywhere on the command line wins over any error.
   const auto asked = [&](std::string_view flag) {
     return std::find(arguments.begin(), arguments.end(), flag) != arguments.end();
   };
@@ -252,7 +251,7 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments, c
   if (asked("--version")) return CommandLine{{}, std::string("tenfold agent ") + version + '\n'};
 
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them backwards
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 expects them in reverse
   } catch (const CLI::ParseError& error) {
     return explain(error, app);
   }

@@ -34,12 +34,12 @@ std::size_t most_connections() {
   return std::max<std::size_t>(16, files.rlim_cur / 2);
 }
 
-// Classic ports and sockets: the other half, less what the process itself has open.
+// Classic ports and sockets: the other half, less the descriptors that the process already uses.
 std::size_t most_classic(std::size_t connections) {
   return connections - std::min<std::size_t>(connections / 4, rules::own_descriptors);
 }
 
-// The operator's next look is at the flag.
+// Names the flag in the error.
 Error of_flag(std::string_view flag, const Error& error) {
   return {error.kind, std::string(flag) + ": " + error.detail};
 }
@@ -97,7 +97,7 @@ class Broker::Parts final : private Timer {
         drain_time(options.drain_time),
         door(loop, front_door_options(options), proxies, addresses, shared, desk, links) {}
 
-  // What was buried while these parts stood may borrow from them: it goes before they do.
+  // Buried objects may borrow from these parts, so they are destroyed first.
   ~Parts() override {
     door.close();
     desk.close();
@@ -110,7 +110,7 @@ class Broker::Parts final : private Timer {
     own_site.drain();
     loop.runtime().timers.arm_in(*this, drain_time);
     links.announce_drain(drain_time);
-    // A link that drains takes no new stream, so the last visitor comes first.
+    // A draining link takes no new stream, so visitors end before links.
     door.drain([this] { links.drain([this] { stop(); }); });
   }
 
@@ -120,7 +120,7 @@ class Broker::Parts final : private Timer {
     if (stopped) std::exchange(stopped, nullptr)();
   }
 
-  // The drain time is over; a moment later so is the one for what was ended then.
+  // First call: the drain time is over. Second call: so is the time for requests that were ended then.
   void on_timer() override {
     if (std::exchange(ending, true)) return stop();
     const std::size_t upgraded = desk.end_upgraded();

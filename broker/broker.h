@@ -1,4 +1,4 @@
-// Broker: everything wired together, and the order in which it starts and stops.
+// Broker: wires all parts together and defines the order of start and stop.
 #pragma once
 
 #include <functional>
@@ -12,11 +12,11 @@ namespace tenfold::broker {
 
 class Broker {
  public:
-  // Listens; the error (usage: files, io: ports) names what could not be had. `on_stopped`: once, after drain().
+  // Listens; the error (usage: files, io: ports) names what failed. `on_stopped`: called once, after drain().
   static Result<std::unique_ptr<Broker>> start(Loop& loop, const Options& options, std::function<void()> on_stopped);
   ~Broker();
 
-  // Accepts no more, finishes what runs within the options' drain time, then on_stopped().
+  // Accepts no more connections, finishes current requests within the options' drain time, then calls on_stopped().
   void drain();
 
  private:

@@ -27,7 +27,7 @@ int run(const broker::Options& options) {
   Loop loop(*log);
   std::unique_ptr<broker::Broker> running;
 
-  // Before the start, whose log lines may be what somebody waits for to send one.
+  // Registered before the start: a supervisor may send a signal as soon as it reads the first log lines.
   bool asked = false;
   const auto on_stop = [&] {
     if (asked) {
@@ -56,7 +56,7 @@ int run(const broker::Options& options) {
   }
   running = *std::move(started);
   loop.run();
-  lines.flush();  // while a second signal still finds the loop's handler, and not the end of the process
+  lines.flush();  // while the loop still handles a second signal, which would otherwise kill the process
   return asked ? 0 : exit_failed;
 }
 

@@ -136,8 +136,8 @@ Error parse_times(const Texts& texts, Options& options) {
 
 bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 
-// Where the classic ports open unless the operator says: a broker that listens on this machine alone opens nothing to
-// the network, nor does one that listens on unix sockets. Empty: every address.
+// The default address of the classic ports: a broker that listens on loopback or unix sockets only opens no port to the
+// network. Empty: every address.
 std::string default_classic_bind(const Options& options) {
   std::vector<Address> listeners = options.http;
   listeners.insert(listeners.end(), options.https.begin(), options.https.end());
@@ -201,7 +201,7 @@ Error check(const Texts& texts, Options& options) {
   return {};
 }
 
-// Of what takes one value, two are a mistake that no order of precedence should hide.
+// A second value for a single-value option is a mistake, and an order of precedence would hide it.
 Error check_given_once(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const std::vector<std::string>& values = option->results();
@@ -218,21 +218,7 @@ std::string one_line(std::string text) {
   return printable(text, 400);
 }
 
-}  // namespace
-
-Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
-  ParsedOptions parsed;
-  Options& options = parsed.options;
-  Texts texts;
-  CLI::App app("Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
-               "broker");
-  app.set_version_flag("--version", "broker 0.1.0");
-  app.option_defaults()->always_capture_default(false);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // check_given_once() says more
-  app.set_config("--config", "", "Read options from it: lines of `name = value`, named as here without the dashes")
-      ->type_name("FILE");
-  app.allow_config_extras(false);
-
+void declare_site(CLI::App& app, Texts& texts, Options& options) {
   app.add_option(
          "--http", texts.http,
          "Listen for plain HTTP, over TCP or on a unix socket; may be given more than once; port 0: the system's "
@@ -259,7 +245,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
          "share the limits of one address); an IP, a network, or unix: all who come by unix sockets; may be given more "
          "than once")
       ->type_name("IP[/BITS]|unix");
+}
 
+void declare_classic(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--classic", texts.classic, "The classic protocol, for stock clients: on or off (default: on)")
       ->type_name("on|off")
       ->group("Classic");
@@ -282,7 +270,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
          "in IPv6): whoever connects first gets visitors' requests")
       ->group("Classic");
   app.add_option("--max-conn", texts.max_conn, "Sockets of one pool (default: 10)")->type_name("N")->group("Classic");
+}
 
+void declare_limits(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--tunnels-per-ip", options.tunnels_per_ip, "Without a token (default: 10)")
       ->type_name("N")
       ->group("Limits");
@@ -297,7 +287,9 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
                  "nothing for longest is cut (default: a quarter of the machine's memory)")
       ->type_name("SIZE")
       ->group("Limits");
+}
 
+void declare_times(CLI::App& app, Texts& texts) {
   app.add_option("--first-byte", texts.first_byte, "The app's time to begin its answer: then 504 (default: 10m)")
       ->type_name("TIME")
       ->group(time_group);
@@ -324,7 +316,27 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.add_option("--drain-timeout", texts.drain_timeout, "What runs when the broker is told to stop (default: 30s)")
       ->type_name("TIME")
       ->group(time_group);
+}
 
+}  // namespace
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
+  ParsedOptions parsed;
+  Options& options = parsed.options;
+  Texts texts;
+  CLI::App app("Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
+               "broker");
+  app.set_version_flag("--version", "broker 0.1.0");
+  app.option_defaults()->always_capture_default(false);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // see check_given_once()
+  app.set_config("--config", "", "Read options from it: lines of `name = value`, named as here without the dashes")
+      ->type_name("FILE");
+  app.allow_config_extras(false);
+
+  declare_site(app, texts, options);
+  declare_classic(app, texts, options);
+  declare_limits(app, texts, options);
+  declare_times(app, texts);
   app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
       ->type_name("LEVEL")
       ->group("Log");

@@ -1,4 +1,4 @@
-// What the operator asks for: the command line, and a file that says the same.
+// The operator's options, from the command line or a file.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace tenfold::broker {
 struct Options {
   std::vector<Address> http;
   std::vector<Address> https;
-  unsigned unix_mode = TcpListener::default_unix_mode;  // of the file of each unix socket among these
+  unsigned unix_mode = TcpListener::default_unix_mode;  // the file mode of each unix socket among these
   std::string tls_cert;
   std::string tls_key;
   std::string domain = "localhost";
@@ -30,8 +30,8 @@ struct Options {
   bool classic = true;
   std::uint16_t classic_port_low = 0;
   std::uint16_t classic_port_high = 0;
-  std::string classic_bind;          // where the classic ports open; empty: every address
-  bool classic_any_address = false;  // sockets of a classic tunnel may come from anywhere
+  std::string classic_bind;          // the address of the classic ports; empty: every address
+  bool classic_any_address = false;  // accept sockets of a classic tunnel from any address
   std::string classic_address;
   std::size_t max_conn = rules::classic_sockets;
   std::string token_file;
@@ -41,7 +41,7 @@ struct Options {
   std::size_t connections_per_ip = rules::connections_per_ip;
   std::size_t memory_limit = 0;  // bytes that are kept for slow readers; 0: a quarter of the machine's memory
   http::Patience patience;
-  Duration keep_alive_proxy = rules::keep_alive_idle_proxy;  // --keep-alive, of a listed proxy
+  Duration keep_alive_proxy = rules::keep_alive_idle_proxy;  // --keep-alive, for a listed proxy
   Duration warmup = rules::warmup_time;                      // zero: none
   Duration drain_time = limits::drain_time;
   LogLevel log_level = LogLevel::info;

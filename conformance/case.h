@@ -1,5 +1,5 @@
-// Case: one thing that a server or a client must or should do, with where that is written. Cases are values in a
-// Suite, added by one function a file (cases/*.cc); a target and a filter make a run of it.
+// Case: one requirement on a server or a client, and where it is written. Cases are values in a Suite, added by one
+// function per file (cases/*.cc); a target and a filter make a run of it.
 //
 //   void add_classic_pool(Suite<ServerTarget>& suite) {
 //     suite.add({"classic/pool/reuse", Level::must, "one socket serves two requests in turn", "CLASSIC pool-reuse"},
@@ -23,7 +23,7 @@ enum class Level { must, should };
 struct CaseInfo {
   std::string id;
   Level level = Level::must;
-  std::string what;   // one line: what holds when it passes
+  std::string what;   // one line: what holds if it passes
   std::string where;  // "CLASSIC id", "PROTOCOL Section", "CONFORMANCE id"
 };
 
@@ -33,7 +33,7 @@ struct Case {
   std::function<void(Target&)> run;
 };
 
-// Whether one of the patterns is this id, or the beginning of it up to a '/'.
+// Whether a pattern equals this id, or a prefix of it that ends before a '/'.
 inline bool names(const std::vector<std::string>& patterns, const std::string& id) {
   for (const std::string& pattern : patterns) {
     if (id == pattern || id.starts_with(pattern.ends_with('/') ? pattern : pattern + "/")) return true;
@@ -46,7 +46,7 @@ class Suite {
  public:
   void add(CaseInfo info, std::function<void(Target&)> run) { cases_.push_back({std::move(info), std::move(run)}); }
 
-  // Those that one of `only` names (all, when there are none) and none of `except`.
+  // The cases named by one of `only` (all, if it is empty) and by none of `except`.
   std::vector<Case<Target>> select(const std::vector<std::string>& only, const std::vector<std::string>& except) const {
     std::vector<Case<Target>> chosen;
     for (const Case<Target>& each : cases_) {
@@ -64,8 +64,8 @@ enum class Outcome { passed, failed, skipped };
 struct Result {
   CaseInfo info;
   Outcome outcome = Outcome::passed;
-  std::string text = {};               // why not passed
-  std::vector<std::string> said = {};  // what the command under test last wrote, when it failed
+  std::string text = {};               // why it did not pass
+  std::vector<std::string> said = {};  // the last output of the command under test, if it failed
   Millis took{0};
 };
 

@@ -90,14 +90,14 @@ Http BrokerLink::app_of(ClientRun& run) {
     try {
       if (app.read_exactly(1, deadline) == "G") return app;
     } catch (const Lost&) {
-      // The connection of a stream that the case cancelled before: under load it comes late.
+      // The connection of a stream that the case cancelled earlier: under load it comes late.
     }
   }
 }
 
 std::pair<std::uint32_t, Http> BrokerLink::open_to(ClientRun& run) {
   const std::uint32_t id = open();
-  // Some clients dial with the stream's HEADERS, some with its first byte.
+  // Some clients dial on the stream's HEADERS, some on its first byte.
   peer->send_data(id, "G");
   Http app = app_of(run);
   peer->wait_until([&] { return peer->stream(id).has_head; }, "the answer to a stream");

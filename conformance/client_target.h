@@ -1,5 +1,5 @@
-// ClientTarget: a client under test, known by the command that starts it. Each case starts it once (ClientRun) and
-// plays the server that it asks and the application that it serves.
+// ClientTarget: a client under test, given by the command that starts it. Each case starts it once (ClientRun) and
+// plays the server and the application.
 //
 //   ClientRun run(target);
 //   ClientRun::Ask ask = run.take_ask();      // GET /?new
@@ -20,8 +20,8 @@ namespace tenfold::conformance {
 
 struct ClientOptions {
   std::string command;  // {port}: the local application's, {host}: the server's URL
-  bool mux = false;     // the command speaks tenfold/1, and is tested for that
-  bool flags = true;    // it takes lt's --subdomain and --local-host
+  bool mux = false;     // the command speaks tenfold/1, and is tested for it
+  bool flags = true;    // it accepts lt's --subdomain and --local-host
 };
 
 class ClientTarget {
@@ -29,7 +29,7 @@ class ClientTarget {
   explicit ClientTarget(const ClientOptions& options) : options_(options) {}
   const ClientOptions& options() const { return options_; }
 
-  // What the last run's command wrote in the end; empty while it runs.
+  // The last output of the last run's command; empty while it runs.
   const std::vector<std::string>& last_words() const { return last_words_; }
 
  private:
@@ -39,10 +39,10 @@ class ClientTarget {
 };
 
 struct RunWish {
-  std::string flags = {};          // behind the command; skips the case when the command takes none
+  std::string flags = {};          // appended to the command; skips the case if the command takes none
   std::uint16_t app_port = 0;      // 0: the run's own listener
   std::string host = "127.0.0.1";  // in the URL
-  bool server_down = false;        // nothing listens at first
+  bool server_down = false;        // at first, nothing listens there
 };
 
 class ClientRun {
@@ -55,10 +55,10 @@ class ClientRun {
     Message request;
   };
   Ask take_ask(Deadline deadline = in(15s));
-  Http accept_ask(Deadline deadline = in(15s));  // its connection alone
-  // The command again, as its user would start it: with the state that it kept, and nothing else.
+  Http accept_ask(Deadline deadline = in(15s));  // only its connection
+  // Starts the command again, as its user would: with only its stored state.
   void restart();
-  // The classic JSON; `more`: further members, as ",\"ip\":\"…\"".
+  // Sends the classic JSON; `more`: further members, as ",\"ip\":\"…\"".
   void grant(Ask& ask, unsigned sockets, const std::string& more = "");
   // take_ask() and grant().
   void start(unsigned sockets, const std::string& more = "");
@@ -77,13 +77,13 @@ class ClientRun {
  private:
   ClientTarget& target_;
   const std::shared_ptr<const StateHome> state_;
-  std::string line_;  // the command, filled in
+  std::string line_;  // the command with its values filled in
 };
 
-// The JSON or text of an answer that closes its connection.
+// Sends an answer with this JSON or text, and closes its connection.
 void answer_and_close(ClientRun::Ask& ask, int status, const std::string& body, const FieldList& fields = {});
 
-// The broker's end of a link with the client, as a case plays it: 101, preface, control stream, Registered and Welcome
+// The broker's end of a link with the client, played by a case: 101, preface, control stream, Registered and Welcome
 // are done.
 class BrokerLink {
  public:
@@ -93,9 +93,9 @@ class BrokerLink {
   std::uint32_t open(const FieldList& more = {{"tenfold-peer", "198.51.100.7:4000"}}) {
     return peer->open(ClientRun::name, more);
   }
-  // A stream that is answered 200, and its connection to the application.
+  // A stream, answered with 200, and its connection to the application.
   std::pair<std::uint32_t, Http> open_to(ClientRun& run);
-  // A whole exchange through the run's application.
+  // Fails the case unless a whole exchange through the run's application succeeds.
   void expect_works(ClientRun& run);
 
   Message asked;
@@ -107,7 +107,7 @@ class BrokerLink {
       11};
 
  private:
-  Http app_of(ClientRun& run);  // the connection on which "G" comes first
+  Http app_of(ClientRun& run);  // the connection whose first byte is "G"
 };
 
 }  // namespace tenfold::conformance

@@ -1,4 +1,4 @@
-// doctest's assertions outside of its runner: see expect.h.
+// doctest's assertions outside its runner: see expect.h.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "conformance/expect.h"
 
@@ -20,7 +20,7 @@ namespace {
 }  // namespace
 
 void throw_failures_of_doctest() {
-  static doctest::Context context;  // doctest keeps a pointer to it for as long as assertions may fail
+  static doctest::Context context;  // doctest keeps a pointer to it while assertions may fail
   context.setAsDefaultForAssertsOutOfTestCases();
   context.setAssertHandler(throw_failure);
 }

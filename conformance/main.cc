@@ -64,7 +64,7 @@ ReportWish report_of(const Options& options) {
   return options.report.empty() ? ReportWish{} : ReportWish{options.report[0], options.report[1]};
 }
 
-// What would else be found out after the last case.
+// Reports errors that would otherwise show only after the last case.
 void check_options(const Options& options) {
   check_report(report_of(options));
   read_known(options.known);
@@ -94,7 +94,7 @@ int list(const Suite<Target>& suite, const Options& options) {
   return 0;
 }
 
-// The server under test by its command, where no URL is given.
+// Starts the server under test by its command, if no URL is given.
 OwnServer start_server(ServerOptions& server) {
   if (server.domain.empty()) server.domain = "localhost";
   OwnServer own = ServerTarget(server, 0).launch(10, 8s);
@@ -199,7 +199,7 @@ int main_with(int argc, char** argv) {
   return *client ? test_client(options) : test_server(options);
 }
 
-// A thousand visitors of one case beside seven other cases, and a command that inherits the limit.
+// For a thousand visitors of one case beside seven other cases, and a command that inherits the limit.
 void allow_many_files() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;

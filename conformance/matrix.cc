@@ -81,7 +81,7 @@ const Check checks[] = {
      }},
 };
 
-// The name in "your url is: http://NAME.…"; empty while the client has not said it.
+// The name in "your url is: http://NAME.…"; empty until the client prints it.
 std::string name_in(const std::string& output) {
   const std::string_view said = "your url is: ";
   std::size_t at = output.find(said);

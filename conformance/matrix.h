@@ -1,5 +1,5 @@
-// The matrix: every server that is installed against every client that is installed, each pair by a few checks of real
-// traffic, then the suite against each. What is not there is told with the reason.
+// The matrix: every installed server with every installed client: each pair runs a few checks with real traffic, then
+// the suite runs against each. Missing peers are listed with the reason.
 #pragma once
 
 #include <functional>
@@ -23,13 +23,13 @@ struct MatrixWish {
 struct MatrixPair {
   std::string server, client;  // names
   int passed = 0, checks = 0;
-  std::string note;  // why not all
+  std::string note;  // why checks are missing
 };
 
 struct MatrixSuite {
   std::string target;  // a name
   Count count;
-  std::vector<std::string> surprises;  // fails and is not known to, or the other way round
+  std::vector<std::string> surprises;  // unexpected failures and unexpected passes
 };
 
 struct Matrix {
@@ -40,7 +40,7 @@ struct Matrix {
 };
 
 Matrix run_matrix(const MatrixWish& wish, std::ostream& progress);
-// Both tables, and what needs words.
+// Prints both tables, and the results that need an explanation.
 void print_matrix(std::ostream& out, const Matrix& matrix);
 
 }  // namespace tenfold::conformance

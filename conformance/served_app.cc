@@ -1,4 +1,4 @@
-// Applications that answer by themselves: see served_app.h.
+// Applications that answer automatically: see served_app.h.
 #include "conformance/served_app.h"
 
 #include <sys/socket.h>
@@ -44,7 +44,7 @@ void ServedPool::serve(const std::stop_token& stop) {
           },
           [&] { return !stop.stop_requested() && (close_after_ == 0 || answers < close_after_); });
     } catch (const std::exception&) {
-      // The server closed it, or the tunnel is gone, or what came is no request: try again, without haste.
+      // The server closed it, the tunnel is gone, or the bytes are no request: tries again after a pause.
       std::this_thread::sleep_for(20ms);
     }
   }
@@ -65,7 +65,7 @@ void ServedApp::accept_all(const std::stop_token& stop) {
     Http connection;
     std::jthread thread;
   };
-  std::list<Served> all;  // their threads end with their connections, at the latest when those are shut below
+  std::list<Served> all;  // their threads end with their connections, at the latest when those are shut down below
   while (!stop.stop_requested()) {
     if (!listener_.pending(20ms)) continue;
     all.push_back({Http(listener_.accept()), {}});
@@ -75,7 +75,7 @@ void ServedApp::accept_all(const std::stop_token& stop) {
       try {
         talk_(served.connection);
       } catch (const std::exception&) {
-        // The client under test ended the connection; the case judges what that means.
+        // The client under test ended the connection; the case judges that.
       }
       ::shutdown(served.connection.socket().fd(), SHUT_RDWR);
     });

@@ -1,5 +1,5 @@
-// ServedPool: the sockets of a classic tunnel, each with a thread that answers what comes, and opens a new socket
-// when one closes. For cases that watch the visitors alone. ServedApp: a local application for a client under test.
+// ServedPool: the sockets of a classic tunnel, each with a thread that answers requests, and opens a new socket when
+// one closes. For cases that only watch the visitors. ServedApp: a local application for a client under test.
 #pragma once
 
 #include <atomic>
@@ -11,15 +11,15 @@
 
 namespace tenfold::conformance {
 
-// From a whole request to the raw bytes of its answer. Called on many threads.
+// Returns the raw bytes of the answer to a request. Called on many threads.
 using Answerer = std::function<std::string(const Message&)>;
 
-// The body comes back, or else the target.
+// Answers with the body, or with the target if there is none.
 std::string echo(const Message& request);
 
 class ServedPool {
  public:
-  // `close_after`: a socket is closed after so many answers; 0: never.
+  // `close_after`: a socket is closed after this many answers; 0: never.
   ServedPool(ServerTarget& target, const Tunnel& tunnel, unsigned sockets, Answerer answerer = echo,
              unsigned close_after = 0);
   ServedPool(const ServedPool&) = delete;
@@ -42,7 +42,7 @@ class ServedPool {
 
 class ServedApp {
  public:
-  // On its own thread for each connection, so long as that lasts.
+  // Runs on a separate thread for each connection, while that lasts.
   using Talk = std::function<void(Http& connection)>;
 
   explicit ServedApp(Answerer answerer = echo);

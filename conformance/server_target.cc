@@ -11,7 +11,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// Two runs within a minute must not share addresses: limits by rate would join them.
+// Two runs within a minute must not share addresses: rate limits would count them together.
 unsigned run_number() {
   static const unsigned number = std::random_device{}();
   return number;
@@ -147,7 +147,7 @@ Pool::Taken Pool::take(Deadline deadline) {
       Message request = socket.read_request(deadline);
       return {socket, std::move(request)};
     } catch (const Lost&) {
-      socket.socket().close();  // an end instead of a request: this socket is out
+      socket.socket().close();  // an end instead of a request: drops this socket
     }
   }
 }

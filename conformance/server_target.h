@@ -1,6 +1,6 @@
-// ServerTarget: a broker under test, as one case sees it: where visitors and clients connect, how tunnels are made.
-// On loopback each case comes from an address of its own (127.x.y.z), so that limits by address that one case runs
-// into do not meet the others.
+// ServerTarget: a broker under test, as one case sees it: where visitors and clients connect, and how tunnels are made.
+// On loopback each case uses its own addresses (127.x.y.z), so that limits by address that one case reaches do not
+// affect others.
 #pragma once
 
 #include <map>
@@ -19,9 +19,9 @@ struct ServerOptions {
   std::string ca_file;
   bool insecure = false;
   std::string token;
-  bool mux = false;     // tenfold/1 as well
-  std::string command;  // starts one more such server: {port}, {domain}, {max_conn}
-  Millis waiting{12s};  // how long a visitor without a socket may be left waiting
+  bool mux = false;     // it speaks tenfold/1 as well
+  std::string command;  // starts one more server of this kind: {port}, {domain}, {max_conn}
+  Millis waiting{12s};  // how long a visitor may wait for a socket
 };
 
 struct Tunnel {
@@ -42,25 +42,25 @@ class ServerTarget {
   // A connection to the public port from the case's `k`-th address.
   Socket dial(unsigned k = 0, Deadline deadline = in(patience));
   Http visit(unsigned k = 0) { return Http(dial(k)); }
-  // One request on a connection of its own.
+  // One request on a new connection.
   Message ask(std::string_view method, std::string_view path, const std::string& host, const FieldList& fields = {},
               std::string_view body = {}, unsigned k = 0);
 
   std::string own_host() const;                        // the broker's domain, with the port
   std::string host_of(const std::string& name) const;  // NAME.DOMAIN, with the port
-  std::string fresh_name() const;                      // one that nobody has
-  FieldList credentials() const;                       // Authorization, when there is a token
+  std::string fresh_name() const;                      // an unused one
+  FieldList credentials() const;                       // Authorization, if there is a token
 
-  // GET /?new, or GET /NAME; fails the case when that is not granted.
+  // GET /?new, or GET /NAME; fails the case unless it is granted.
   Tunnel create(const std::string& name = "", unsigned k = 0);
   // A raw socket to the tunnel's port.
   Http open_socket(const Tunnel& tunnel, unsigned k = 0);
-  unsigned connected_sockets(const Tunnel& tunnel);  // as the server counts them
+  unsigned connected_sockets(const Tunnel& tunnel);  // as reported by the server
 
-  // One more server, this case's alone; skips the case without --command.
+  // One more server, for this case only; skips the case without --command.
   OwnServer launch(unsigned max_conn = 10, Millis within = 20s);
 
-  // A server that runs elsewhere writes nothing that a case could show.
+  // Empty: the output of a server that runs elsewhere is not known.
   std::vector<std::string> last_words() const { return {}; }
 
  private:
@@ -70,7 +70,7 @@ class ServerTarget {
   unsigned number_;
 };
 
-// A server that a case started by itself.
+// A server that a case started.
 class OwnServer {
  public:
   OwnServer(std::unique_ptr<Process> running, ServerTarget at) : process(std::move(running)), target(std::move(at)) {}
@@ -78,10 +78,10 @@ class OwnServer {
   ServerTarget target;
 };
 
-// The id, port, … of the classic JSON; fails the case when it is not that.
+// The id, port, … of the classic JSON; fails the case if it is malformed.
 Tunnel read_tunnel(const Message& answer);
 
-// The sockets of one tunnel, and whichever of them a request comes on.
+// The sockets of one tunnel; takes requests from any of them.
 class Pool {
  public:
   Pool(ServerTarget& target, const Tunnel& tunnel, unsigned count);
@@ -90,11 +90,11 @@ class Pool {
     Http& socket;
     Message request;
   };
-  // The next request on any of them, whole. A socket that the server closed is left out.
+  // The next complete request on any of them. A socket that the server closed is dropped.
   Taken take(Deadline deadline = in(patience));
-  // The one on which the next bytes come, unread; throws Timeout.
+  // The socket on which the next bytes arrive, unread; throws Timeout.
   Http& next_readable(Deadline deadline = in(patience));
-  bool silent(Millis within);  // no socket gets anything, not even an end
+  bool silent(Millis within);  // no socket receives anything, not even an end
 
   std::vector<Http>& sockets() { return sockets_; }
 

@@ -1,26 +1,24 @@
-// Duplex: a byte pipe with two ends, the one interface that joins the parts of the
-// house. A TCP socket is one, a TLS socket, a stream of a link; what holds one
-// does not know which.
+// Duplex: a byte pipe with two ends, the interface that joins the parts of the library. TCP sockets, TLS sockets and
+// streams of a link are Duplexes; the code that uses one does not depend on the kind.
 //
-//   pipe->set_handler(&me);            // from here on it reads
-//   n = pipe->write(head);             // n bytes are gone already, on_sent() tells of the rest
-//   on_data(bytes) -> ...              // mine to read during the call
-//   pipe->credit(bytes.size());        // these have left my hands: let as many more come
-//   pipe->end();                       // FIN; the other way goes on
-//   on_end()                           // theirs
-//   on_closed(none)                    // both ways are done
+//   pipe->set_handler(&me);            // starts reading
+//   n = pipe->write(head);             // n bytes were sent already, on_sent() reports the rest
+//   on_data(bytes) -> ...              // valid during the call
+//   pipe->credit(bytes.size());        // these are processed: as many more may come
+//   pipe->end();                       // FIN; the other direction continues
+//   on_end()                           // the peer's FIN
+//   on_closed(none)                    // both directions have ended
 //
-// Back-pressure: a pipe delivers at most its window (limits::buffered_high for a
-// socket, the stream's window for a stream) ahead of the credit that it got back. Whoever
-// takes bytes calls credit(n) when they have left its own last queue, no sooner.
+// Back-pressure: a pipe delivers at most its window (limits::buffered_high for a socket, the stream's window for a
+// stream) ahead of the credit that was returned. The receiver of bytes calls credit(n) when they have left its own last
+// queue, not earlier.
 //
-// Events: never from inside write(), end(), reset(), credit() or set_handler(): an
-// error that a call meets surfaces as on_closed() in a later turn. After on_closed()
-// nothing more is heard. on_data() never follows on_end().
+// Events: never from inside write(), end(), reset(), credit() or set_handler(): an error in a call is reported as
+// on_closed() in a later turn. on_closed() is the last event. on_data() never follows on_end().
 //
-// Ownership: whoever holds the unique_ptr owns the pipe. Inside one of the pipe's own events,
-// lay it in the graveyard instead of destroying it. Destroying an open pipe resets it
-// (cancelled) without an event. After on_closed() every call is harmless and does nothing.
+// Ownership: the holder of the unique_ptr owns the pipe. Inside one of the pipe's own events, bury it in the graveyard
+// instead of destroying it. Destroying an open pipe resets it (cancelled) without an event. After on_closed() every
+// call is harmless and does nothing.
 //
 // Thread: the loop's. Source of the half-close rules: RFC 9293 3.6, RFC 9113 5.1.
 #pragma once
@@ -37,13 +35,13 @@ class Duplex {
  public:
   class Handler {
    public:
-    // Bytes that arrived. They count against the window until credit()ed.
+    // Bytes that arrived. They count against the window until credit() is called for them.
     virtual void on_data(Bytes bytes) = 0;
     // The peer's FIN: no more on_data().
     virtual void on_end() = 0;
-    // `n` bytes of what write() kept have now left the queue.
+    // `n` more bytes of write() have left the queue.
     virtual void on_sent(std::size_t n) = 0;
-    // The last event. `why.kind` is none when both ways ended cleanly.
+    // The last event. `why.kind` is none if both directions ended cleanly.
     virtual void on_closed(const Error& why) = 0;
 
    protected:
@@ -52,26 +50,25 @@ class Duplex {
 
   virtual ~Duplex() = default;
 
-  // Sets, or changes, who hears the events; null pauses the pipe. The bytes that the
-  // former handler took and has not credited stay for the new one to credit.
+  // Sets or replaces the handler; null pauses the pipe. The new handler has to credit the bytes that the old one
+  // received and did not credit.
   virtual void set_handler(Handler* handler) = 0;
 
-  // Takes all of `bytes`, copying what cannot go at once; returns how many went.
-  // Nothing after end() or reset(): those bytes are dropped and count as gone.
+  // Takes all of `bytes`, and copies those that cannot be sent at once; returns how many were sent. After end() or
+  // reset() bytes are dropped and count as sent.
   virtual std::size_t write(Bytes bytes) = 0;
 
-  // What write() kept and on_sent() has not told of yet.
+  // Bytes of write() that were not yet reported as sent.
   virtual std::size_t queued() const = 0;
 
-  // FIN behind what is queued. Idempotent.
+  // Sends FIN after the queue. Idempotent.
   virtual void end() = 0;
 
-  // Cuts both ways at once and drops what is queued; no further event. `why` is what
-  // the far side is told where the pipe can say it: cancelled (visitor gone),
-  // unbegun (nothing was done: try elsewhere), anything else: broken.
+  // Cuts both directions at once and drops the queue; no more events. `why` is sent to the far side if the pipe can
+  // express it: cancelled (visitor gone), unbegun (not processed: retry elsewhere), anything else: broken.
   virtual void reset(ErrorKind why) = 0;
 
-  // `n` delivered bytes have left the far queue; n <= delivered and not yet credited.
+  // `n` delivered bytes have left the receiver's queue; n is at most the bytes delivered and not yet credited.
   virtual void credit(std::size_t n) = 0;
 };
 

@@ -46,7 +46,8 @@ void Splice::end() {
 
 bool Splice::unbegun() const {
   const Side& app = sides_[1];
-  // A socket hands much of what it is given to the kernel before it tells: little is all queued, or has been told.
+  // A socket passes most of its bytes to the kernel before it reports them as sent. So few bytes are all still queued,
+  // or were reported.
   return turn_ == Turn::answer && app.unanswered < limits::request_kept && app.pipe->queued() == app.unanswered;
 }
 
@@ -54,7 +55,7 @@ void Splice::note_turn(Bytes beginning) {
   if (turn_of_ != nullptr && turn_ != Turn::raw) turn_ = turn_of_(beginning);
 }
 
-// `remaining` sends what it has; what still comes from it has nowhere to go.
+// `remaining` sends its queue; bytes that still arrive from it are dropped.
 void Splice::part(Side& remaining, const Error& why) {
   if (remaining.closed || remaining.pipe->queued() == 0) return finish(why);
   state_ = State::parting;
@@ -111,8 +112,8 @@ void Splice::Side::on_closed(const Error& why) {
     if (this == splice->remaining_) splice->finish(splice->why_);
     return;
   }
-  // A clean close says that both ways of this pipe are done, so the other pipe has been told to
-  // end and may still be sending its last bytes: its own on_closed() comes when it has.
+  // A clean close means that both directions of this pipe are done. The other pipe was then told to end and may still
+  // be sending its last bytes; its own on_closed() follows.
   if (why.kind == ErrorKind::none && !other->closed) {
     closed = true;
     return;

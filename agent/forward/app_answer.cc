@@ -37,7 +37,7 @@ bool AppAnswer::is_cut(bool to_head, bool reset) const {
   for (;;) {
     rest = rest.subspan(reader.feed(rest));
     if (reader.failed()) return false;
-    if (!reader.done()) return size_ == text_.size() && size_ != 0;  // in its head
+    if (!reader.done()) return size_ == text_.size() && size_ != 0;  // ended within its head
     if (reader.response().status >= 200) break;
     if (reader.response().status == 101) return false;
     reader.clear();

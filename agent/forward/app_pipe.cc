@@ -15,7 +15,7 @@ using Turn = HttpPass::Turn;
 
 namespace {
 
-// An answer behind which HTTP is over.
+// An answer after which HTTP ends.
 bool is_switch(Bytes beginning) {
   const std::string_view text = to_text(beginning);
   return text.size() >= 12 && text.starts_with("HTTP/1.") && text.substr(8, 4) == " 101";
@@ -142,7 +142,7 @@ void AppPipe::on_open(Result<std::unique_ptr<Duplex>> local) {
   pass_on_held();
 }
 
-// As a Duplex's write().
+// Returns what Duplex::write() returns.
 std::size_t AppPipe::pass_on(Bytes bytes) {
   if (pass_ == nullptr && !raw_) {
     if (!answer_.empty()) {
@@ -193,7 +193,8 @@ void AppPipe::on_data(Bytes bytes) {
   if (pass_ != nullptr && state_ == State::open) after_answer(taken != bytes.size());
 }
 
-// Something that is no HTTP, where an answer is due or from an app that speaks first: what it is, a person can mend.
+// Reports bytes that are not HTTP, where an answer is due or from an app that speaks first, so that the user can fix
+// it.
 void AppPipe::look_at_beginning(Bytes bytes) {
   if (pass_ == nullptr) answer_.add(bytes);
   if (!unanswered_ && spoke_) return;
@@ -211,7 +212,7 @@ void AppPipe::look_at_beginning(Bytes bytes) {
   if (no_http_) forwarding_.status.app_not_http(http1::escaped(bytes), guess);
 }
 
-// The app ended its connection, which may be in the middle of an answer.
+// The app ended its connection, possibly within an answer.
 void AppPipe::note_cut(const Error& why) {
   if (no_http_) return;
   std::optional<HttpPass::Asked> asked;
@@ -230,7 +231,7 @@ void AppPipe::note_cut(const Error& why) {
   if (asked) forwarding_.status.app_cut(asked->method, asked->target.substr(0, rules::printed_target), bytes, why);
 }
 
-// `left_over`: the app said more than its answer.
+// `left_over`: the app sent more than its answer.
 void AppPipe::after_answer(bool left_over) {
   settle_clock();
   const Turn turn = pass_->turn();
@@ -248,12 +249,12 @@ void AppPipe::on_end() {
   note_cut({});
   if (pass_ != nullptr) pass_->on_app_end();
   handler_->on_end();
-  // The broker has sent its request to an app that seemed to be idle, and waits for a word on whether that was begun.
+  // The broker has sent a request to an app that seemed idle, and waits to hear whether it was begun.
   if (owes && !redials_ && handler_ != nullptr)
     close({ErrorKind::closed, "the app closed its connection without an answer"});
 }
 
-// Whether the app has something of a request, and has said nothing to it.
+// Whether the app was sent a part of a request, and has sent nothing since.
 bool AppPipe::owes_answer() const {
   if (!unanswered_) return false;
   return pass_ == nullptr ? question_.is_request() : pass_->turn() == Turn::request;
@@ -265,8 +266,8 @@ void AppPipe::on_closed(const Error& why) {
   close(why);
 }
 
-// What the connection says or does now answers nothing, for nothing of a request has been written to it since the last
-// answer: it is not for another one.
+// The connection's bytes or end do not answer a request, since none was written after the last answer: it cannot carry
+// another one.
 void AppPipe::on_stale() {
   const bool asked = std::exchange(holding_, false);
   const bool end_told = app_ended_;
@@ -283,7 +284,7 @@ void AppPipe::on_stale() {
   if (ended_ || leaving_) runtime_.timers.arm_in(later_, 0s);
 }
 
-// What was written to it and has not left counts as gone: there is no on_sent() for it any more.
+// Unsent bytes count as sent, since their on_sent() will not come.
 void AppPipe::drop_connection() {
   idle_ = app_ended_ = unanswered_ = false;
   owed_ += std::exchange(uncredited_, 0);
@@ -295,12 +296,12 @@ void AppPipe::drop_connection() {
 
 // ---- In the app's place ------------------------------------------------------------
 
-// The agent's own answer to the oldest request, and the last.
+// The agent's own answer to the oldest request; the last answer of the pipe.
 void AppPipe::answer(const Error& why) {
   runtime_.timers.disarm(clock_);
   const HttpPass::Asked* const asked = pass_->asked();
   std::uint8_t begin[5] = {};
-  if (asked == nullptr) held_.peek(begin);  // not a whole head yet
+  if (asked == nullptr) held_.peek(begin);  // an incomplete head
   const bool to_head = asked == nullptr ? to_text(begin) == "HEAD " : asked->method == "HEAD";
   const std::string text =
       own_answer(why, asked == nullptr ? std::string_view() : asked->accept, forwarding_.date.now(), !to_head);
@@ -316,8 +317,8 @@ void AppPipe::answer(const Error& why) {
   if (handler_ != nullptr) handler_->on_end();
 }
 
-// Nothing more comes from here. What still comes from the visitor is let go of for a while: an answer behind which
-// unread bytes are cut off may be lost with them (RFC 9112, 9.6).
+// Nothing more is sent from here. Input from the visitor is still discarded for a while: closing a socket with unread
+// bytes may destroy the answer (RFC 9112, 9.6).
 void AppPipe::finish_here() {
   state_ = State::answered;
   answered_at_ = runtime_.now();
@@ -327,7 +328,7 @@ void AppPipe::finish_here() {
 
 void AppPipe::on_linger_over() { close({ErrorKind::cancelled, "answered in the app's place"}); }
 
-// What could not be told, or was put off, inside a call.
+// Reports what could not be reported, or was put off, inside a call.
 void AppPipe::on_turn_end() {
   if (handler_ == nullptr) return;
   if (holding_) return pass_on_held();
@@ -340,7 +341,7 @@ void AppPipe::on_turn_end() {
   if (state_ == State::answered && ended_) close({});
 }
 
-// Whether the visitor's side is not to get another answer.
+// Whether the visitor's side will get no other answer.
 bool AppPipe::may_finish() const {
   if (state_ != State::away && state_ != State::open) return false;
   const bool at_rest = state_ == State::away || idle_;
@@ -350,7 +351,7 @@ bool AppPipe::may_finish() const {
 
 // ---- How long the app takes ----------------------------------------------------------
 
-// The clock runs while the app holds things up: it has the whole request, or does not take what there is of it.
+// The clock runs while the app is the slow side: it has the whole request, or does not read what is there of it.
 void AppPipe::settle_clock() {
   if (forwarding_.first_byte == Duration::zero()) return;
   const bool takes_nothing = unsent_ != 0 && pass_->turn() == Turn::request;
@@ -368,7 +369,7 @@ void AppPipe::on_too_slow() {
   answer({ErrorKind::silent, "the app", Origin::app});
 }
 
-// The visitor's side ends or breaks off: if that is after a long wait, for the app's sake.
+// The visitor's side has ended. After a long wait this is attributed to the app.
 void AppPipe::note_visitor_gone() {
   const Duration waited = runtime_.now() - last_sent_;
   if (state_ != State::open || app_ended_ || !unanswered_ || waited < rules::slow_app) return;

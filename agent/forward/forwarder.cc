@@ -8,8 +8,7 @@
 namespace tenfold {
 namespace {
 
-// By the first bytes of what the app says after the visitor. An interim answer has another one behind it, which is not
-// looked for.
+// Classifies the app's first bytes after the visitor's. The answer that follows an interim one is not looked for.
 Splice::Turn turn_of(Bytes beginning) {
   const std::string_view text = to_text(beginning);
   constexpr std::string_view version = "HTTP/1.";

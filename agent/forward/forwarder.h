@@ -1,13 +1,12 @@
-// Forwarder: one pipe from the broker, joined with the local app. The pipe is a stream of a link, which asks for the
-// app at once and is told when that does not answer; or a pooled classic socket, which lies idle until a visitor's
-// first byte, and serves one visitor after the other, each over a connection of the app's that is open then
-// (app_pipe.h).
+// Forwarder: joins one pipe from the broker with the local app. The pipe is a stream of a link, which opens the app at
+// once and is reset if it does not answer; or a pooled classic socket, which is idle until a visitor's first byte, and
+// serves one visitor after another, each over a connection to the app that is open then (app_pipe.h).
 //
 //   stream           VisitorPipe, where a flag asks for it -- Splice -- AppPipe -- the app
 //   pooled socket    VisitorPipe --------------------------- Splice -- AppPipe -- the app
 //                          \__ HttpPass, if there is one, reads both ways __/
 //
-// Its maker owns it and buries it on on_forwarder_done().
+// Its maker owns it and buries it in on_forwarder_done().
 #pragma once
 
 #include <memory>
@@ -26,10 +25,10 @@ class Forwarder final : public Splice::Owner {
  public:
   class Owner {
    public:
-    // A pooled socket's, at most once: the server has ended its side while a request is under way. The socket serves no
-    // other request, but its answer is waited for.
+    // For a pooled socket, at most once: the server has ended its side while a request is under way. The socket serves
+    // no other request, but its answer is awaited.
     virtual void on_forwarder_half_closed(Forwarder&) {}
-    // The last event. `why.kind` is none when both ways ended cleanly, or the visitor was answered by us.
+    // The last event. `why.kind` is none if both directions ended cleanly, or if the agent answered the visitor.
     virtual void on_forwarder_done(Forwarder& forwarder, const Error& why) = 0;
 
    protected:
@@ -40,16 +39,16 @@ class Forwarder final : public Splice::Owner {
   Forwarder(Forwarding& forwarding, std::unique_ptr<Duplex> pooled, Owner& owner);
   ~Forwarder();
 
-  // Once.
+  // Call once.
   void start();
 
-  // A pooled socket's: whether any visitor came by it.
+  // For a pooled socket: whether it has carried a request.
   bool visited() const { return visitor_pipe_->visited(); }
 
-  // A pooled socket's: ends when no request is under way on it, which may be at once, in a later turn.
+  // For a pooled socket: ends when no request is under way; at the earliest in a later turn.
   void leave();
 
-  // Before its maker destroys it, whatever is under way on it: that is told as cut.
+  // Call before its maker destroys it: a request under way is reported as cut.
   void give_up();
 
  private:
@@ -62,11 +61,11 @@ class Forwarder final : public Splice::Owner {
 
   Forwarding& forwarding_;
   Owner& owner_;
-  std::unique_ptr<RequestLines> lines_;  // of pass_, where requests are printed
-  std::unique_ptr<HttpPass> pass_;       // or none: bytes are only copied
+  std::unique_ptr<RequestLines> lines_;  // of pass_, if requests are printed
+  std::unique_ptr<HttpPass> pass_;       // null: bytes are only copied
   std::unique_ptr<Duplex> visitor_;      // until it is joined
-  LinkStream* stream_ = nullptr;         // the stream in it, if it is one
-  VisitorPipe* visitor_pipe_ = nullptr;  // the outermost of it, where there is a pass
+  LinkStream* stream_ = nullptr;         // the stream in visitor_, if it is one
+  VisitorPipe* visitor_pipe_ = nullptr;  // the outermost pipe, if there is a pass
   AppPipe* app_ = nullptr;               // in splice_
   std::unique_ptr<Dialing> dialing_;
   std::unique_ptr<Splice> splice_;

@@ -1,4 +1,4 @@
-// Forwarding: what all pipes of a tunnel share.
+// Forwarding: the state that all pipes of a tunnel share.
 #pragma once
 
 #include <string>
@@ -14,12 +14,12 @@ struct Forwarding {
   Runtime& runtime;
   Target& target;
   TunnelStatus& status;
-  std::string local_host;  // empty: no Host is rewritten
+  std::string local_host;  // empty: Host is not changed
   bool print_requests = false;
   bool no_keep_alive = false;  // one connection to the app for each request
-  Duration first_byte{};       // how long the app may take to begin an answer; zero: as long as the broker lets it
+  Duration first_byte{};       // the app's time to begin an answer; zero: only the broker limits it
   http::DateText date = {};
-  bool local_tls = false;  // the app is served by https
+  bool local_tls = false;  // the app uses https
 };
 
 }  // namespace tenfold

@@ -14,7 +14,7 @@ HttpPass::HttpPass(Changes changes, Observer* observer) : changes_(std::move(cha
 HttpPass::Step HttpPass::next(Bytes in) {
   switch (state_) {
     case State::head:
-      // Behind an Upgrade that the app has not answered: the other protocol's, most likely.
+      // After an Upgrade that the app has not answered: most likely bytes of the other protocol.
       if (undecided()) return fail({400, "pipelined-upgrade"}, in);
       return on_head(in, request_.feed(in));
     case State::body: {
@@ -31,8 +31,8 @@ HttpPass::Step HttpPass::next(Bytes in) {
   return {};
 }
 
-// Apps compare the two with the Host that they see (Django's CSRF check, WebSockets of Rails and Jupyter). Another
-// site's origin stays what it is.
+// Apps compare both with the Host that they get (Django's CSRF check, WebSockets of Rails and Jupyter). Origins of
+// other sites are not changed.
 std::string HttpPass::own_origin(std::string_view value, std::string_view visitor_host) const {
   constexpr std::string_view mark = "://";
   const std::size_t authority =
@@ -46,7 +46,7 @@ std::string HttpPass::own_origin(std::string_view value, std::string_view visito
 HttpPass::Step HttpPass::on_head(Bytes in, std::size_t taken) {
   const bool readable = !changes_.any() && request_.readable();
   if (request_.failed() && !readable) return fail(request_.fault(), in);
-  // A head that stays as it is need not be whole before it goes on.
+  // A head that is not changed is passed on before it is complete.
   Step step{taken, changes_.any() ? Bytes{} : in.first(taken)};
   if (!request_.done() && !readable) return step;
 
@@ -87,8 +87,8 @@ HttpPass::Request HttpPass::describe(const http::RequestHead& head) {
 
 void HttpPass::expect_answer(Request request) {
   if (asked_.size() == rules::pipelined_requests) go_opaque();
-  // What holds() needs an answer to end it. That all former answers are in by now is as sure as it can be: every proxy
-  // that keeps upstream connections waits for them before it sends such a request.
+  // holds() ends with an answer, so answers must be read. Earlier answers have arrived by now: a proxy that keeps
+  // upstream connections waits for them before it sends such a request.
   if (changes_.any() && request.wants != Switch::nothing) reads_answers_ = true;
   if (reads_answers_) {
     asked_.push_back(std::move(request));
@@ -129,7 +129,7 @@ void HttpPass::write_head(const http::RequestHead& head, bool closes) {
   writer.end();
 }
 
-// Nothing of `in` has gone on yet.
+// No byte of `in` was passed on.
 HttpPass::Step HttpPass::fail(const http::Fault& fault, Bytes in) {
   if (changes_.any()) {
     fault_ = fault;
@@ -161,7 +161,7 @@ std::size_t HttpPass::on_answer(Bytes bytes) {
         on_answer_head();
       }
     } else if (turn() == Turn::request || !served_) {
-      go_opaque();  // an answer to half a head, or a greeting
+      go_opaque();  // an answer to an incomplete head, or a greeting
     } else {
       return opaque_ ? bytes.size() : at;
     }
@@ -201,7 +201,7 @@ void HttpPass::on_answer_end() {
   tell_first(Answered::End::whole);
   in_answer_body_ = false;
   served_ = true;
-  // Answered in its middle: what is left of the request would be read as the next one.
+  // Answered before the request was complete: its rest would be read as the next request.
   if (asked_.size() == 1 && state_ == State::body) over_ = true;
   asked_.erase(asked_.begin());
   first_told_ = false;
@@ -220,7 +220,7 @@ void HttpPass::tell_first(Answered::End end) {
   observer_->on_answered(asked_.front(), answered_);
 }
 
-// Once for the requests that are under way now.
+// Reports each request that is under way once.
 void HttpPass::tell_all(Answered::End end) {
   tell_first(end);
   for (std::size_t i = 1; observer_ != nullptr && i < asked_.size(); ++i) {
@@ -228,7 +228,7 @@ void HttpPass::tell_all(Answered::End end) {
   }
 }
 
-// What is behind the request is a request again.
+// After the refused upgrade another request follows.
 void HttpPass::on_declined() {
   if (state_ == State::waiting) state_ = State::head;
 }

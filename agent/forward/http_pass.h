@@ -1,6 +1,6 @@
-// HttpPass: what passes through one pipe, read as HTTP/1.1 in both directions. It says whose turn it is, reports each
-// request, and changes heads where a flag asks for it (--local-host, --no-keep-alive): `lt` replaces the first Host on
-// each socket only; a pipe carries many requests.
+// HttpPass: parses the bytes of one pipe as HTTP/1.1 in both directions. It tracks whose turn it is, reports each
+// request, and changes heads if a flag asks for it (--local-host, --no-keep-alive): `lt` replaces only the first Host
+// on each socket, but a pipe carries many requests.
 //
 //   while (!in.empty()) {                      // from the visitor
 //     const HttpPass::Step step = pass.next(in);
@@ -10,14 +10,14 @@
 //   }
 //   forward(in.first(pass.on_answer(in)));     // from the app; what is left over is no part of an answer
 //
-// Where no head is changed it only looks on: every byte passes as it came, and what cannot be read makes the pipe
-// opaque, which is no error. Where heads are changed, a request that cannot be read fails, for a wrong Host would go
-// on.
+// If no head is changed it only observes: every byte passes unchanged, and bytes that cannot be parsed make the pipe
+// opaque, which is no error. If heads are changed, a request that cannot be parsed fails, since it would pass with a
+// wrong Host.
 //
-// A request that asks for another protocol (Upgrade, CONNECT) is where HTTP may end: after a 101 (or a 2xx to CONNECT)
-// the pipe is opaque. Where heads are changed, what is behind such a request waits until the app has answered.
+// HTTP may end after a request for another protocol (Upgrade, CONNECT): after a 101 (or a 2xx to CONNECT) the pipe is
+// opaque. If heads are changed, bytes after such a request wait until the app has answered.
 //
-// Pure; holds one head of each direction at most, and a line for each request that is not answered.
+// Pure; holds at most one head of each direction, and a record for each unanswered request.
 #pragma once
 
 #include <string>
@@ -33,20 +33,20 @@ namespace tenfold {
 
 class HttpPass {
  public:
-  // A request whose answer has not ended.
+  // A request whose answer is not complete.
   struct Asked {
     std::string method;
     std::string target;   // the first rules::printed_target bytes
     std::string accept;   // the first rules::accept_kept bytes of its first Accept
-    std::string visitor;  // the observer's, as the next one
+    std::string visitor;  // set by the observer, like the next one
     TimePoint begun{};
   };
   // How that answer ended.
   struct Answered {
     enum class End {
-      whole,    // or the other protocol that was asked for began
-      cut,      // before its end, or before it came
-      unknown,  // the pipe is opaque: what is known of it may be wrong
+      whole,    // or the requested protocol began
+      cut,      // before it was complete, or before it came
+      unknown,  // the pipe is opaque: the facts may be wrong
     };
     int status = 0;           // 0: no answer came
     std::uint64_t bytes = 0;  // of its body
@@ -55,7 +55,7 @@ class HttpPass {
 
   class Observer {
    public:
-    // A request's head is whole.
+    // A request's head is complete.
     virtual void on_request(const http::RequestHead& head, Asked& asked) = 0;
     virtual void on_answered(const Asked& asked, const Answered& answered) = 0;
 
@@ -63,11 +63,11 @@ class HttpPass {
     ~Observer() = default;
   };
 
-  // What every request's head gets.
+  // The changes to every request's head.
   struct Changes {
-    std::string host;    // the new Host; empty: as it is
-    bool close = false;  // Connection: close, but where another protocol is asked for
-    bool tls = false;    // the app is served by https: for the Origin that goes with the new Host
+    std::string host;    // the new Host; empty: unchanged
+    bool close = false;  // Connection: close, except for a request for another protocol
+    bool tls = false;    // the app is an https one: the Origin that goes with the new Host is https, too
 
     bool any() const { return close || !host.empty(); }
   };
@@ -83,51 +83,51 @@ class HttpPass {
 
   bool failed() const { return state_ == State::failed; }
   const http::Fault& fault() const { return fault_; }
-  // Whether what comes from the visitor has to wait for on_answer().
+  // Whether bytes from the visitor have to wait for on_answer().
   bool holds() const { return state_ == State::waiting; }
 
-  // Reads what the app sends; returns how many bytes are its answers'. The rest answers nothing: an app that times out
-  // on an idle connection says so, and careless ones send a body behind an answer that has none.
+  // Reads the app's bytes; returns how many belong to answers. The rest answers no request: some apps announce a
+  // timeout on an idle connection, or send a body after an answer that has none.
   std::size_t on_answer(Bytes bytes);
-  // The app has ended its side, which may be the end of its answer.
+  // The app has ended its side, which may end its answer.
   void on_app_end();
-  // The pipe is over: what was not answered whole is cut.
+  // The pipe is over: incomplete answers are cut.
   void on_over();
 
-  //   between -> request -> answer -> between                 a request after the other
+  //   between -> request -> answer -> between                 one request after another
   //                         answer, until_close -> over       the last one of this connection
   //   any -> opaque                                           another protocol, or nothing that can be read
   enum class Turn {
     between,      // no request is under way, and the app's connection may carry another
-    request,      // one has begun, and no byte of its final answer has come
-    answer,       // its answer comes, and has an end of its own
+    request,      // a request has begun, and no byte of its final answer has come
+    answer,       // its answer is coming, with an end of its own
     until_close,  // its answer ends with the connection
-    over,         // answered, and the connection is not for another request
+    over,         // answered, and the connection carries no other request
     opaque,
   };
   Turn turn() const;
 
-  // The oldest request whose answer has not ended, or null; of an opaque pipe none is known.
+  // The oldest request whose answer is not complete, or null; always null for an opaque pipe.
   const Asked* asked() const { return asked_.empty() || opaque_ ? nullptr : &asked_.front(); }
 
-  // What came of the body of its answer.
+  // The bytes of its answer's body so far.
   std::uint64_t answer_bytes() const { return answered_.bytes; }
 
-  // Whether it is the app who has to go on: the oldest request is with it, whole or up to its `Expect: 100-continue`,
-  // and no byte of an answer has come, or interim ones alone.
+  // Whether the app has to act next: it has the oldest request, complete or up to its `Expect: 100-continue`, and has
+  // sent no byte of an answer, or only interim ones.
   bool awaits_app() const;
 
  private:
-  //   head <-> body -> head     a request after the other
+  //   head <-> body -> head     one request after another
   //   body -> waiting           it asks for another protocol, and heads are changed; on_answer() leads to raw or head
   enum class State { head, body, waiting, raw, failed };
   enum class Switch { nothing, upgrade, connect };
 
   struct Request : Asked {
-    Switch wants = Switch::nothing;  // and the app has not decided yet
+    Switch wants = Switch::nothing;  // and the app has not answered yet
     bool to_head = false;
-    bool closes = false;           // the visitor's side says that it is the last one
-    bool awaits_continue = false;  // its body comes after a 100
+    bool closes = false;           // the visitor's side declares it the last one
+    bool awaits_continue = false;  // its body follows a 100
   };
 
   static Request describe(const http::RequestHead& head);
@@ -137,7 +137,7 @@ class HttpPass {
   void expect_answer(Request request);
   void on_request_end();
   void write_head(const http::RequestHead& head, bool closes);
-  // Of an Origin or Referer: the same value with the app's own origin in place of the visitor's.
+  // The value of an Origin or Referer, with the visitor's origin replaced by the app's own.
   std::string own_origin(std::string_view value, std::string_view visitor_host) const;
   Step fail(const http::Fault& fault, Bytes in);
 
@@ -157,16 +157,16 @@ class HttpPass {
   http::Fault fault_;
   std::string head_;  // the changed head
 
-  std::vector<Request> asked_;  // oldest first: whose head was read and whose answer, which is read too, has not ended
+  std::vector<Request> asked_;  // oldest first: requests whose head was read and whose answer is not complete
   http1::HeadReader answer_{http1::HeadReader::Kind::response, &buffers_};
   http1::BodyReader answer_body_;
   bool in_answer_body_ = false;
-  Answered answered_;         // of the oldest request, as far as it has come
-  bool first_told_ = false;   // ... and its end was told
+  Answered answered_;         // of the oldest request, so far
+  bool first_told_ = false;   // ... and its end was reported
   bool until_close_ = false;  // its body ends with the connection
-  bool served_ = false;       // one answer has ended
+  bool served_ = false;       // one answer is complete
   bool over_ = false;         // the app's connection carries no other request
-  bool opaque_ = false;       // once for good: it is not known whose turn it is
+  bool opaque_ = false;       // permanent: it is unknown whose turn it is
   bool reads_answers_ = true;
 };
 

@@ -42,7 +42,7 @@ std::optional<Question::Reading> Question::read() const {
     const bool sized = framed.framing.kind != http1::Framing::Kind::chunked;
     return Reading{named(head.method, head.target), sized && size_ - head_size >= framed.framing.length};
   }
-  // A long head, of which the end was not kept.
+  // A long head whose end was not kept.
   const std::string_view line = std::string_view(text_).substr(0, text_.find('\r'));
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');

@@ -1,6 +1,6 @@
-// Question: the beginning of what an app was sent and owes an answer to, of a pipe that is only copied. It is kept as
-// it came and read only when the app ends without a word, or its visitor gives up, so that a stream to which neither
-// happens costs a copy of its heads. Pure.
+// Question: the beginning of the bytes that an app was sent and has not answered, on a pipe that is only copied. It is
+// parsed only if the app ends without an answer, or its visitor gives up, so that other streams cost one copy of their
+// heads. Pure.
 #pragma once
 
 #include <optional>
@@ -18,12 +18,11 @@ class Question {
   void clear();
   bool empty() const { return size_ == 0; }
 
-  // Whether it is a request of HTTP, and not some other protocol's bytes.
+  // Whether it is an HTTP request, not another protocol.
   bool is_request() const { return read().has_value(); }
-  // What it asks for, however much of it the app has.
+  // The request, even if the app has only a part of it.
   std::optional<HttpPass::Asked> asked() const;
-  // That request, if the app has all of it, as far as can be said: an upload that its visitor pauses is no reason to
-  // blame the app.
+  // The request if the app has all of it, as far as that is known: a paused upload is not the app's fault.
   std::optional<HttpPass::Asked> whole() const;
 
  private:
@@ -33,8 +32,8 @@ class Question {
   };
   std::optional<Reading> read() const;
 
-  std::string text_;      // its first rules::question_kept bytes
-  std::size_t size_ = 0;  // of all of it
+  std::string text_;      // the first rules::question_kept bytes
+  std::size_t size_ = 0;  // of all bytes
 };
 
 }  // namespace tenfold

@@ -5,9 +5,10 @@
 namespace tenfold {
 
 void RequestLines::on_request(const http::RequestHead& head, HttpPass::Asked& asked) {
-  asked.target = head.target;  // all of it
+  asked.target = head.target;  // the whole target
   asked.begun = forwarding_.runtime.now();
-  // A server that shares a pipe among visitors names each one's address in the head; else the opener's has to do.
+  // A server that shares a pipe among visitors names each one's address in the head; without that, the opener's is
+  // used.
   const http::Field* forwarded = http::find(head.fields, "X-Forwarded-For");
   asked.visitor = forwarded == nullptr ? std::string_view(opener_) : forwarded->value.substr(0, rules::printed_target);
 }

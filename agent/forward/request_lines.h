@@ -1,4 +1,4 @@
-// RequestLines: a line for each request that an HttpPass reads, when its answer has ended (--print-requests).
+// RequestLines: prints a line for each request that an HttpPass reads, when its answer has ended (--print-requests).
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace tenfold {
 
 class RequestLines final : public HttpPass::Observer {
  public:
-  // `opener`: who opened the pipe, for a request whose head does not name its visitor; may be empty.
+  // `opener`: the address that opened the pipe, for a request whose head does not name its visitor; may be empty.
   RequestLines(Forwarding& forwarding, std::string opener) : forwarding_(forwarding), opener_(std::move(opener)) {}
 
   void on_request(const http::RequestHead& head, HttpPass::Asked& asked) override;

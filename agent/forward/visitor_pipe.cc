@@ -28,8 +28,8 @@ void VisitorPipe::set_handler(Duplex::Handler* handler) {
 std::size_t VisitorPipe::write(Bytes bytes) {
   answered_ = true;
   last_byte_ = runtime_.now();
-  if (in_ended_) wind_down();  // this may be the answer's end
-  // No event comes from inside a write(): what the verdict lets through goes in a turn of its own.
+  if (in_ended_) wind_down();  // these bytes may complete the answer
+  // No event comes from inside a write(): bytes that the answer releases are passed on in a separate turn.
   if (!held_.empty() && !pass_.holds()) runtime_.timers.arm_in(later_, 0s);
   return pipe_->write(bytes);
 }
@@ -43,7 +43,7 @@ void VisitorPipe::reset(ErrorKind why) {
 void VisitorPipe::credit(std::size_t n) {
   assert(n <= out_ || done_);
   if (n == 0 || done_) return;
-  const std::uint64_t share = in_ * n / out_;  // all of it when n == out_
+  const std::uint64_t share = in_ * n / out_;  // everything when n == out_
   in_ -= share;
   out_ -= n;
   if (share != 0) pipe_->credit(share);
@@ -57,7 +57,7 @@ void VisitorPipe::on_data(Bytes bytes) {
   if (!done_) held_.append(bytes.subspan(taken));
 }
 
-// Returns how many bytes the pass took.
+// Returns how many bytes the pass consumed.
 std::size_t VisitorPipe::pass_on(Bytes bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size() && running()) {
@@ -122,7 +122,7 @@ void VisitorPipe::on_sent(std::size_t n) {
 }
 
 void VisitorPipe::on_closed(const Error& why) {
-  // What was read before goes first, unless it cannot go at all.
+  // Bytes read before are passed on first, unless they must not be.
   if (!held_.empty() && (why.kind == ErrorKind::none || !pass_.holds())) {
     close_held_ = std::make_unique<Error>(why);
     if (!pass_.holds()) runtime_.timers.arm_in(later_, 0s);
@@ -155,7 +155,7 @@ Duration VisitorPipe::patience() const {
   return leaving_ && pipe_->queued() == 0 && out_ == 0 ? 0s : rules::classic_quiet;
 }
 
-// A socket that was answered long ago is over at once; one without an answer gets a moment.
+// A socket whose answer is long complete ends at once; one without an answer gets a short time.
 void VisitorPipe::wind_down() {
   if (ends_ != Ends::as_one || done_ || !(in_ended_ || out_ended_)) return;
   if (!answered_ && !quiet_.armed()) last_byte_ = runtime_.now();

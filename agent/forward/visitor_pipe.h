@@ -1,14 +1,13 @@
-// VisitorPipe: the pipe that visitors come by, as the splice sees it: the same Duplex, with an HttpPass in the way in,
-// which may change what comes, or hold it back.
+// VisitorPipe: the left side of the splice: the visitors' pipe as the same Duplex, with an HttpPass on its input, which
+// may change the bytes or hold them back.
 //
-// Credit: changing heads changes how many bytes there are. What the far side may send on grows by the same share of
-// what came in as has left of what went out, so that neither a longer nor a shorter head lets more pile up than the
-// pipe's window.
+// Credit: changing heads changes the number of bytes. When a share of the bytes passed on has left, the same share of
+// the bytes received is credited, so that the pipe's window bounds what is held, whether heads grow or shrink.
 //
-// A pooled socket ends as one (docs/CLASSIC.md, "pool-half-close"): after either end's FIN the other may finish what it
-// has to say, and rules::classic_quiet without a byte is the end of both. Else an application that keeps its
-// connection would keep the socket's place in the pool. Only a request that is under way when the server ends its side
-// gets the time that its answer takes: a server that has given it up cuts the socket.
+// A pooled socket ends as a whole (docs/CLASSIC.md, "pool-half-close"): after the FIN of one side the other may finish,
+// and rules::classic_quiet without a byte ends both. Otherwise an app that keeps its connection would keep the socket's
+// place in the pool. Only a request that is under way when the server ends its side gets the time that its answer
+// takes: a server that has given it up cuts the socket.
 #pragma once
 
 #include <functional>
@@ -26,8 +25,8 @@ class VisitorPipe final : public Duplex, private Duplex::Handler {
  public:
   enum class Ends { apart, as_one };
 
-  // `pass` outlives the pipe; the app's bytes are read by it before they are written here. `on_half_closed`, of a pipe
-  // that ends as one: the visitor's side has ended behind a request that is under way.
+  // `pass` outlives the pipe; it reads the app's bytes before they are written here. `on_half_closed`, for a pipe that
+  // ends as a whole: the visitor's side has ended after a request that is under way.
   VisitorPipe(Runtime& runtime, std::unique_ptr<Duplex> pipe, HttpPass& pass, Ends ends,
               std::function<void()> on_half_closed = {});
 
@@ -41,8 +40,8 @@ class VisitorPipe final : public Duplex, private Duplex::Handler {
   // Whether any byte came from the visitor's side.
   bool visited() const { return visited_; }
 
-  // Ends soon: a pipe that ends as one waits for no last words any more, and limits::half_close_time for an answer that
-  // the server may have given up.
+  // Ends soon: a pipe that ends as a whole no longer waits for last bytes, and at most limits::half_close_time for an
+  // answer that the server may have given up.
   void leave();
 
  private:
@@ -66,17 +65,17 @@ class VisitorPipe final : public Duplex, private Duplex::Handler {
   HttpPass& pass_;
   const std::function<void()> on_half_closed_;
   Duplex::Handler* handler_ = nullptr;
-  MemberTimer<VisitorPipe, &VisitorPipe::pass_on_held> later_{*this};  // passes held_ on in a turn of its own
-  MemberTimer<VisitorPipe, &VisitorPipe::on_quiet> quiet_{*this};      // from the first FIN of a pipe that ends as one
+  MemberTimer<VisitorPipe, &VisitorPipe::pass_on_held> later_{*this};  // passes held_ on in a separate turn
+  MemberTimer<VisitorPipe, &VisitorPipe::on_quiet> quiet_{*this};  // from the first FIN of a pipe that ends as a whole
 
-  ByteQueue held_;                     // came, and waits for the app's verdict or a handler
-  std::size_t absorbed_ = 0;           // bytes of a head that is not whole yet
-  std::uint64_t out_ = 0;              // passed on and not credited yet
-  std::uint64_t in_ = 0;               // ... as it came
-  bool end_held_ = false;              // the visitor's FIN stands behind held_
-  std::unique_ptr<Error> close_held_;  // ... and the close behind that
+  ByteQueue held_;                     // received, waits for the app's answer or a handler
+  std::size_t absorbed_ = 0;           // bytes of an incomplete head
+  std::uint64_t out_ = 0;              // passed on, not yet credited
+  std::uint64_t in_ = 0;               // ... in bytes received
+  bool end_held_ = false;              // the visitor's FIN follows held_
+  std::unique_ptr<Error> close_held_;  // ... and the close follows that
   bool visited_ = false;
-  bool answered_ = false;   // the last byte was the app's
+  bool answered_ = false;   // the last byte came from the app
   bool in_ended_ = false;   // the visitor's FIN was passed on
   bool out_ended_ = false;  // end() was called
   bool leaving_ = false;

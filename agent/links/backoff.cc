@@ -10,7 +10,7 @@ Duration Backoff::next(TimePoint now) {
   const std::optional<TimePoint> up_since = std::exchange(up_since_, std::nullopt);
   if (up_since && now - *up_since >= rules::backoff_reset) failures_ = 0;
 
-  // The cap is 2, 4, 8, … times the least wait. Beyond 16 doublings it only grows past the most one.
+  // The cap is 2, 4, 8, … times the minimum wait. After 16 doublings it exceeds the maximum in any case.
   const Duration cap = std::min(rules::backoff_most, rules::backoff_least * (2 << std::min(failures_, 16)));
   ++failures_;
   const auto spread = static_cast<double>((cap - rules::backoff_least).count());

@@ -1,11 +1,11 @@
-// Backoff: how long to wait before the next try. Full jitter: each wait is drawn evenly from between the least
-// wait and a cap that doubles with every failure, so that a thousand agents that lost the same broker do not come back
-// in the same second. What stayed up long enough starts anew.
+// Backoff: how long to wait before the next attempt. Full jitter: each wait is drawn evenly between the minimum wait
+// and a cap that doubles with every failure, so that a thousand agents that lost the same broker do not reconnect in
+// the same second. A connection that stayed up long enough resets it.
 //
 //   wait = backoff.next(now);   // it failed, or it was lost
 //   backoff.up(now);            // it works
 //
-// Pure: time and chance are handed in.
+// Pure: time and random numbers are arguments.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@
 
 namespace tenfold {
 
-// Evenly from [0, 1).
+// Uniform in [0, 1).
 using Random = std::function<double()>;
 
 class Backoff {
@@ -26,16 +26,16 @@ class Backoff {
   Duration next(TimePoint now);
   void up(TimePoint now) { up_since_ = now; }
 
-  // As after a long good time.
+  // Resets it, as a long connection does.
   void reset() { failures_ = 0; }
 
-  // Failures since it last was up for rules::backoff_reset, or since reset().
+  // Failures since the last connection of rules::backoff_reset, or since reset().
   int failures() const { return failures_; }
 
  private:
   Random random_;
   int failures_ = 0;
-  std::optional<TimePoint> up_since_;  // set while it works
+  std::optional<TimePoint> up_since_;  // set while connected
 };
 
 }  // namespace tenfold

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int depth_most = 8;  // ours has 1; the parser's work is bounded by the bytes, its memory by this
+constexpr int depth_most = 8;  // ours has 1; the bytes bound the parser's work, this bounds its memory
 
 std::string text_at(const Json& object, const char* key) {
   const auto found = object.find(key);

@@ -1,5 +1,5 @@
-// The JSON that a broker answers a handshake with: a grant of the classic pool, or a refusal. From a stranger: at most
-// rules::classic_json_bytes of it, shallow, and nothing is believed before it is checked.
+// The JSON answer of a broker to a handshake: a grant of the classic pool, or a refusal. It is untrusted: at most
+// rules::classic_json_bytes, limited in depth, and every value is checked before use.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@
 
 namespace tenfold {
 
-// What a classic server grants.
+// A classic server's grant.
 struct ClassicGrant {
   std::string id;
   std::string url;
   std::string cached_url;  // empty: none
-  std::string ip;          // where the sockets are to go instead; empty: the server's own address
+  std::string ip;          // the address for the sockets; empty: the server's own
   std::uint16_t port = 0;
   std::size_t sockets = 1;  // max_conn_count, at most rules::classic_sockets_most
 };
@@ -23,13 +23,13 @@ struct ClassicGrant {
 struct BrokerJson {
   std::optional<ClassicGrant> grant;
   std::string message;
-  std::optional<std::string> code;  // only a broker that speaks tenfold/1 sends one
+  std::optional<std::string> code;  // only a broker that speaks tenfold/1 sends it
 };
 
-// Nothing set when `text` is no such JSON.
+// All members are unset if `text` is not such JSON.
 BrokerJson parse_broker_json(std::string_view text);
 
-// Whether `name` may stand in a request's path as it is.
+// Whether `name` can be used unescaped in a request's path.
 bool is_plain_name(std::string_view name);
 
 }  // namespace tenfold

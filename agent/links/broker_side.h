@@ -1,4 +1,4 @@
-// BrokerSide: what everything that deals with one broker shares.
+// BrokerSide: the state shared by all parts that talk to one broker.
 #pragma once
 
 #include <memory>
@@ -23,10 +23,10 @@ struct BrokerSide {
   KnownBrokers& known;
   Random random;
   Endpoint broker;
-  std::shared_ptr<TlsContext> tls;  // of an https broker
+  std::shared_ptr<TlsContext> tls;  // for an https broker
   std::string token;
   bool allow_remote_ip = false;  // a classic server may send the pool to another address than its own
-  bool said_remote_ip = false;   // ... that it did was said
+  bool said_remote_ip = false;   // ... and a message about it was shown
 
   DialTo to() const {
     return {.address = broker.address, .tls = tls, .tls_name = broker.address.host, .deadline = rules::dial_time};
@@ -36,13 +36,13 @@ struct BrokerSide {
   }
 };
 
-// What an answer that grants nothing says, for people.
+// The reason in an answer that grants nothing, for people.
 inline std::string reason(const HandshakeAnswer& answer) {
   if (!answer.json.message.empty()) return answer.json.message;
   return "it answered " + std::to_string(answer.answer.status);
 }
 
-// The name is why nothing was granted.
+// Whether the name is the reason of the refusal.
 inline bool is_about_name(const HandshakeAnswer& answer) {
   return answer.answer.status == 409 || answer.json.code == "bad-name";
 }

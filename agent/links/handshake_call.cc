@@ -46,7 +46,7 @@ void HandshakeCall::on_end() {
 
 void HandshakeCall::on_closed(const Error& why) {
   if (done_) return;
-  // A certificate that does not verify is no answer of the broker's, nor is silence.
+  // A certificate that fails verification, or a timeout, is no answer of the broker.
   if (why.kind == ErrorKind::tls || why.kind == ErrorKind::timeout) {
     outcome_.why = why;
     return finish();

@@ -1,8 +1,8 @@
-// HandshakeCall: one request of a handshake on one connection, from the dial to what its answer means. What an agent
-// asks in all is HandshakeRound's.
+// HandshakeCall: one handshake request on one connection, from the dial to the meaning of its answer. HandshakeRound
+// decides which requests are made.
 //
 //   call_ = std::make_unique<HandshakeCall>(runtime, network, to, request, owner);
-//   on_handshake_silent(*call_)          // not a byte for a while; the call goes on
+//   on_handshake_silent(*call_)          // no byte for a while; the call continues
 //   on_handshake_done(*call_, outcome)   // the last event: bury it
 #pragma once
 
@@ -20,11 +20,11 @@ namespace tenfold {
 
 struct HandshakeOutcome {
   handshake::Next next = handshake::Next::broken;
-  Error why;                        // broken, ask_offer: of what
-  bool unanswered = false;          // an Upgrade went out that no broker answered: it may have been granted
-  HandshakeAnswer answer;           // where there was one
-  std::unique_ptr<Duplex> pipe;     // link: what it goes over
-  std::vector<std::uint8_t> early;  // link: behind the 101, not credited
+  Error why;                        // for broken and ask_offer: the reason
+  bool unanswered = false;          // an Upgrade was sent and no broker answered: it may have been granted
+  HandshakeAnswer answer;           // if there was one
+  std::unique_ptr<Duplex> pipe;     // link: its transport
+  std::vector<std::uint8_t> early;  // link: bytes after the 101, not credited
   std::string peer_ip;              // the broker's
 };
 
@@ -32,7 +32,7 @@ class HandshakeCall final : private Duplex::Handler {
  public:
   class Owner {
    public:
-    // The request is out for rules::second_question_after, and not a byte has come. At most once.
+    // The request was sent rules::second_question_after ago, and no byte has come. At most once.
     virtual void on_handshake_silent(HandshakeCall& call) = 0;
     virtual void on_handshake_done(HandshakeCall& call, HandshakeOutcome outcome) = 0;
 
@@ -40,12 +40,12 @@ class HandshakeCall final : private Duplex::Handler {
     ~Owner() = default;
   };
 
-  // `to.deadline` is for everything, the answer included.
+  // `to.deadline` is for the whole call, including the answer.
   HandshakeCall(Runtime& runtime, Network& network, const DialTo& to, const HandshakeRequest& request, Owner& owner);
 
-  // When the request went out; `never` before that.
+  // When the request was sent; `never` before that.
   TimePoint asked_at() const { return asked_at_; }
-  // A byte of the answer came.
+  // Whether a byte of the answer has come.
   bool answering() const { return answering_; }
 
  private:
@@ -62,7 +62,7 @@ class HandshakeCall final : private Duplex::Handler {
 
   Runtime& runtime_;
   Owner& owner_;
-  const std::string request_;  // as bytes
+  const std::string request_;  // encoded
   const handshake::Question question_;
   AnswerReader reader_;
   HandshakeOutcome outcome_;

@@ -54,7 +54,7 @@ void HandshakeRound::on_handshake_done(HandshakeCall& call, HandshakeOutcome out
 
 void HandshakeRound::on_first_done(HandshakeOutcome outcome, TimePoint asked_at) {
   if (outcome.next == Next::classic && second_over_ && second_over_->next == Next::upgrade_lost) {
-    // Two servers behind one address: one that speaks tenfold/1 is there.
+    // Two different servers share the address: one speaks tenfold/1.
     outcome.next = Next::upgrade_lost;
     outcome.why = {ErrorKind::protocol, "it is answered as by a classic server"};
   }
@@ -67,7 +67,7 @@ void HandshakeRound::on_first_done(HandshakeOutcome outcome, TimePoint asked_at)
   }
   first_over_ = std::move(outcome);
   if (second_over_) return finish_with_both();
-  // Not at once: what has just cut the connection, a restart or a proxy without its broker, would cut this one as well.
+  // Not now: what cut the first connection, a restart or a proxy without its broker, would cut this one too.
   if (!second_asked) {
     runtime_.timers.arm(second_at_, std::max(asked_at + rules::second_question_after, runtime_.now()));
   }
@@ -78,7 +78,7 @@ void HandshakeRound::on_second_done(HandshakeOutcome outcome) {
   if (outcome.next == Next::classic && !first_answers) return finish(std::move(outcome));
   second_over_ = std::move(outcome);
   if (first_over_) return finish_with_both();
-  // The broker is there and answers: the first connection is more likely dead than late.
+  // The broker answers: so the first connection is more likely dead than slow.
   if (second_over_->next == Next::upgrade_lost) {
     runtime_.timers.arm(first_until_, first_->asked_at() + rules::upgrade_answer_time);
   }
@@ -93,7 +93,7 @@ void HandshakeRound::give_up_first() {
   finish_with_both();
 }
 
-// The second answer decides, for the first one said nothing; what was wrong with the first is told with it.
+// The second answer decides, since the first brought none; the first one's error is reported with it.
 void HandshakeRound::finish_with_both() {
   HandshakeOutcome outcome = *std::exchange(second_over_, std::nullopt);
   const HandshakeOutcome first = *std::exchange(first_over_, std::nullopt);

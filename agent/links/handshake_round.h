@@ -1,8 +1,8 @@
-// HandshakeRound: one try to get a tunnel, of one request or two.
+// HandshakeRound: one attempt to get a tunnel, with one or two requests.
 //
-// The first asks for a link. When it brings nothing that a broker says (silence, a cut connection, a proxy's page), a
-// second one asks on a connection of its own without Upgrade, with the offer alone: a classic server answers that with
-// its grant, and a server of tenfold/1 says that it is one. The first connection stays open meanwhile, for its answer
+// The first request asks for a link. If it yields no answer of a broker (silence, a cut connection, a proxy's page), a
+// second request is sent on another connection without Upgrade, with the offer only: a classic server answers it with
+// its grant, and a server of tenfold/1 identifies itself. The first connection stays open meanwhile, since its answer
 // may only be late.
 //
 //   round_ = std::make_unique<HandshakeRound>(runtime, network, to, request, Asks::link_or_classic, owner);
@@ -27,8 +27,8 @@ namespace tenfold {
 enum class Asks {
   classic,          // the classic pool, in one request
   classic_offered,  // the same with the offer, which a server of tenfold/1 answers with 426
-  link_or_classic,  // a link, and who is there when that fails
-  link,             // a link, in one request: the second one would make a tunnel at a classic server
+  link_or_classic,  // a link, and a second request if that fails
+  link,             // a link, in one request: a second one would make a tunnel at a classic server
 };
 
 class HandshakeRound final : private HandshakeCall::Owner {
@@ -42,7 +42,7 @@ class HandshakeRound final : private HandshakeCall::Owner {
     ~Owner() = default;
   };
 
-  // `to.deadline` is for each request; `request.question` and `to.purpose` are the round's to fill in.
+  // `to.deadline` is for each request; the round sets `request.question` and `to.purpose`.
   HandshakeRound(Runtime& runtime, Network& network, DialTo to, HandshakeRequest request, Asks asks, Owner& owner);
 
  private:
@@ -62,10 +62,10 @@ class HandshakeRound final : private HandshakeCall::Owner {
   const Asks asks_;
   Owner& owner_;
   bool done_ = false;
-  std::unique_ptr<HandshakeCall> first_;         // null: over
-  std::unique_ptr<HandshakeCall> second_;        // null: over, or not asked yet
-  std::optional<HandshakeOutcome> first_over_;   // how, while the second one's answer is waited for
-  std::optional<HandshakeOutcome> second_over_;  // how, while the first one's answer is waited for
+  std::unique_ptr<HandshakeCall> first_;         // null: finished
+  std::unique_ptr<HandshakeCall> second_;        // null: finished, or not started
+  std::optional<HandshakeOutcome> first_over_;   // its outcome, while the second call is pending
+  std::optional<HandshakeOutcome> second_over_;  // its outcome, while the first call is pending
   MemberTimer<HandshakeRound, &HandshakeRound::ask_second> second_at_{*this};
   MemberTimer<HandshakeRound, &HandshakeRound::give_up_first> first_until_{*this};
 };

@@ -16,9 +16,9 @@ using handshake::Question;
 
 namespace {
 
-constexpr std::int64_t retry_after_most = 3600;  // seconds; a broker that says more is asked after an hour all the same
+constexpr std::int64_t retry_after_most = 3600;  // seconds; a broker that asks for more is still asked after an hour
 
-// RFC 9110, 10.2.3. Of its two forms the number of seconds: a date would need the peer's clock.
+// RFC 9110, 10.2.3. Only the number of seconds: a date depends on the peer's clock.
 std::optional<Duration> read_retry_after(const http::Fields& fields) {
   const http::Field* field = http::find(fields, "Retry-After");
   if (field == nullptr) return std::nullopt;
@@ -68,12 +68,12 @@ std::string write_handshake(const HandshakeRequest& request) {
 handshake::Next read_answer(Question question, const HandshakeAnswer& answer) {
   const handshake::Answer& told = answer.answer;
   if (question != Question::classic) return handshake::read_answer(question, told);
-  // 426: no classic pool there. 401, 403, 409: the stock server's refusals have a message and no code.
+  // 426: the server has no classic pool. 401, 403, 409: refusals of the stock server, which have a message and no code.
   if (told.status == 426) return Next::refused;
   if (!told.has_code && (told.status == 401 || told.status == 403 || told.status == 409)) return Next::refused;
-  // docs/CLASSIC.md, "client-refused": so a server speaks that wants the stock client to print what it has to say.
+  // docs/CLASSIC.md, "client-refused": a message that the server wants the stock client to print.
   if (told.status > 200 && told.status < 300 && !answer.json.message.empty()) return Next::refused;
-  // For the rest, what it means is what it means to the second question: neither asks for an Upgrade.
+  // All other answers mean the same as for the second request: neither asks for an Upgrade.
   return handshake::read_answer(Question::offer, told);
 }
 

@@ -1,8 +1,8 @@
-// The handshake's request as bytes, and the answer to it from bytes. docs/PROTOCOL.md, "Handshake"; the classic
-// one is the same request without Upgrade and offer. Pure.
+// Writes the handshake's request, and parses its answer. docs/PROTOCOL.md, "Handshake"; the classic one is the same
+// request without Upgrade and offer. Pure.
 //
 //   pipe.write(to_bytes(write_handshake(request)));
-//   taken = reader.feed(bytes);          // what is behind a 101 is the link's
+//   taken = reader.feed(bytes);          // bytes after a 101 belong to the link
 //   if (reader.done()) use(reader.take());
 #pragma once
 
@@ -24,7 +24,7 @@ struct HandshakeRequest {
   std::string host;          // the Host field
   std::string name;          // empty: any
   std::string token;         // empty: none
-  std::string resume_token;  // as Registered had it; empty: none
+  std::string resume_token;  // as in Registered; empty: none
   handshake::Question question = handshake::Question::upgrade;
 };
 
@@ -40,14 +40,15 @@ struct HandshakeAnswer {
   std::string location;  // of a redirect, which is not followed
 };
 
-// What the answer to `question` means. To a classic one the stock server's refusals count, which have no code.
+// The meaning of the answer to `question`. For a classic one the stock server's refusals are recognized, which have no
+// code.
 handshake::Next read_answer(handshake::Question question, const HandshakeAnswer& answer);
 
 class AnswerReader {
  public:
-  // Takes the answer's bytes; none when done() or failed().
+  // Consumes the answer's bytes; none when done() or failed().
   std::size_t feed(Bytes bytes);
-  // The connection ended. Without a byte before, that is an answer, too.
+  // The connection ended. An end before the first byte also counts as an answer.
   void end_of_input();
 
   bool done() const { return state_ == State::done; }

@@ -20,7 +20,7 @@ constexpr std::string_view file_name = "brokers";
 constexpr std::string_view heading =
     "# Brokers that have spoken tenfold/1, the latest last. `agent expose --mux` never takes their classic sockets.\n";
 
-// How long another agent that writes the file is waited for: it takes well under a millisecond.
+// How long to wait for another agent that writes the file; writing takes well under a millisecond.
 constexpr int lock_tries = 20;
 constexpr Duration lock_pause = 1ms;
 
@@ -39,7 +39,7 @@ class Descriptor {
   const int fd_;
 };
 
-// A broker as the file names it: the same one however its URL was written.
+// A broker's name in the file: independent of how its URL was written.
 std::string origin_of(const Endpoint& broker) {
   std::string origin = to_string(broker);
   std::transform(origin.begin(), origin.end(), origin.begin(),
@@ -58,7 +58,7 @@ void make_latest(std::vector<std::string>& origins, std::string origin) {
   if (origins.size() > rules::known_brokers) origins.erase(origins.begin());
 }
 
-// False with errno set.
+// Returns false with errno set.
 bool make_folders(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
@@ -77,9 +77,9 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-// The whole file, or nothing when it is not one that was written here: `odd` is set then.
+// The whole file, or an empty text if it is not a file of ours: then `odd` is set.
 std::string contents(const std::string& path, bool& odd) {
-  // A pipe in its place must not hold the agent up.
+  // Opening a pipe in its place must not block the agent.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) {
     odd = errno != ENOENT && errno != ENOTDIR;
@@ -138,7 +138,7 @@ bool KnownBrokers::spoke_mux(const Endpoint& broker) const {
 void KnownBrokers::on_spoke_mux(const Endpoint& broker) {
   const std::string origin = origin_of(broker);
   const auto found = std::find(known_.begin(), known_.end(), origin);
-  // One that is among the oldest is written again, so that a broker in use is not dropped for others.
+  // An entry among the oldest is written again, so that a broker in use is not dropped.
   const bool safe =
       found != known_.end() && known_.end() - found <= static_cast<std::ptrdiff_t>(rules::known_brokers / 2);
   if (safe) return;
@@ -146,13 +146,14 @@ void KnownBrokers::on_spoke_mux(const Endpoint& broker) {
   if (!folder_.empty()) store(origin);
 }
 
-// What other agents have written since this one read is kept.
+// Keeps entries that other agents have written meanwhile.
 void KnownBrokers::store(const std::string& origin) const {
   const auto fail = [this] { log_.info("state-not-kept", {{"file", file_}, {"cause", system_reason(errno)}}); };
   if (!make_folders(folder_)) return fail();
   const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return fail();
-  // Without the lock the file is whole all the same, only what another agent writes in this instant may be lost.
+  // Without the lock the file is still consistent; only an entry that another agent writes at the same time may be
+  // lost.
   for (int tries = 0; ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && tries < lock_tries; ++tries) {
     std::this_thread::sleep_for(lock_pause);
   }

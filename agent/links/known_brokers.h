@@ -1,11 +1,10 @@
-// KnownBrokers: which brokers have spoken tenfold/1, over restarts of the agent. A broker that is known here is never
-// spoken to over the classic sockets in place of a link, whatever an answer looks like. Nothing else is kept, and in
-// particular no fallback: what is not known is asked.
+// KnownBrokers: the brokers that have spoken tenfold/1, kept over restarts of the agent. A broker that is listed here
+// is never used over classic sockets in place of a link, whatever it answers. Nothing else is stored; in particular no
+// fallback: an unlisted broker is asked.
 //
-// The file is `brokers` in the state folder: a line for each, "https://tunnel.example:443", the latest last. It is read
-// once, at the start, and written when a broker speaks tenfold/1 that is not in it; both are small enough to be done on
-// the loop. A folder that is not there and cannot be made, or cannot be written, is no error: then this process alone
-// knows.
+// The file is `brokers` in the state folder: one line per broker, "https://tunnel.example:443", the latest last. It is
+// read once, at the start, and written when a new broker speaks tenfold/1; both are fast enough for the loop's thread.
+// If the folder cannot be made or written, that is no error: the list is then kept in memory only.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +20,16 @@ namespace tenfold {
 
 class KnownBrokers {
  public:
-  // Reads what is in `folder`; empty: nothing is kept. Lines that make no sense are ignored, with one warning.
+  // Reads the file in `folder`; empty: nothing is stored. Invalid lines are ignored, with one warning.
   KnownBrokers(Log& log, std::string folder);
 
   bool spoke_mux(const Endpoint& broker) const;
   void on_spoke_mux(const Endpoint& broker);
 
  private:
-  using Origins = std::vector<std::string>;  // the latest last, rules::known_brokers at most
+  using Origins = std::vector<std::string>;  // the latest last, at most rules::known_brokers
 
-  // `ignored`: lines that make no sense; a file that is none counts as one.
+  // `ignored`: the number of invalid lines; a file that is not ours counts as one.
   Origins read(std::size_t& ignored) const;
   void store(const std::string& origin) const;
 

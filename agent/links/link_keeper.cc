@@ -9,8 +9,8 @@
 namespace tenfold {
 namespace {
 
-// A broker that says so often in a row that it speaks tenfold/1, while no Upgrade reaches it, is behind a proxy that
-// does not pass one; fewer may be a restart.
+// After this many answers in a row that say "tenfold/1" although no Upgrade arrived, a proxy removes the Upgrade; fewer
+// may be a restart.
 constexpr int upgrades_lost_most = 3;
 
 constexpr const char* how_to_pass_an_upgrade =
@@ -18,7 +18,7 @@ constexpr const char* how_to_pass_an_upgrade =
     "\"upgrade\"; (docs/OPERATING.md). Asking again until it works; to use the classic sockets, which are not "
     "encrypted, run without --mux";
 
-// Of a Refused: what heals by itself (docs/PROTOCOL.md, "Handshake").
+// Whether a Refused is temporary (docs/PROTOCOL.md, "Handshake").
 bool heals(const std::string& code) { return code == "limit" || code == "rate" || code == "draining"; }
 
 }  // namespace
@@ -38,19 +38,19 @@ LinkKeeper::~LinkKeeper() = default;
 
 // ---- Asking ------------------------------------------------------------------------
 
-// The first of those that have no name on a pool, for they wait. On a classic server's pools one of these is asked for,
-// since a server that has not been upgraded would make a tunnel for any other.
+// Prefers tunnels that do not stand on a pool, since those wait. If some stand on a classic server's pools, one of them
+// is chosen, since a server that was not upgraded would make a new tunnel for any other name.
 Tunnel* LinkKeeper::choose_lead() {
   const auto first = [this](auto may_lead) {
     const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), may_lead);
     return found == tunnels_.end() ? nullptr : *found;
   };
   const auto waits = [](const Tunnel* each) { return !each->refused && !each->passed_over && !each->pooled; };
-  // Under another name visitors would not find it.
+  // Under another name its visitors would not find it.
   const auto moves = [](const Tunnel* each) { return !each->refused && each->pooled && !each->name.empty(); };
   const bool on_pools = std::any_of(tunnels_.begin(), tunnels_.end(), [](const Tunnel* each) { return each->pooled; });
   if (on_pools && !side_.known.spoke_mux(side_.broker)) return first(moves);
-  // What a token proves passes every limit.
+  // A resume token is exempt from every limit.
   const auto has_token = [&](const Tunnel* each) { return waits(each) && !each->resume_token.empty(); };
   for (Tunnel* const lead : {first(has_token), first(waits)}) {
     if (lead != nullptr) return lead;
@@ -78,17 +78,17 @@ void LinkKeeper::ask_again(const Error& why, Duration at_least) {
   const Duration wait = std::max(backoff_.next(runtime_.now()), at_least);
   runtime_.timers.arm_in(retry_, wait);
   runtime_.log.info("ask-again", {{"cause", describe(why)}});
-  // A link that drains still serves: nothing is lost yet.
+  // A draining link still serves, so nothing is lost yet.
   if (session_ == nullptr) status_.reconnecting(wait, why);
 }
 
 void LinkKeeper::on_round_done(HandshakeRound&, HandshakeOutcome outcome) {
   runtime_.graveyard.bury(std::move(round_));
-  // Said by the broker itself, through TLS where it has that: as good as a link.
+  // The broker itself said so, over TLS if it has that: this proves tenfold/1 as a link does.
   if (outcome.next == Next::link || outcome.next == Next::upgrade_lost) side_.known.on_spoke_mux(side_.broker);
   if (outcome.next == Next::link) return open_link(std::move(outcome));
   if (lead_->pooled) {
-    // What stands is not cut for it, but once the pool is lost no other one is opened.
+    // The current pool is kept; after its loss no other one is opened.
     if (outcome.next == Next::upgrade_lost) tell_upgrade_lost("a proxy takes the Upgrade away on its way to ");
     return on_no_link_yet(outcome.why ? outcome.why : Error{ErrorKind::refused, reason(outcome.answer)});
   }
@@ -110,8 +110,8 @@ void LinkKeeper::open_link(HandshakeOutcome outcome) {
   next_session_->start(outcome.early);
 }
 
-// A grant over the classic protocol. Not taken from a broker that is known to speak tenfold/1: the answer is not the
-// broker's then, or the broker has lost what it could, and both would cost the encryption in silence.
+// A grant over the classic protocol. Not accepted from a broker that is known to speak tenfold/1: either the answer is
+// not the broker's, or the broker has lost the ability, and both would silently drop the encryption.
 void LinkKeeper::on_classic(const HandshakeOutcome& outcome) {
   if (side_.known.spoke_mux(side_.broker)) {
     if (!std::exchange(said_downgrade_, true)) {
@@ -129,8 +129,8 @@ void LinkKeeper::on_classic(const HandshakeOutcome& outcome) {
   owner_.on_classic_answer(*lead_, outcome);
 }
 
-// `why`: of an Upgrade that came to nothing, where the server said elsewhere that it speaks tenfold/1. None: it said so
-// in answer to the Upgrade itself.
+// `why`: the reason that an Upgrade failed, if the server said on another connection that it speaks tenfold/1. None: it
+// said so in the answer to the Upgrade itself.
 void LinkKeeper::on_upgrade_lost(const Error& why) {
   ++upgrades_lost_;
   if (!why) {
@@ -181,7 +181,7 @@ void LinkKeeper::on_pool_up() {
 
 void LinkKeeper::on_pools_lost(const Error& why) {
   runtime_.timers.disarm(look_for_link_);
-  // A link that is coming up takes their place; what was only asked for is asked for again with all that belongs to it.
+  // A link that is coming up replaces them. A pending request is made again with all its data.
   if (next_session_ != nullptr) return;
   runtime_.graveyard.bury(std::move(round_));
   ask_again(why);
@@ -214,7 +214,7 @@ void LinkKeeper::promote() {
 void LinkKeeper::register_missing() {
   if (session_ == nullptr) return;
   for (Tunnel* each : tunnels_) {
-    const bool nameless = each->pooled && each->name.empty();  // another name would not be its visitors'
+    const bool nameless = each->pooled && each->name.empty();  // under another name its visitors would not find it
     if (!each->refused && !nameless) session_->ask_for(*each);
   }
 }
@@ -244,7 +244,7 @@ void LinkKeeper::on_session_unanswered(Session& session, Tunnel& tunnel) {
   if (!session.awaits_answer()) leave_outgoing();
 }
 
-// All its tunnels have had their answers on the next link.
+// All its tunnels were answered on the next link.
 void LinkKeeper::leave_outgoing() {
   if (outgoing_ == nullptr) return;
   outgoing_->leave(drain_deadline_);
@@ -253,12 +253,12 @@ void LinkKeeper::leave_outgoing() {
 
 void LinkKeeper::on_session_draining(Session& session, Duration deadline) {
   if (&session != session_.get() || stopping_) return;
-  // The broker gave the link up while this machine slept, and said so.
+  // The broker gave up the link while this machine slept.
   if (owner_.look_for_sleep() || slept_) return;
   status_.drain();
   drain_deadline_ =
       deadline > Duration::zero() ? std::min<Duration>(deadline, limits::stream_idle) : limits::drain_time;
-  // Not in this instant: all agents of that broker were told at once.
+  // Not now: the broker told all its agents at the same time.
   runtime_.timers.arm_in(retry_, backoff_.next(runtime_.now()));
 }
 
@@ -271,7 +271,7 @@ void LinkKeeper::on_session_closed(Session& session, const Error& why) {
   }
   if (&session == session_.get()) {
     runtime_.graveyard.bury(std::move(session_));
-    session_ = std::move(outgoing_);  // it drains: what it serves, it serves on
+    session_ = std::move(outgoing_);  // it drains: current visitors are still served
     if (!stopping_ && !asking()) return ask_again(cause);
   } else if (&session == outgoing_.get()) {
     runtime_.graveyard.bury(std::move(outgoing_));

@@ -1,17 +1,16 @@
-// LinkKeeper: keeps one link to the broker standing that carries all tunnels of the agent. Asks with a backoff,
-// registers the tunnels, and asks again when the link is lost, for the same names.
+// LinkKeeper: keeps one link to the broker that carries all tunnels of the agent. Connects with a backoff, registers
+// the tunnels, and reconnects when the link is lost, with the same names.
 //
 //   asking -> link (Session) -> asking       lost, or the broker drains
 //          -> waiting -> asking              no answer, a fault, "not now"
 //          -> on_classic_answer()            a classic server: the agent takes its pools, or says ask_again()
-//          -> on_link_refused()              for good
+//          -> on_link_refused()              permanently
 //
-// The handshake asks for one tunnel, the others are asked for on the link that it opens. Which one it is does not
-// matter to the broker, so that a name that is refused keeps no other one from its visitors: the next tunnel's is asked
-// for then.
+// The handshake asks for one tunnel; the others are requested on the link that it opens. To the broker all are equal,
+// so if one name is refused, the next tunnel's name is tried.
 //
 // When the broker drains, the old link stays until every tunnel has its answer on the next one, and ends with its last
-// visitor. While pools of a classic server stand, the link is asked for from time to time.
+// visitor. While pools of a classic server are in use, a link is tried periodically.
 #pragma once
 
 #include <memory>
@@ -29,15 +28,15 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
  public:
   class Owner {
    public:
-    // The tunnel is about to be told as standing on the link.
+    // Called before the tunnel is reported as standing on the link.
     virtual void on_tunnel_on_link(Tunnel& tunnel) = 0;
     // The server answered for `tunnel` as a classic one, with a grant.
     virtual void on_classic_answer(Tunnel& tunnel, const HandshakeOutcome& outcome) = 0;
-    // No link for any tunnel, for good; the last event.
+    // No link is possible for any tunnel, permanently; the last event.
     virtual void on_link_refused(const std::string& code, const std::string& message) = 0;
-    // One tunnel is refused for good, and others are left.
+    // One tunnel is refused permanently, and others are left.
     virtual void on_tunnel_refused(Tunnel& tunnel, const std::string& code, const std::string& message) = 0;
-    // Whether this machine has just slept, which explains what is about to be told. on_slept() was called then.
+    // Whether this machine has just slept, which explains the event about to be reported. on_slept() was called if so.
     virtual bool look_for_sleep() = 0;
     // After stop(): a link has ended.
     virtual void on_link_ended() = 0;
@@ -46,26 +45,26 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
     ~Owner() = default;
   };
 
-  // `only_links`: a classic answer is a refusal. `tunnels` outlive the keeper.
+  // `only_links`: a classic answer counts as a refusal. `tunnels` outlive the keeper.
   LinkKeeper(BrokerSide& side, std::vector<Tunnel*> tunnels, bool only_links, Owner& owner);
   ~LinkKeeper();
 
-  // Asks now, unless it does so already.
+  // Connects now, unless it already does.
   void ask();
-  // ... after the backoff and `at_least` so long, because of `why`.
+  // ... after the backoff and at least `at_least`, because of `why`.
   void ask_again(const Error& why, Duration at_least = {});
-  // A pool stands: the link is asked for from time to time.
+  // A pool is up: a link is tried periodically.
   void on_pool_up();
-  // The last pool is gone, and nothing stands any more.
+  // The last pool is gone, and no tunnel is up.
   void on_pools_lost(const Error& why);
-  // Asks on the link for the tunnels that do not stand there.
+  // Registers the tunnels that are not on the link.
   void register_missing();
 
-  // This machine slept: the link is dead, or about to be. Dials at once, and leaves it when the next one stands.
+  // This machine slept: the link is dead, or about to be. Dials now, and leaves the old link when the next one is up.
   void on_slept();
 
   bool has_link() const { return session_ != nullptr; }
-  // Gives the names back, and finishes what runs within limits::drain_time.
+  // Gives up the names, and finishes current requests within limits::drain_time.
   void stop();
   bool runs() const { return session_ != nullptr || outgoing_ != nullptr || !old_sessions_.empty(); }
 
@@ -99,18 +98,18 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
 
   Backoff backoff_;
   MemberTimer<LinkKeeper, &LinkKeeper::ask> retry_{*this};
-  MemberTimer<LinkKeeper, &LinkKeeper::ask> look_for_link_{*this};  // while pools of a classic server stand
+  MemberTimer<LinkKeeper, &LinkKeeper::ask> look_for_link_{*this};  // while pools of a classic server are in use
   MemberTimer<LinkKeeper, &LinkKeeper::register_missing> register_{*this};
-  Tunnel* lead_ = nullptr;  // whose name round_ or next_session_ asks for
+  Tunnel* lead_ = nullptr;  // the tunnel that round_ or next_session_ asks for
   std::unique_ptr<HandshakeRound> round_;
-  std::unique_ptr<Session> next_session_;               // a link whose tunnel does not stand yet
+  std::unique_ptr<Session> next_session_;               // a link whose tunnel is not up yet
   std::unique_ptr<Session> session_;                    // the link
-  std::unique_ptr<Session> outgoing_;                   // the one before it, until no tunnel waits for an answer
-  std::vector<std::unique_ptr<Session>> old_sessions_;  // with visitors that are not done yet
-  Duration drain_deadline_{};                           // of a link that the broker drains
+  std::unique_ptr<Session> outgoing_;                   // the previous link, until no tunnel waits for an answer
+  std::vector<std::unique_ptr<Session>> old_sessions_;  // with visitors that are not finished
+  Duration drain_deadline_{};                           // for a link that the broker drains
   bool slept_ = false;                                  // since session_ was opened
   int upgrades_lost_ = 0;                               // in a row
-  // What a person was told, once until a link stands again.
+  // Messages that were shown; reset when a link is up.
   bool said_fallback_ = false;
   bool said_downgrade_ = false;
   bool said_upgrade_lost_ = false;

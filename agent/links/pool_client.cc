@@ -8,8 +8,8 @@
 namespace tenfold {
 namespace {
 
-// So many failures in a row of each socket, though somebody listens there: the server does not want them. Fewer may be
-// visitors who break off, whose RST overtakes what they asked.
+// After this many failures in a row of each socket, although the port is open, the server does not want them. Fewer may
+// be visitors that disconnect, whose RST overtakes their request.
 constexpr int failures_most = 6;
 
 }  // namespace
@@ -45,7 +45,7 @@ void PoolClient::renew() {
 
 void PoolClient::leave(Duration deadline) {
   runtime_.timers.arm_in(leave_by_, deadline);
-  runtime_.timers.arm_in(left_, 0s);  // not from inside this call, if there is nothing to wait for
+  runtime_.timers.arm_in(left_, 0s);  // not from inside this call, even if there is nothing to wait for
 }
 
 void PoolClient::on_slot_empty(PoolSlot&) { runtime_.timers.arm_in(left_, 0s); }

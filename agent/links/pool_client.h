@@ -1,13 +1,13 @@
-// PoolClient: the classic pool as the client has it: so many plain sockets to the server's port, each of which carries
-// HTTP/1.1 from the server to the local app, and each replaced when it ends. docs/CLASSIC.md has the facts.
+// PoolClient: the client side of the classic pool: a number of plain sockets to the server's port, each of which
+// carries HTTP/1.1 from the server to the local app and is replaced when it ends. docs/CLASSIC.md has the facts.
 //
 //   pool = std::make_unique<PoolClient>(forwarding, network, random, server, sockets, owner);
 //   pool->start();
 //   on_pool_ready()                 // the first socket is up
-//   on_pool_lost(why)               // no socket comes up any more: ask the server again, and bury the pool
+//   on_pool_lost(why)               // no socket can be opened: ask the server again, and bury the pool
 //
-// Where the stock client goes wrong: a socket that is refused, or closed before it served anyone, is replaced after a
-// backoff only; and when none comes up any more, the owner hears of it and may register again.
+// It corrects two faults of the stock client: a socket that is refused, or closed before it was used, is replaced after
+// a backoff; and if no socket can be opened, the owner is told and may register again.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,7 @@ class PoolClient final : public PoolSlot::Owner {
     virtual void on_pool_ready(PoolClient& pool) = 0;
     // The last event.
     virtual void on_pool_lost(PoolClient& pool, const Error& why) = 0;
-    // The last event after leave(): what ran has ended.
+    // The last event after leave(): the current requests have ended.
     virtual void on_pool_left(PoolClient& pool) = 0;
 
    protected:
@@ -36,11 +36,11 @@ class PoolClient final : public PoolSlot::Owner {
 
   void start();
 
-  // This machine slept: the sockets may be dead, and others are dialled in their places.
+  // This machine slept: the sockets may be dead, so others are dialled in their place.
   void renew();
 
-  // Closes the sockets that stand between two requests, the others as they get there, and all of them after
-  // `deadline`; so long run those of which it is not known, as upgraded ones.
+  // Closes idle sockets now, the others when they become idle, and all of them after `deadline`; sockets whose state is
+  // unknown, such as upgraded ones, stay until then.
   void leave(Duration deadline);
 
  private:

@@ -76,7 +76,7 @@ void PoolKeeper::open(const ClassicGrant& grant, const std::string& peer_ip) {
   rest();
   begun_ = true;
   std::string host = side_.broker.address.host;
-  // A server could name any address here and have us dial it: but for its own, its word is not enough.
+  // A server could make us dial any address here: only its own is accepted without --allow-remote-ip.
   if (!grant.ip.empty() && (grant.ip == peer_ip || grant.ip == host || side_.allow_remote_ip)) {
     host = grant.ip;
   } else if (!grant.ip.empty() && !std::exchange(side_.said_remote_ip, true)) {
@@ -91,7 +91,7 @@ void PoolKeeper::open(const ClassicGrant& grant, const std::string& peer_ip) {
 
 void PoolKeeper::on_pool_ready(PoolClient& pool) {
   if (&pool != pool_.get()) return;
-  // A classic server gives another name in silence.
+  // A classic server assigns another name without an error.
   if (!tunnel_.wanted.empty() && grant_.id != tunnel_.wanted && tunnel_.name != grant_.id) {
     side_.status.notice("the name " + tunnel_.wanted + " is not free: the server gave another one");
   }

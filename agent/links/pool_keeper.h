@@ -1,10 +1,10 @@
-// PoolKeeper: keeps one tunnel standing on a classic pool of its own. Asks for it with a backoff, and holds what is
-// granted. What is to come of a pool that is lost, its owner says.
+// PoolKeeper: keeps one tunnel up on a classic pool of its own. Asks for it with a backoff, and holds the grant. Its
+// owner decides what follows a lost pool.
 //
 //   keeper.ask() or keeper.open(grant, ip)   // a grant that another question brought
 //   on_pool_up(keeper)
 //   on_pool_gone(keeper, why)                // ask_again(why), or rest()
-//   keeper.leave()                           // the tunnel stands on a link now
+//   keeper.leave()                           // the tunnel is on a link now
 #pragma once
 
 #include <memory>
@@ -21,23 +21,23 @@ class PoolKeeper final : public HandshakeRound::Owner, public PoolClient::Owner 
  public:
   class Owner {
    public:
-    // The tunnel stands.
+    // The tunnel is up.
     virtual void on_pool_up(PoolKeeper& keeper) = 0;
-    // The first question since the keeper rested has its answer, whatever that is: another tunnel may be asked for.
+    // The first request since rest() was answered, with any result: another tunnel may be asked for.
     virtual void on_pool_tried(PoolKeeper& keeper) = 0;
     virtual void on_pool_gone(PoolKeeper& keeper, const Error& why) = 0;
-    // For good.
+    // Permanently.
     virtual void on_pool_refused(PoolKeeper& keeper, const HandshakeAnswer& answer) = 0;
-    // The server says that it speaks tenfold/1: no pool of it is to be had. The keeper rests.
+    // The server says that it speaks tenfold/1: it gives no pool. The keeper rests.
     virtual void on_pool_upgraded(PoolKeeper& keeper) = 0;
-    // After leave(): what ran on a pool has ended.
+    // After leave(): the current requests on a pool have ended.
     virtual void on_pool_ended() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  // `asks`: classic, or classic_offered where its user would have a link.
+  // `asks`: classic, or classic_offered if the user prefers a link.
   PoolKeeper(BrokerSide& side, Tunnel& tunnel, Asks asks, Owner& owner);
 
   Tunnel& tunnel() const { return tunnel_; }
@@ -45,13 +45,13 @@ class PoolKeeper final : public HandshakeRound::Owner, public PoolClient::Owner 
   void ask();
   void ask_again(const Error& why, Duration at_least = {});
   void open(const ClassicGrant& grant, const std::string& peer_ip);
-  // Asks no more.
+  // Stops asking.
   void rest();
 
-  // This machine slept: asks now where it waits, and renews the pool's sockets.
+  // This machine slept: asks now if it waits, and renews the pool's sockets.
   void on_slept();
 
-  // Takes no new visitor, and finishes what runs within limits::drain_time.
+  // Accepts no new visitor, and finishes current requests within limits::drain_time.
   void leave();
   bool has_pool() const { return pool_ != nullptr; }
   bool begun() const { return begun_; }
@@ -76,8 +76,8 @@ class PoolKeeper final : public HandshakeRound::Owner, public PoolClient::Owner 
   std::unique_ptr<HandshakeRound> round_;
   std::unique_ptr<PoolClient> pool_;
   ClassicGrant grant_;                                  // of pool_
-  std::vector<std::unique_ptr<PoolClient>> old_pools_;  // left for a link, with visitors that are not done yet
-  bool begun_ = false;                                  // it asked, or was given a grant
+  std::vector<std::unique_ptr<PoolClient>> old_pools_;  // replaced by a link, with visitors that are not finished
+  bool begun_ = false;                                  // it has asked, or was given a grant
   bool tried_ = false;                                  // the owner was told
 };
 

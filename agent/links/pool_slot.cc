@@ -53,8 +53,8 @@ void PoolSlot::on_forwarder_done(Forwarder& forwarder, const Error& why) {
     if (empty()) owner_.on_slot_empty(*this);
     return;
   }
-  // The stock server closes a socket after each answer, and a visitor who leaves takes his with him: a socket that was
-  // used is replaced at once, or the next visitors would wait.
+  // The stock server closes a socket after each answer, and when a visitor disconnects: a used socket is replaced at
+  // once, or the next visitors would wait.
   if (visited) {
     backoff_.reset();
     return dial();

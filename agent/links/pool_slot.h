@@ -1,4 +1,4 @@
-// PoolSlot: the place of one socket in a classic pool: dials, serves, and dials again.
+// PoolSlot: one socket of a classic pool: dials, serves, and dials again.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class PoolSlot final : public Forwarder::Owner {
   class Owner {
    public:
     virtual void on_slot_up(PoolSlot& slot) = 0;
-    // A dial that failed, or a socket that was closed before it served anyone; the next try comes by itself.
+    // A dial failed, or a socket was closed before it was used; the slot tries again automatically.
     virtual void on_slot_failed(PoolSlot& slot, const Error& why) = 0;
     // After leave(): the last socket is closed.
     virtual void on_slot_empty(PoolSlot& slot) = 0;
@@ -28,18 +28,18 @@ class PoolSlot final : public Forwarder::Owner {
 
   void dial();
 
-  // A socket that may be dead is replaced at once; what runs on it goes on.
+  // Replaces a socket that may be dead now; a request on it continues.
   void renew();
-  // Closes the socket as soon as no request is on it. Nothing is dialled after this.
+  // Closes the socket when no request is on it. Dials no more.
   void leave();
-  // Closes it in any case.
+  // Closes it now.
   void cut();
 
   bool up() const { return forwarder_ != nullptr; }
   bool empty() const { return forwarder_ == nullptr && half_closed_.empty(); }
-  // Failures in a row: since a socket served someone, or stayed for a while.
+  // Failures in a row: since a socket was used, or stayed open for a while.
   int failures() const { return backoff_.failures(); }
-  // Whether the last dial found nobody.
+  // Whether the last dial failed to connect.
   bool unreachable() const { return unreachable_; }
 
  private:
@@ -57,8 +57,8 @@ class PoolSlot final : public Forwarder::Owner {
   bool unreachable_ = false;
   std::unique_ptr<Dialing> dialing_;
   std::unique_ptr<Forwarder> forwarder_;
-  // Of former sockets, oldest first: the server has ended them, the app has not answered yet. Their place is taken by
-  // another socket already.
+  // Earlier sockets, oldest first: the server has ended them, the app has not answered yet. Another socket has taken
+  // their place.
   std::vector<std::unique_ptr<Forwarder>> half_closed_;
   MemberTimer<PoolSlot, &PoolSlot::dial> again_{*this};
 };

@@ -21,7 +21,7 @@ Session::~Session() = default;
 
 void Session::start(Bytes early) {
   runtime_.timers.arm_in(deadline_, rules::dial_time);
-  // Before `early` is heard, which may hold a Registered: "The agent's first is Hello."
+  // Sent before `early` is read, which may contain a Registered: "The agent's first is Hello."
   control::ControlMessage message;
   message.mutable_hello()->set_version(1);
   message.mutable_hello()->set_agent_id(std::string("tenfold-agent/") + version);
@@ -68,7 +68,7 @@ void Session::on_deadline() {
 // ---- Streams -----------------------------------------------------------------------
 
 void Session::on_link_stream(std::unique_ptr<LinkStream> stream) {
-  // HEADERS overtake DATA: a visitor who waited for a tunnel may come before the Registered that was sent first.
+  // HEADERS may overtake DATA: a visitor that waited for a tunnel may arrive before the Registered that was sent first.
   if (awaited_ != 0 && !by_name_.contains(stream->name())) {
     early_.push_back(std::move(stream));
   } else {
@@ -96,7 +96,7 @@ void Session::refuse(LinkStream& stream) {
   stream.reset(ErrorKind::unbegun);
 }
 
-// Those whose tunnel stands, and all of them once no answer is awaited any more.
+// Serves those whose tunnel is up, and all of them when no answer is pending.
 void Session::serve_early() {
   for (std::unique_ptr<LinkStream>& stream : std::exchange(early_, {})) on_link_stream(std::move(stream));
 }
@@ -120,7 +120,7 @@ void Session::on_control(const control::ControlMessage& message) {
     case control::ControlMessage::kNotice: return side_.status.broker_says(message.notice().text(), runtime_.now());
     case control::ControlMessage::kDrain:
       return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
-    default: return;  // the link lets only a broker's kinds through
+    default: return;  // the link accepts only the broker's kinds
   }
 }
 

@@ -15,7 +15,7 @@ Duration read(clockid_t clock) {
 
 }  // namespace
 
-// In this order a turn of the scheduler between the two makes it less, and never a sleep.
+// In this order, a delay between the two reads makes the result smaller, and never looks like a sleep.
 Duration SystemSuspendClock::suspended() {
   const Duration since_boot = read(CLOCK_BOOTTIME);
   return since_boot - read(CLOCK_MONOTONIC);

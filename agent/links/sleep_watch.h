@@ -1,9 +1,9 @@
-// SleepWatch: notices that this machine was suspended. A steady clock stands still meanwhile (CLOCK_MONOTONIC), so that
-// no deadline has passed when it wakes, while the broker has given up the link long ago: CLOCK_BOOTTIME ran on.
+// SleepWatch: detects that this machine was suspended. A steady clock (CLOCK_MONOTONIC) stops meanwhile, so that no
+// deadline has passed when it wakes, although the broker gave up the link long ago. CLOCK_BOOTTIME runs on.
 //
 //   watch.start();
-//   on_slept(duration)      // by itself, rules::sleep_looked_every after the machine woke at the latest
-//   watch.look()            // ... or now, before something that a sleep may explain is told: whether it slept
+//   on_slept(duration)      // at most rules::sleep_looked_every after the machine woke
+//   watch.look()            // checks now, before an event that a sleep may explain is reported: whether it slept
 #pragma once
 
 #include "agent/rules.h"
@@ -13,14 +13,14 @@ namespace tenfold {
 
 class SuspendClock {
  public:
-  // How long this machine was suspended since it was started.
+  // How long this machine was suspended since boot.
   virtual Duration suspended() = 0;
 
  protected:
   ~SuspendClock() = default;
 };
 
-// CLOCK_BOOTTIME less CLOCK_MONOTONIC.
+// CLOCK_BOOTTIME minus CLOCK_MONOTONIC.
 class SystemSuspendClock final : public SuspendClock {
  public:
   Duration suspended() override;
@@ -42,7 +42,7 @@ class SleepWatch {
   void start() { runtime_.timers.arm_in(timer_, rules::sleep_looked_every); }
   void stop() { runtime_.timers.disarm(timer_); }
 
-  // Less than two heartbeats is no sleep: the link has outlived it.
+  // Suspensions shorter than two heartbeats are ignored: the link survives them.
   bool look();
 
  private:
@@ -51,7 +51,7 @@ class SleepWatch {
   Runtime& runtime_;
   SuspendClock& clock_;
   Owner& owner_;
-  Duration seen_;  // suspended() at the last look
+  Duration seen_;  // suspended() at the last check
   MemberTimer<SleepWatch, &SleepWatch::on_time> timer_{*this};
 };
 

@@ -1,4 +1,4 @@
-// The project's version, from the one place that has it: CMakeLists.txt.
+// The project's version, defined in CMakeLists.txt.
 #pragma once
 
 namespace tenfold {

@@ -1,4 +1,4 @@
-// Event: one line of --json, an object whose fields keep their order.
+// Event: one line of --json: an object whose fields keep their order.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
-// Screen: where Status and TunnelStatus write. Lines for people go to stderr, but for the URL and the requests, which
-// go to stdout as `lt` has them; with --json, stdout gets one object a line and stderr nothing. Owned by main().
+// Screen: the output of Status and TunnelStatus. Lines for people go to stderr, except the URL and the requests, which
+// go to stdout as in `lt`; with --json, stdout gets one object per line and stderr nothing. Owned by main().
 #pragma once
 
 #include <ctime>
@@ -12,12 +12,12 @@
 
 namespace tenfold {
 
-// Where the lines go; each comes without its line end.
+// The destination of the lines; each comes without its line end.
 class StatusOutput {
  public:
   virtual void out(std::string_view line) = 0;  // stdout
   virtual void err(std::string_view line) = 0;  // stderr
-  // stdout, for the few lines that are kept where a slow reader makes others be dropped.
+  // To stdout, for the few lines that must not be dropped when a slow reader causes drops.
   virtual void out_kept(std::string_view line) { out(line); }
 
  protected:
@@ -39,9 +39,9 @@ class Screen {
   bool json() const { return style_.json; }
   std::time_t now() const { return clock_(); }
 
-  // On stderr, for a person.
+  // To stderr, for people.
   void say(Tone tone, const std::string& line);
-  // On stdout.
+  // To stdout.
   void out(const std::string& line) { output_.out(line); }
   void out_kept(const std::string& line) { output_.out_kept(line); }
 
@@ -51,7 +51,7 @@ class Screen {
   const WallClock clock_;
 };
 
-// Text from the far side, as a terminal may show it.
+// Text from a peer, made safe for a terminal.
 std::string shown(std::string_view from_afar);
 
 // For the fields of events.

@@ -1,5 +1,5 @@
-// Status: what is said of the agent and its broker; what is said of one tunnel is TunnelStatus's. A state is told when
-// it changes, however often it is reported, and text from the far side comes out printable.
+// Status: reports about the agent and its broker; TunnelStatus reports about one tunnel. A state is shown when it
+// changes, however often it is reported, and text from peers is made printable.
 #pragma once
 
 #include <optional>
@@ -18,17 +18,17 @@ class Status {
 
   Screen& screen() { return screen_; }
 
-  // A tunnel stands.
+  // A tunnel is up.
   void connected();
-  // The broker is away, or the link was lost; the next try comes `in`.
+  // The broker is unreachable, or the link was lost; the next attempt comes `in`.
   void reconnecting(Duration in, const Error& cause);
-  // No tenfold/1 there: the classic pool is next.
+  // The server does not speak tenfold/1: the classic pool follows.
   void fallback(std::string_view cause);
-  // Of ours, for a person.
+  // A message of the agent, for people.
   void notice(std::string_view text);
-  // The broker's words, shown as such; those beyond rules::broker_lines_burst and _rate are counted instead.
+  // A message of the broker, shown as such; those beyond rules::broker_lines_burst and _rate are only counted.
   void broker_says(std::string_view text, TimePoint now);
-  // The agent itself is out of descriptors, ports or memory: said once in rules::slow_lines_s.
+  // The agent is out of descriptors, ports or memory: shown at most once in rules::slow_lines_s.
   void busy(const Error& why);
   void drain();
   // This machine was suspended: the link is dialled again.
@@ -42,10 +42,10 @@ class Status {
 
   Screen& screen_;
   FloodBucket broker_lines_{rules::broker_lines_burst, rules::broker_lines_rate};
-  std::size_t broker_lines_left_out_ = 0;  // since the last that was shown
-  std::optional<std::time_t> busy_said_;   // when
-  bool up_ = false;                        // a tunnel stands
-  std::optional<ErrorKind> away_;          // said of the broker, and why
+  std::size_t broker_lines_left_out_ = 0;  // since the last one that was shown
+  std::optional<std::time_t> busy_said_;   // the time of the last message
+  bool up_ = false;                        // a tunnel is up
+  std::optional<ErrorKind> away_;          // the reason that was shown for the broker's absence
 };
 
 }  // namespace tenfold

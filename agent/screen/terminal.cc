@@ -11,7 +11,7 @@
 namespace tenfold {
 namespace {
 
-// On stdout a program reads events and not the log.
+// With --json a program reads events on stdout, not the log.
 LineOutput::DroppedLine dropped_line(int fd, bool json) {
   if (!json || (fd == STDERR_FILENO && !same_file(STDOUT_FILENO, fd))) {
     return dropped_log_line(json ? LogFormat::json : LogFormat::text, fd);

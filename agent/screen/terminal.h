@@ -1,6 +1,5 @@
-// Terminal: stdout and stderr as the Screen has them, the log on stderr among its lines. Nothing waits for their
-// readers (LineOutput). Where both lead to the same file or terminal they are one queue, and keep their order. Owned by
-// main().
+// Terminal: stdout and stderr for the Screen, and the log on stderr. Nothing waits for their readers (LineOutput). If
+// both are the same file or terminal they share one queue, to keep their order. Owned by main().
 #pragma once
 
 #include <optional>
@@ -12,7 +11,7 @@ namespace tenfold {
 
 class Terminal final : public StatusOutput {
  public:
-  // `json`: stdout is read by a program.
+  // `json`: a program reads stdout.
   explicit Terminal(bool json);
 
   void out(std::string_view line) override;
@@ -29,10 +28,10 @@ class Terminal final : public StatusOutput {
   LineOutput& out_lines() { return own_out_ ? *own_out_ : err_; }
 
   LineOutput err_;
-  std::optional<LineOutput> own_out_;  // when stdout does not lead to where stderr does
+  std::optional<LineOutput> own_out_;  // unless stdout and stderr are the same
 };
 
-// stderr is a terminal, and NO_COLOR (https://no-color.org) is not set.
+// Whether stderr is a terminal, and NO_COLOR (https://no-color.org) is not set.
 bool wants_colour();
 
 }  // namespace tenfold

@@ -11,7 +11,7 @@ namespace {
 
 const char* to_string(TunnelStatus::Mode mode) { return mode == TunnelStatus::Mode::mux ? "mux" : "classic"; }
 
-// As a browser's Date has it, which is what `lt` prints.
+// In the format of JavaScript's Date, which `lt` prints.
 std::string date(std::time_t time) {
   std::tm parts{};
   localtime_r(&time, &parts);
@@ -19,7 +19,7 @@ std::string date(std::time_t time) {
   return {room, std::strftime(room, sizeof room, "%a %b %d %Y %H:%M:%S GMT%z (%Z)", &parts)};
 }
 
-// Requests of usual lengths stand in one column, and what became of them in others.
+// Requests of usual length share one column, and their results the next ones.
 constexpr std::size_t request_width = 24;
 
 // "15ms", "12.3s".
@@ -40,7 +40,7 @@ std::string size_text(std::uint64_t bytes) {
   return std::to_string(tenths / 10) + " TB";
 }
 
-// What a person can do about a refusal.
+// What the user can do about a refusal.
 std::string remedy(std::string_view code) {
   if (code == "name-taken") return ". Another --subdomain may be free, or none is asked for";
   if (code == "bad-name") return ". Ask for another --subdomain";
@@ -126,7 +126,7 @@ void TunnelStatus::app_slow(std::string_view method, std::string_view path, Dura
   screen_.say(Tone::bad, "a visitor waited " + seconds + " for " + target_ + " and got no answer to " + what);
 }
 
-// Whether there is room for one line more about what the app does not do.
+// Whether one more line about the app's faults may be shown.
 bool TunnelStatus::may_say_of_app() {
   const std::time_t now = screen_.now();
   if (now < slow_since_ || now - slow_since_ >= rules::slow_lines_s) {

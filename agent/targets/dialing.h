@@ -1,5 +1,5 @@
-// Dialing: a connection under way, of a Network or a Target. Destroying it cancels without a call; inside the call
-// itself, bury it.
+// Dialing: a pending connection of a Network or a Target. Destroying it cancels without a call; inside the call itself,
+// bury it.
 #pragma once
 
 namespace tenfold {

@@ -27,7 +27,7 @@ bool is_host(std::string_view host) {
   });
 }
 
-// What follows "scheme://".
+// Parses the text after "scheme://".
 Result<Endpoint> parse_authority(std::string_view text, bool tls) {
   if (text.starts_with("unix:/")) return usage("a unix socket is written unix:/PATH, without a scheme");
   if (text.ends_with('/')) text.remove_suffix(1);

@@ -7,7 +7,7 @@
 
 namespace tenfold {
 
-// One open(): the addresses in turn until one answers, all within one deadline.
+// One open(): tries the addresses in turn until one answers, within one deadline.
 class LocalTarget::Opening final : public Dialing {
  public:
   Opening(LocalTarget& target, OnOpen on_open)
@@ -45,8 +45,8 @@ class LocalTarget::Opening final : public Dialing {
     }
   }
 
-  // The last host's error is told, but for a want of ports: ::1 on a machine without IPv6 looks like one, so there the
-  // host that worked before, the first, decides.
+  // The last host's error is reported, except for a lack of ports: ::1 on a machine without IPv6 gives the same error,
+  // so the first host, which worked before, decides.
   void note(const Error& error) {
     const bool limit = error.kind == ErrorKind::limit || error_.kind == ErrorKind::limit;
     if (tried_ == 0 || !limit || !target_.worked_) error_ = error;
@@ -54,9 +54,9 @@ class LocalTarget::Opening final : public Dialing {
 
   LocalTarget& target_;
   OnOpen on_open_;
-  std::size_t at_;         // of addresses_: being dialled
-  std::size_t tried_ = 0;  // addresses that failed
-  Error error_;            // ... and what is told of that
+  std::size_t at_;         // index of the address being dialled
+  std::size_t tried_ = 0;  // number of addresses that failed
+  Error error_;            // ... and the error to report
   const TimePoint deadline_;
   std::unique_ptr<Dialing> dialing_;
 };

@@ -1,6 +1,5 @@
-// LocalTarget: an app that listens on a TCP port, with or without TLS. Dials it, and knows whether it answers.
-// `localhost` means ::1 and 127.0.0.1: development servers listen on either, so both are tried, the one that worked
-// last time first.
+// LocalTarget: an app on a TCP port, with or without TLS. Dials it, and tracks whether it answers. `localhost` means
+// ::1 and 127.0.0.1: development servers listen on either, so both are tried, first the one that worked last time.
 #pragma once
 
 #include <memory>
@@ -33,12 +32,12 @@ class LocalTarget final : public Target {
   Endpoint endpoint_;
   std::shared_ptr<TlsContext> tls_;
   std::vector<Address> addresses_;  // to try in turn
-  std::size_t first_ = 0;           // of addresses_: the one that worked last
-  bool worked_ = false;             // ... and whether one did
+  std::size_t first_ = 0;           // index of the address that worked last
+  bool worked_ = false;             // whether one has worked
 };
 
-// A local app's certificate is checked, but on loopback: nobody stands in between there, and development
-// servers make their own.
+// A local app's certificate is verified, except on loopback: its path is inside this machine, and development servers
+// use self-signed certificates.
 inline bool local_verifies(const Endpoint& endpoint) { return !is_loopback(endpoint.address.host); }
 
 }  // namespace tenfold

@@ -1,10 +1,9 @@
-// Network: what the agent wants of the world outside: connections, and a link that is fed from
-// one. The real one is socket_network.h; a test has its own, in memory.
+// Network: the agent's access to the network: connections, and links over them. The real one is socket_network.h; a
+// test uses its own, in memory.
 //
 //   dialing_ = network.dial(to, [this](Result<Dialed> dialed) { … });
 //
-// The call comes once, in a later turn. Destroying the Dialing cancels without a call; inside
-// the call itself, bury it.
+// The call comes once, in a later turn. Destroying the Dialing cancels without a call; inside the call itself, bury it.
 #pragma once
 
 #include <functional>
@@ -21,31 +20,31 @@
 
 namespace tenfold {
 
-// What a connection is for, which decides how its socket is tuned.
+// The purpose of a connection, which decides how its socket is tuned.
 enum class DialFor {
   app,   // the local app, or a single answer
-  pool,  // a pooled socket: it lies idle for long, and NATs on its way must not forget it
-  link,  // ... and little unsent in the kernel, a dead path found out soon
+  pool,  // a pooled socket: long idle, so NATs must be kept from dropping it
+  link,  // ... and little unsent data in the kernel, and early detection of a dead path
 };
 
 struct DialTo {
   Address address;
   std::shared_ptr<TlsContext> tls;  // null: plain
-  std::string tls_name;             // that the certificate must bear
-  Duration deadline{};              // for all of it, the TLS handshake included
+  std::string tls_name;             // that the certificate must contain
+  Duration deadline{};              // for the whole dial, including the TLS handshake
   DialFor purpose = DialFor::app;
 };
 
 struct Dialed {
   std::unique_ptr<Duplex> pipe;
-  std::string peer_ip;  // who answered; empty on a unix socket
+  std::string peer_ip;  // the peer's address; empty for a unix socket
 };
 
-// A link together with what feeds it.
+// A link together with its driver.
 class DrivenLink {
  public:
   virtual ~DrivenLink() = default;
-  // Once. `early`: bytes behind the handshake, delivered to a former handler and not credited.
+  // Call once. `early`: bytes after the handshake, delivered to an earlier handler and not credited.
   virtual void start(Bytes early) = 0;
   virtual Link& link() = 0;
 };

@@ -10,7 +10,7 @@
 namespace tenfold {
 namespace {
 
-// A TCP or a unix socket, then TLS where it is wanted, within one deadline.
+// A TCP or a unix socket, then TLS if required, within one deadline.
 class SocketDialing final : public Dialing, private Duplex::Handler {
  public:
   SocketDialing(Loop& loop, const DialTo& to, Network::OnDialed on_dialed)

@@ -1,4 +1,4 @@
-// SocketNetwork: the Network of the real world: TCP, unix and TLS sockets on a loop.
+// SocketNetwork: the real Network: TCP, unix and TLS sockets on a loop.
 #pragma once
 
 #include "agent/targets/network.h"

@@ -1,10 +1,10 @@
-// Target: what a tunnel leads to: "open me a Duplex". Which it is, is fixed by the command line; whoever forwards does
-// not know which.
+// Target: where a tunnel leads: opens a Duplex to it. The command line selects the kind; the forwarding code does not
+// depend on it.
 //
 //   dialing_ = target.open([this](Result<std::unique_ptr<Duplex>> pipe) { … });
 //
-// One call in a later turn; destroying the Dialing cancels. Errors: refused, timeout, dns, tls, io: the app's. limit:
-// the agent has no descriptor, port or memory to spare. A target outlives what it opens.
+// One call in a later turn; destroying the Dialing cancels. Errors of the app: refused, timeout, dns, tls, io. limit:
+// the agent is out of descriptors, ports or memory. A target outlives the pipes that it opens.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ class Target {
 
   virtual ~Target() = default;
   virtual std::unique_ptr<Dialing> open(OnOpen on_open) = 0;
-  // As people are to read it: "http://localhost:8080".
+  // As shown to people: "http://localhost:8080".
   virtual std::string text() const = 0;
 };
 

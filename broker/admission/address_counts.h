@@ -1,5 +1,5 @@
-// AddressCounts: how many connections each client address has, visitors' and parked classic sockets alike. Who is let
-// in holds a ticket for as long as its connection stands.
+// AddressCounts: the number of connections of each client address, both visitors' and parked classic sockets. An
+// admitted connection holds a ticket while it is open.
 //
 //   if (!counts.has_room(ip)) turn away;
 //   AddressCounts::Ticket ticket = counts.enter(ip);

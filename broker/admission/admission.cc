@@ -14,7 +14,7 @@
 namespace tenfold::broker {
 namespace {
 
-// RFC 6750 2.1's b68token, of a length that fits a head.
+// The b68token of RFC 6750 2.1, short enough for a head.
 bool is_token(std::string_view text) {
   return !text.empty() && text.size() <= 1024 && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -22,7 +22,7 @@ bool is_token(std::string_view text) {
   });
 }
 
-// Tells tokens apart without telling them.
+// A name that identifies a token without revealing it.
 std::string name_of(const std::string& secret) {
   constexpr std::size_t bytes = 8;
   std::string name = "token-";
@@ -73,7 +73,7 @@ Admission::Verdict Admission::admit(std::string_view client_ip, std::string_view
         authorization.size() > scheme.size() && http::equal_nocase(authorization.substr(0, scheme.size()), scheme);
     if (!bearer) return {Refusal::unauthorized};
     const std::string_view token = authorization.substr(scheme.size());
-    // Every token is looked at, so that the time taken tells nothing.
+    // Compares with every token, so that the time reveals nothing.
     std::string_view known;
     for (const Token& each : options_.tokens) {
       if (same_secret(each.secret, token)) known = each.name;
@@ -111,11 +111,12 @@ void Admission::on_tunnel_up(std::string_view client_ip) { ++addresses_[address_
 void Admission::on_tunnel_down(std::string_view client_ip) {
   const auto found = addresses_.find(address_group(client_ip));
   if (found == addresses_.end() || found->second.tunnels == 0) return;
-  // Whose attempts do not count (it came with a token) has nothing more to be remembered.
+  // An address whose attempts do not count (it used a token) has no other state to keep.
   if (--found->second.tunnels == 0 && found->second.creates == 0) addresses_.erase(found);
 }
 
-// Addresses come from afar: those with no tunnel and no recent attempt are forgotten whenever their number has doubled.
+// Addresses come from clients: each time their number has doubled, those without tunnels and recent attempts are
+// removed.
 void Admission::forget_idle() {
   if (addresses_.size() < forget_at_) return;
   std::erase_if(addresses_, [&](const auto& entry) {

@@ -1,5 +1,5 @@
-// Admission: who may make tunnels, and how many. A token, where the operator wants one, opens the door
-// and lifts the limits by address.
+// Admission: decides who may make tunnels, and how many. If the operator requires a token, a valid one admits the
+// client and lifts the limits by address.
 #pragma once
 
 #include <cstddef>
@@ -18,18 +18,18 @@ namespace tenfold::broker {
 
 struct Token {
   std::string secret;
-  // Whose tunnels are made with it, wherever it stands in its file.
+  // The owner of the tunnels that are made with it; independent of its position in the file.
   std::string name;
 };
 
 struct AdmissionOptions {
-  std::vector<Token> tokens;  // empty: everybody may
+  std::vector<Token> tokens;  // empty: no token is required
   std::size_t tunnels_per_ip = rules::tunnels_per_ip;
-  std::size_t creates_per_ip = rules::creates_per_ip;  // in rules::creates_window
+  std::size_t creates_per_ip = rules::creates_per_ip;  // per rules::creates_window
 };
 
-// One token a line, and its name behind it, if it has one; otherwise its name is made of the token. Empty lines and
-// lines with '#' in front do not count. Errors (usage) name the file and the line.
+// One token per line, optionally followed by its name; otherwise the name is derived from the token. Empty lines and
+// lines that start with '#' are ignored. Errors (usage) name the file and the line.
 Result<std::vector<Token>> read_token_file(const std::string& path);
 
 class Admission {
@@ -38,30 +38,30 @@ class Admission {
 
   struct Verdict {
     handshake::Refusal refusal = handshake::Refusal::none;
-    std::string_view token{};  // the name of the one that it came with; empty: none
-    bool charged = false;      // the attempt counts
+    std::string_view token{};  // the name of the token that was used; empty: none
+    bool charged = false;      // the attempt was counted
     bool trusted() const { return !token.empty(); }
   };
-  // What an attempt is for.
+  // The purpose of an attempt.
   enum class For {
     new_tunnel,
-    resumed,  // a tunnel whose resume token it shows: it is counted already, and has no limit to pass
+    resumed,  // a tunnel with its resume token: it is already counted, so no limit applies
   };
-  // `authorization`: that field's value, or empty. Counts the attempt when it is admitted.
-  // Connections from this machine itself have no limits by address.
+  // `authorization`: the value of that field, or empty. Counts an admitted attempt. Connections from this machine have
+  // no limits by address.
   Verdict admit(std::string_view client_ip, std::string_view authorization, For what = For::new_tunnel);
 
-  // One more tunnel on a link that was admitted: by address alone.
+  // One more tunnel on an admitted link: limited by address only.
   handshake::Refusal admit_another(std::string_view client_ip);
 
-  // No tunnel came of an attempt that was counted, for a reason that has nothing to do with limits.
+  // A counted attempt yielded no tunnel, for a reason unrelated to limits.
   void refund(std::string_view client_ip);
 
-  // A tunnel of that address stands, or is gone.
+  // A tunnel of that address was made, or has ended.
   void on_tunnel_up(std::string_view client_ip);
   void on_tunnel_down(std::string_view client_ip);
 
-  // Address groups that are remembered now.
+  // The number of address groups in memory.
   std::size_t size() const { return addresses_.size(); }
 
  private:
@@ -75,7 +75,7 @@ class Admission {
   Runtime& runtime_;
   const AdmissionOptions options_;
   std::unordered_map<std::string, Address> addresses_;  // by address_group()
-  std::size_t forget_at_ = 1024;  // how many addresses are remembered before the idle ones are dropped
+  std::size_t forget_at_ = 1024;                        // the number of addresses at which idle ones are removed
 };
 
 }  // namespace tenfold::broker

@@ -1,4 +1,4 @@
-// NetworkList: IP networks that an address may be in, each as "10.0.0.7", "10.0.0.0/8" or "fd00::/8".
+// NetworkList: a set of IP networks, each "10.0.0.7", "10.0.0.0/8" or "fd00::/8".
 #pragma once
 
 #include <string_view>

@@ -1,10 +1,9 @@
-// PasswordCheck: whether a visitor's password is the one that a tunnel wants. Hashing one takes long, so the answer may
-// come later.
+// PasswordCheck: checks a visitor's password against a tunnel's. Hashing takes long, so the answer may come later.
 //
 //   if (auto verdict = check.ask(login, "secret", call)) …   // known
 //   else                                                     // call.on_password(verdict), later
 //
-// The call is the handle: destroying it withdraws the question.
+// The call is the handle: destroying it cancels.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t secret_bytes = 32;
 
-// No two triples make the same text.
+// Unambiguous: two different triples never give the same text.
 std::string joined(const VisitorLogin& login, std::string_view password) {
   std::string text;
   for (const std::string_view part : {std::string_view(login.salt), std::string_view(login.hash), password}) {
@@ -25,10 +25,10 @@ std::string joined(const VisitorLogin& login, std::string_view password) {
 
 }  // namespace
 
-// One password under way, and whoever waits for it.
+// A password being hashed, and the calls that wait for it.
 struct PasswordPool::Job {
   std::string key;
-  std::string wanted;  // the hash that it should have
+  std::string wanted;  // the expected hash
   IntrusiveList<Call> calls;
   std::unique_ptr<PoolJob> pool;
 };

@@ -1,5 +1,5 @@
-// PasswordPool: passwords checked on threads of the loop's pool. A verdict is remembered for rules::verdict_kept, by a
-// keyed hash: a page with its pictures is checked once.
+// PasswordPool: checks passwords on threads of the loop's pool. A verdict is cached for rules::verdict_kept under a
+// keyed hash, so that a page and its images need one check.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,7 @@ class PasswordPool final : public PasswordCheck {
   void remember(const std::string& key, bool right);
 
   Loop& loop_;
-  const std::string secret_;  // of this process
+  const std::string secret_;  // random, per process
   std::unordered_map<std::string, Known> known_;
   std::vector<std::unique_ptr<Job>> jobs_;
 };

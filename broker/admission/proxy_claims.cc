@@ -7,7 +7,7 @@ namespace {
 constexpr AddressBytes v4_any{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 constexpr AddressBytes v6_any{};
 
-// Empty when there is none.
+// Empty if there is none.
 std::string_view last_element(const http::Fields& fields, std::string_view name) {
   std::string_view value;
   for (const http::Field& field : fields) {

@@ -1,4 +1,4 @@
-// What a proxy says of a visitor in X-Forwarded-*, read strictly. Whether its word counts is ProxyList's question.
+// A strict parser of X-Forwarded-*, in which a proxy describes the visitor. ProxyList decides whether to trust it.
 #pragma once
 
 #include <optional>
@@ -10,19 +10,19 @@
 
 namespace tenfold::broker {
 
-// X-Forwarded-For's elements in the order of the fields, the proxy's own last. RFC 9110 5.3: several fields of one name
-// are one list. Empty elements count: each stands for a hop whose address its proxy did not know.
+// The elements of X-Forwarded-For in the order of the fields, the nearest proxy's last. RFC 9110 5.3: several fields
+// with one name are one list. Empty elements count: each is a hop whose address its proxy did not know.
 std::vector<std::string_view> claimed_hops(const http::Fields& fields);
 
-// The address in IP, IP:PORT, [IPv6] or [IPv6]:PORT. Nothing for all else ("unknown", "_hidden", quotes, zones), and
-// for 0.0.0.0 and ::, which no client has.
+// The address in IP, IP:PORT, [IPv6] or [IPv6]:PORT. nullopt for all else ("unknown", "_hidden", quotes, zones), and
+// for 0.0.0.0 and ::, which are no client's.
 std::optional<AddressBytes> read_hop(std::string_view hop);
 
-// "http" or "https" when X-Forwarded-Proto says so in any case, otherwise empty. Of a list the last element counts: it
-// is the proxy's own, those before may be the visitor's.
+// "http" or "https" if X-Forwarded-Proto says so (in any case), otherwise empty. The last element of a list counts: it
+// is the proxy's own; earlier ones may come from the visitor.
 std::string_view claimed_scheme(const http::Fields& fields);
 
-// X-Forwarded-Host when it is a host and perhaps a port, otherwise empty. The last element of a list, as above.
+// X-Forwarded-Host if it is a host with an optional port, otherwise empty. The last element of a list, as above.
 std::string_view claimed_host(const http::Fields& fields);
 
 }  // namespace tenfold::broker

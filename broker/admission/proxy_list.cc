@@ -28,7 +28,7 @@ std::string ProxyList::client_ip(std::string_view peer_ip, const http::Fields& f
   std::optional<AddressBytes> client;
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
     client = read_hop(*hop);
-    // What another machine calls loopback is that machine, not this one.
+    // A loopback address reported by another machine is not this machine.
     if (!client || (is_loopback(*client) && !is_loopback(reporter))) return std::string(unknown_client);
     if (!networks_.contains(*client)) break;
     reporter = *client;

@@ -1,4 +1,4 @@
-// ProxyList: the load balancers in front of us, whose word about a visitor's address counts.
+// ProxyList: the load balancers in front of the broker. What they report about a visitor's address is trusted.
 #pragma once
 
 #include <string>
@@ -13,18 +13,17 @@ namespace tenfold::broker {
 
 class ProxyList {
  public:
-  // "10.0.0.7", "10.0.0.0/8", "fd00::/8"; "unix": every peer who comes by a unix socket. Errors (usage) name the text.
+  // "10.0.0.7", "10.0.0.0/8", "fd00::/8"; "unix": every peer on a unix socket. Errors (usage) name the text.
   Error add(std::string_view network);
 
   // `ip`: an IP, or `unix_peer`.
   bool contains(std::string_view ip) const;
 
-  // Who asks, as an IP: `peer_ip`, or, when that is a listed proxy, the last address in X-Forwarded-For that is not one
-  // itself; where all of them are, the first. `unknown_client` when the header is missing, or when a hop that decides
-  // cannot be read.
+  // The client's IP: `peer_ip`, or, if that is a listed proxy, the last address in X-Forwarded-For that is not a listed
+  // proxy; if all are, the first. `unknown_client` if the header is missing or the deciding hop cannot be parsed.
   std::string client_ip(std::string_view peer_ip, const http::Fields& fields) const;
 
-  // The scheme that the visitor used: `own`, the listener's, or what a listed proxy says.
+  // The scheme that the visitor used: `own`, the listener's, or the one that a listed proxy reports.
   std::string_view scheme(std::string_view peer_ip, const http::Fields& fields, std::string_view own) const;
 
  private:

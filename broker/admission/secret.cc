@@ -13,7 +13,7 @@ std::string random_bytes(std::size_t size) {
   while (filled < size) {
     const ssize_t n = getrandom(bytes.data() + filled, size - filled, 0);
     if (n > 0) filled += static_cast<std::size_t>(n);
-    // Without randomness no name and no token is safe to give out.
+    // Without randomness no name or token is safe.
     else if (errno != EINTR)
       std::abort();
   }

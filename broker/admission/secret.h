@@ -1,5 +1,4 @@
-// Secrets: made from the system's generator, compared without telling by the time it takes how
-// much of one was right.
+// Secrets: made by the system's random generator, and compared in constant time.
 #pragma once
 
 #include <cstddef>

@@ -19,8 +19,8 @@ bool is_safe(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
 }
 
-// How long the app keeps an idle connection, by its own word (RFC 9112 9.3, the Keep-Alive field of RFC 2068 19.7.1),
-// less what a request takes to get there.
+// How long the app announces to keep an idle connection (RFC 9112 9.3, the Keep-Alive field of RFC 2068 19.7.1), less
+// the time that a request needs to reach it.
 Duration app_keeps(const http::Fields& fields) {
   Duration keeps = Duration::max();
   http::any_token(fields, "Keep-Alive", [&](std::string_view parameter) {
@@ -37,7 +37,7 @@ Duration app_keeps(const http::Fields& fields) {
   return keeps;
 }
 
-// An answer without a body that speaks of one: a careless app may send it all the same, later.
+// An answer without a body whose head declares one: a faulty app may still send it, later.
 bool speaks_of_a_body(const http::Fields& fields) {
   const http::Field* length = http::find(fields, "Content-Length");
   return (length != nullptr && length->value != "0") || http::find(fields, "Transfer-Encoding") != nullptr;
@@ -60,7 +60,7 @@ http::BodySize size_of(const http1::Framing& framing) {
   return {Kind::unknown, 0};
 }
 
-// Of a head that was too large a person shall not look for what is wrong with it.
+// A head that is too large is not malformed: the message must not say so.
 Error bad_answer(std::string_view reason) {
   std::string says = "is not valid HTTP: " + std::string(reason);
   if (reason == "long-head") {
@@ -127,7 +127,7 @@ void AppRequest::on_body(Bytes bytes) {
   continue_awaited_ = false;
   record_->body_in += bytes.size();
   body_unsent_ += bytes.size();
-  const bool opening = state_ == State::opening;  // for one more try: on_open() goes on with it
+  const bool opening = state_ == State::opening;  // for a retry: on_open() continues with it
   if (!answer_began_ && (!retried_ || opening) && !body_lost_) {
     body_lost_ = !opening && kept_body_.size() + bytes.size() > limits::request_kept;
     if (body_lost_) {
@@ -159,7 +159,7 @@ void AppRequest::on_body_end(const http::Fields& trailers) {
   await_app();
 }
 
-// At most what is still queued has not gone: the rest has, framing or not.
+// At most the queued bytes are unsent; all others were sent, with or without framing.
 void AppRequest::settle_body() {
   const std::size_t queued = upstream_ ? upstream_->queued() : 0;
   if (body_unsent_ <= queued) return;
@@ -171,12 +171,12 @@ void AppRequest::on_app_took() {
   settle_body();
 }
 
-// Nobody wants the answer any more.
+// The visitor left; the answer is no longer needed.
 void AppRequest::on_gone(const http::Gone& gone) {
   stream_ = nullptr;
   withdraw();
-  // What was written goes, and a FIN behind it: a bare cut would overtake the request's head, and look to a classic
-  // client like a socket that was closed before anybody used it. (A stream's reset says why, and needs no help.)
+  // Sends what was written, and a FIN after it: a bare cut would overtake the request's head, and a classic client
+  // would take it for a socket closed before use. (A stream's reset carries its reason and does not need this.)
   if (upstream_ && !answer_began_) upstream_->end();
   if (upstream_) upstream_.drop(ErrorKind::cancelled);
   over(Ending::gone, gone.why, gone.limit);
@@ -193,17 +193,17 @@ Duration AppRequest::gap_time() const {
   return gap_ == http::Limit::body_idle ? patience_->body_idle : patience_->stream_idle;
 }
 
-// The app is awaited while something of the request is on its way to it, or all of it is there; and between two bytes
-// of its answer while the visitor has taken what came.
+// The app is awaited while bytes of the request are on the way to it or all have been sent, and between two bytes of
+// its answer if the visitor has read the earlier ones.
 bool AppRequest::visitor_awaited() const {
   if (state_ == State::answering) return answer_held_ != 0;
   return !request_sent_ && !continue_awaited_ && upstream_->queued() == 0;
 }
 
-// What happens on a pooled socket may be the app's doing or the agent's.
+// On a pooled socket, the app's doing and the agent's look the same.
 const char* AppRequest::who_answers() const { return upstream_.tells_unbegun() ? "the app" : "the app or its agent"; }
 
-// The app is slow, or has stopped in the middle of its answer.
+// The app is slow, or has stopped within its answer.
 void AppRequest::on_timer() {
   if (state_ == State::ended) return upstream_lost({});
   if (visitor_awaited()) return await_app();
@@ -237,7 +237,7 @@ void AppRequest::on_app_data(Bytes bytes) {
       answer_left(stream_->write(step.payload));
     }
     if (answer_body_.failed()) return fail(bad_answer(answer_body_.fault().reason));
-    // Bytes that nobody asked for: whatever they are, they are not the next answer.
+    // Unrequested bytes: they are not the next answer.
     if (answer_body_.done()) return finish(bytes.empty());
     settle_reader();
     if (state_ != State::answering) return;
@@ -303,7 +303,7 @@ bool AppRequest::take_head(Bytes rest) {
   return false;
 }
 
-// On a pooled socket the agent answers in its app's place where it must, and says so.
+// On a pooled socket the agent may answer in place of the app, and marks such an answer.
 void AppRequest::note_own_answer(const http::ResponseHead& head) {
   const http::Field* cause = http::find(head.fields, cause_code_field);
   if (cause == nullptr) return;
@@ -336,7 +336,7 @@ void AppRequest::on_upgraded_over(http::Limit limit) {
 
 void AppRequest::on_sent(std::size_t n) { answer_left(n); }
 
-// `n` bytes of the answer have left for the visitor.
+// `n` bytes of the answer were sent to the visitor.
 void AppRequest::answer_left(std::size_t n) {
   if (n == 0 || !upstream_) return;
   answer_held_ -= n;
@@ -365,7 +365,7 @@ void AppRequest::finish(bool clean) {
   const bool keep = clean && keep_upstream_ && request_sent_ && upstream_->queued() == 0;
   withdraw();
   if (keep) {
-    // What the visitor has not taken yet stands in its own queue, and holds back its next request there.
+    // Bytes that the visitor has not read stay in its own queue, and delay its next request there.
     upstream_->credit(answer_held_);
     Upstream::give_back(std::move(upstream_), upstream_keeps_);
   } else {
@@ -383,7 +383,7 @@ void AppRequest::on_app_end() {
     keep_upstream_ = false;
     return finish(true);
   }
-  // A stock classic client cannot say it, nor can a pipe that is new have met its app's idle close.
+  // A stock classic client cannot report it, and a new pipe cannot have met its app's idle close.
   const bool may_tell = state_ == State::awaiting && !answer_began_ && !safe_ && upstream_.reused() &&
                         upstream_.tells_unbegun() && may_ask_again({ErrorKind::unbegun, {}});
   if (!may_tell) return upstream_lost({});
@@ -409,7 +409,7 @@ void AppRequest::ask_again() {
 
 void AppRequest::upstream_lost(const Error& why) {
   if (may_ask_again(why)) return ask_again();
-  // An interim answer, or a part of a head, is nothing that the visitor could not be told about.
+  // An interim answer or a partial head does not prevent a failure page.
   if (upstream_.agent_gone() && state_ != State::answering) {
     return fail({ErrorKind::closed, "the agent's link was lost", Origin::link});
   }
@@ -422,7 +422,7 @@ void AppRequest::upstream_lost(const Error& why) {
   }
   if (why.kind == ErrorKind::unbegun) return fail({ErrorKind::closed, why.detail, Origin::agent});
   if (why.kind == ErrorKind::limit) return fail({why.kind, why.detail, Origin::agent});
-  // A reset or an end without a word is one and the same to a visitor: the app broke.
+  // To a visitor, a reset and an end without a reason are the same: the app failed.
   const bool said_why = why.kind == ErrorKind::refused || why.kind == ErrorKind::timeout ||
                         why.kind == ErrorKind::dns || why.kind == ErrorKind::tls;
   fail(said_why ? Error{why.kind, why.detail, Origin::app}
@@ -436,7 +436,7 @@ void AppRequest::fail(const Error& why, http::Limit limit) {
   over(Ending::failed, why, limit);
 }
 
-// The one end.
+// Every request ends here.
 void AppRequest::over(Ending ending, const Error& why, http::Limit limit) {
   runtime_.timers.disarm(*this);
   state_ = State::idle;

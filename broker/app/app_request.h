@@ -1,5 +1,5 @@
-// AppRequest: one request over a Tunnel to the app, and its answer: the side of HTTP/1.1 that faces the app. It drives
-// a ServerStream and knows nothing of the visitor's version.
+// AppRequest: one request over a Tunnel to the app, and its answer: the HTTP/1.1 client side. It drives a ServerStream
+// and is independent of the visitor's version.
 //
 //   request.start(tunnel, stream, forwarded, record);
 //   on_app_request_over(…)       // the one last event; start() may be called again, from inside that event too
@@ -7,20 +7,20 @@
 //   idle -> opening -> awaiting -> answering -> idle
 //              ^           |  |'-> upgraded -> idle
 //              |           |  '-> ended -> idle
-//              '-----------'--------' (one more try)
+//              '-----------'--------' (retry)
 //
-// It answers the stream itself where the app does, to the last byte or an upgrade. Where the app does not, it reports
-// why, and its owner answers, or cuts what was begun.
+// While the app answers, it answers the stream, to the last byte or an upgrade. If the app does not, it reports the
+// reason, and its owner answers, or cuts an answer that was begun.
 //
-// A request is asked once more, on another pipe, when there is proof that nothing of it was begun (unbegun, by
-// RFC 9113 8.7), whatever its method; without proof, when its method is safe and a kept pipe, or the agent's link, died
-// without a byte of an answer. limits::request_kept of its body are kept for that.
+// A request is retried once, on another pipe, if it is proven that the app has not begun it (unbegun, by RFC 9113 8.7),
+// for any method; without proof, if its method is safe and a kept pipe, or the agent's link, ended before a byte of an
+// answer. limits::request_kept of its body are kept for that.
 //
-// Whom it waits for, by `patience`: the app, from the request to the first byte of the answer and between two bytes of
-// it. Never while the visitor holds the app back: his body has not come, or he has not taken what came.
+// Waits, by `patience`: for the app, from the request to the first byte of the answer and between two bytes of it.
+// Never while the visitor delays the app: its body has not arrived, or it has not read the answer so far.
 //
 // Reused from request to request, so that a steady connection allocates nothing. Pure: sockets are Duplexes, deadlines
-// stand in the runtime's timers.
+// are timers of the runtime.
 #pragma once
 
 #include <cstdint>
@@ -45,19 +45,19 @@ class AppRequest final : private Opening,
                          private UpgradedPair::Owner,
                          private Timer {
  public:
-  // What the owner still has to do.
+  // What is left for the owner to do.
   enum class Ending : std::uint8_t {
-    answered,  // nothing: the stream was ended
+    answered,  // nothing: the stream has ended
     failed,    // answer the stream, or abort() it when its answer has begun
-    stands,    // reset() the stream: the visitor takes nothing of his answer
-    gone,      // nothing: the stream has ended itself
+    stands,    // reset() the stream: the visitor reads nothing of its answer
+    gone,      // nothing: the stream reported its own end
   };
 
   class Owner {
    public:
-    // `why` and `limit`: of every ending but answered.
+    // `why` and `limit`: for every ending but answered.
     virtual void on_app_request_over(Ending ending, const Error& why, http::Limit limit) = 0;
-    // The stream's connection is about to become raw bytes; over() follows when those have ended.
+    // The stream's connection is about to carry raw bytes; over() follows when they have ended.
     virtual void on_app_request_upgrading() = 0;
 
    protected:
@@ -66,24 +66,25 @@ class AppRequest final : private Opening,
 
   AppRequest(Runtime& runtime, http1::HeadBuffers& head_buffers, Owner& owner)
       : runtime_(runtime), head_buffers_(head_buffers), owner_(owner), kept_body_(runtime.blocks) {}
-  // Cuts what runs, without an event.
+  // Cuts the current request, without an event.
   ~AppRequest();
 
-  // Becomes the stream's handler. `patience`, `record` and the stream outlive the request; `forwarded` the call.
+  // Becomes the stream's handler. `patience`, `record` and the stream outlive the request; `forwarded` only needs to
+  // outlive the call.
   void start(std::shared_ptr<Tunnel> tunnel, http::ServerStream& stream, const ForwardedRequest& forwarded,
              const http::Patience& patience, RequestRecord& record);
 
   bool upgraded() const { return state_ == State::upgraded; }
-  // Of an upgraded one: ends both ways in order.
+  // For an upgraded request: ends both directions in order.
   void end_upgraded() { pair_->end(); }
 
  private:
   enum class State : std::uint8_t {
     idle,
     opening,    // waits for the tunnel's pipe
-    awaiting,   // the request goes, no final head yet
-    ended,      // the kept pipe ended before a byte of an answer: the agent may still say that nothing was begun
-    answering,  // the answer's body comes
+    awaiting,   // the request is being sent, no final head yet
+    ended,      // the kept pipe ended before a byte of an answer: the agent may still report that nothing was begun
+    answering,  // the answer's body is being read
     upgraded,   // raw bytes
   };
 
@@ -100,8 +101,8 @@ class AppRequest final : private Opening,
   void on_sent(std::size_t n) override;
   void on_gone(const http::Gone& gone) override;
 
-  // Duplex::Handler, of the upstream pipe; its on_sent() has the same name as the stream's and the same meaning for the
-  // other direction, so the pipe is heard through this.
+  // Duplex::Handler for the upstream pipe. A separate object, since its on_sent() has the same name as the stream's and
+  // means the other direction.
   struct Pipe final : Duplex::Handler {
     explicit Pipe(AppRequest& r) : request(r) {}
     void on_data(Bytes bytes) override { request.on_app_data(bytes); }
@@ -117,9 +118,9 @@ class AppRequest final : private Opening,
   void on_upgraded_over(http::Limit limit) override;
   void on_timer() override;
 
-  // Of an answer that is not HTTP: names what it began with, and what that may be.
+  // For an answer that is not HTTP: reports its first bytes, and the likely protocol.
   void fail_bad_head();
-  // False when the request is over, or is another's, by what was read.
+  // False if reading the head ended the request, or started another one.
   bool take_head(Bytes rest);
   void note_own_answer(const http::ResponseHead& head);
   void upgrade(const http::ResponseHead& head, Bytes early);
@@ -146,34 +147,34 @@ class AppRequest final : private Opening,
   http::ServerStream* stream_ = nullptr;  // the visitor's; null when idle or upgraded
   const http::Patience* patience_ = nullptr;
   RequestRecord* record_ = nullptr;
-  std::string_view agent_hears_;  // of the visitor's address
+  std::string_view agent_hears_;  // the visitor's address for the agent
   std::shared_ptr<Tunnel> tunnel_;
   Upstream upstream_;
   std::unique_ptr<UpgradedPair> pair_;  // when upgraded
-  std::string head_;  // the request's head as it goes upstream; kept until an answer comes, for one more try
+  std::string head_;                    // the request's head for the app; kept until an answer comes, for a retry
   http1::HeadReader reader_{http1::HeadReader::Kind::response, &head_buffers_};
   http1::BodyReader answer_body_;
   bool to_head_ = false;  // the request is a HEAD
-  bool safe_ = false;     // RFC 9110 9.2.1: GET, HEAD, OPTIONS, TRACE, and nothing in it
-  bool chunked_ = false;  // the request's body goes chunked
+  bool safe_ = false;     // RFC 9110 9.2.1: GET, HEAD, OPTIONS, TRACE, and no body
+  bool chunked_ = false;  // the request's body is sent in chunks
   bool has_body_ = false;
-  bool long_body_ = false;  // it may be longer than what is kept
-  ByteQueue kept_body_;     // what came of it, for one more try
-  bool body_lost_ = false;  // more came than is kept
-  std::string kept_end_;    // the chunked body's end as it goes upstream, trailers included
-  std::string upgrade_;     // what the request asks to upgrade to, a list; mostly empty
+  bool long_body_ = false;  // it may exceed what is kept
+  ByteQueue kept_body_;     // the part that was received, for a retry
+  bool body_lost_ = false;  // more was received than is kept
+  std::string kept_end_;    // the end of the chunked body for the app, trailers included
+  std::string upgrade_;     // the protocols that the request wants to upgrade to, a list; mostly empty
   bool request_sent_ = false;
-  bool continue_awaited_ = false;  // the visitor waits for the app's word before he sends the body: RFC 9110 10.1.1
+  bool continue_awaited_ = false;  // the visitor waits for a 1xx of the app before it sends the body: RFC 9110 10.1.1
   bool retried_ = false;
   bool answer_began_ = false;   // any byte of an answer was read
   bool keep_upstream_ = false;  // the answer's head allows another request
-  Duration upstream_keeps_{};   // ... as long as the app said
+  Duration upstream_keeps_{};   // ... for this long, as announced by the app
   int interims_ = 0;
   std::size_t head_bytes_ = 0;           // of the answer's heads so far
-  std::size_t body_unsent_ = 0;          // bytes of on_body() that were not credited
-  std::size_t answer_held_ = 0;          // bytes written to the stream that have not left: the visitor is behind
-  bool reader_stands_ = false;           // ... and the tunnel knows
-  http::Limit gap_ = http::Limit::none;  // what governs a pause in the answer's body
+  std::size_t body_unsent_ = 0;          // bytes of on_body() that are not credited
+  std::size_t answer_held_ = 0;          // bytes written to the stream and not sent yet: the visitor is slow
+  bool reader_stands_ = false;           // ... and the tunnel was told
+  http::Limit gap_ = http::Limit::none;  // the limit for a pause in the answer's body
 };
 
 }  // namespace tenfold::broker

@@ -16,21 +16,21 @@ using http::equal_nocase;
 
 constexpr std::string_view via_mark = "1.1 tenfold-";
 
-// What a field is to a head that is written anew.
+// The role of a field when a head is rewritten.
 enum class Role {
   plain,
-  framing,  // follows from what was read
+  framing,  // derived from the request's framing
   host,
-  claim,          // of who asks: only a listed proxy may say it of somebody else
-  checked_claim,  // ... and what it says goes on as far as it can be read: X-Forwarded-For, -Proto, -Host
+  claim,          // describes the client: only a listed proxy may set it for another client
+  checked_claim,  // ... and is passed on as far as it can be parsed: X-Forwarded-For, -Proto, -Host
   request_id,
   client_request_id,
   expect,
   max_forwards,
 };
 
-// Whether an app may take `name` for `known`, which is in lower case: CGI and what came of it (WSGI, PHP, Rack) know
-// no case, and no difference between a dash and an underscore.
+// Whether an app may take `name` for `known`, which is in lower case: CGI and its successors (WSGI, PHP, Rack) ignore
+// case, and the difference between a dash and an underscore.
 bool reads_as(std::string_view name, std::string_view known) {
   if (name.size() != known.size()) return false;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -60,7 +60,7 @@ Role role_behind_x(std::string_view name) {
   }
 }
 
-// Told apart by their first letter: most fields are plain, and every field of every request comes by here.
+// Selects by the first letter: most fields are plain, and every field of every request is checked here.
 Role role_of(std::string_view name) {
   switch (name.front() | 0x20) {
     case 'c':
@@ -78,10 +78,10 @@ Role role_of(std::string_view name) {
   }
 }
 
-// RFC 9110 7.6.2: of these two methods only.
+// RFC 9110 7.6.2: for these two methods only.
 bool counts_hops(std::string_view method) { return method == "OPTIONS" || method == "TRACE"; }
 
-// Max-Forwards = 1*DIGIT; nothing for what is none. A number beyond all bounds is a large one.
+// Max-Forwards = 1*DIGIT; nullopt if malformed. A number that overflows becomes the maximum.
 std::optional<std::uint64_t> read_hops(std::string_view text) {
   constexpr auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return {};
@@ -90,7 +90,7 @@ std::optional<std::uint64_t> read_hops(std::string_view text) {
   return error == std::errc{} ? hops : std::numeric_limits<std::uint64_t>::max();
 }
 
-// An id that may go into logs and answers as it is.
+// An id that is safe in logs and answers.
 bool is_request_id(std::string_view text) {
   constexpr std::size_t longest = 128;
   return !text.empty() && text.size() <= longest && std::all_of(text.begin(), text.end(), [](char c) {
@@ -99,8 +99,8 @@ bool is_request_id(std::string_view text) {
   });
 }
 
-// The hops that can be read, without their ports, and the proxy itself. Where the client is unknown, what stands left
-// of the hop that could not be read is dropped: no listed proxy has said it.
+// The hops that can be parsed, without their ports, and the proxy itself. If the client is unknown, hops left of the
+// one that cannot be parsed are dropped: no listed proxy has confirmed them.
 std::string chain_behind(const ForwardedRequest& request) {
   std::string chain;
   for (const std::string_view hop : claimed_hops(request.head.fields)) {
@@ -128,27 +128,39 @@ void write_claims(const ForwardedRequest& request, http1::HeadWriter& head) {
   head.field("X-Forwarded-Host", host);
 }
 
+// The protocols that the request wants to upgrade to, without h2c, which an app is never asked for.
+void read_upgrade(const http::RequestHead& head, std::string& upgrade) {
+  upgrade.clear();
+  if (head.minor_version != 1 || !http::has_token(head.fields, "Connection", "upgrade")) return;
+  http::any_token(head.fields, "Upgrade", [&](std::string_view protocol) {
+    if (equal_nocase(protocol, "h2c")) return false;
+    if (!upgrade.empty()) upgrade += ", ";
+    upgrade += protocol;
+    return false;
+  });
+}
+
+void write_via(std::string_view tunnel, std::string_view broker_id, std::string& out) {
+  out += "Via: ";
+  out += via_mark;
+  out += tunnel;
+  out += '.';
+  out += broker_id;
+  out += "\r\n";
+}
+
 }  // namespace
 
 void write_forwarded_head(const ForwardedRequest& request, std::string_view tunnel, std::string& out,
                           std::string& upgrade) {
   const http::Fields& fields = request.head.fields;
-  upgrade.clear();
-  if (http::has_token(fields, "Connection", "upgrade") && request.head.minor_version == 1) {
-    http::any_token(fields, "Upgrade", [&](std::string_view protocol) {
-      if (equal_nocase(protocol, "h2c")) return false;
-      if (!upgrade.empty()) upgrade += ", ";
-      upgrade += protocol;
-      return false;
-    });
-  }
-
+  read_upgrade(request.head, upgrade);
   http1::HeadWriter head(out);
   head.request_line(request.head.method, request.head.target);
   const http::HopByHop hop_by_hop(fields);
   bool has_host = false;
   std::string_view asked_as;   // the visitor's X-Request-Id
-  std::string_view client_id;  // ... and his X-Client-Request-Id
+  std::string_view client_id;  // ... and its X-Client-Request-Id
   for (const http::Field& field : fields) {
     if (hop_by_hop.has(field.name)) continue;
     if (request.own_login && equal_nocase(field.name, "Authorization")) continue;
@@ -167,7 +179,7 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
         if (client_id.empty() && is_request_id(field.value)) client_id = field.value;
         continue;
       case Role::expect:
-        // RFC 9110 10.1.1: it means nothing on HTTP/1.0, and the app would take it for 1.1's.
+        // RFC 9110 10.1.1: it has no meaning in HTTP/1.0, and the app would take it for 1.1's.
         if (request.head.minor_version == 0) continue;
         break;
       case Role::max_forwards:
@@ -186,12 +198,7 @@ void write_forwarded_head(const ForwardedRequest& request, std::string_view tunn
   head.field("X-Request-Id", request.request_id);
   if (asked_as.empty()) asked_as = client_id;
   if (!asked_as.empty()) head.field("X-Client-Request-Id", asked_as);
-  out += "Via: ";
-  out += via_mark;
-  out += tunnel;
-  out += '.';
-  out += request.broker_id;
-  out += "\r\n";
+  write_via(tunnel, request.broker_id, out);
   if (!upgrade.empty()) {
     head.field("Connection", "Upgrade");
     head.field("Upgrade", upgrade);
@@ -235,7 +242,7 @@ std::string_view claimed_request_id(const http::Fields& fields) {
 void write_forwarded_trailers(const http::Fields& trailers, std::string& out) {
   http1::HeadWriter head(out);
   for (const http::Field& field : trailers) {
-    // An app may add them to the fields of the head.
+    // An app may merge trailers into the fields of the head.
     if (role_of(field.name) != Role::plain) continue;
     if (http::allowed_in_trailer(trailers, field.name)) head.field(field.name, field.value);
   }

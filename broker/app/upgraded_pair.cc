@@ -5,7 +5,7 @@
 namespace tenfold::broker {
 namespace {
 
-// It is looked at so often in the time that it may be idle.
+// The number of idle checks within stream_idle.
 constexpr int looks_in_stream_idle = 4;
 
 }  // namespace

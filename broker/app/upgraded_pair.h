@@ -1,7 +1,7 @@
-// UpgradedPair: a visitor's connection and the pipe to the app behind an app's 101: raw bytes, spliced, until both ways
-// have ended or nothing has moved for `stream_idle`.
+// UpgradedPair: a visitor's connection and the pipe to the app after the app's 101: raw bytes, spliced until both
+// directions have ended or no byte has moved for `stream_idle`.
 //
-// Owned by the request that it came of. Pure.
+// Owned by the request that was upgraded. Pure.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,18 @@ class UpgradedPair final : private Splice::Owner, private Timer {
  public:
   class Owner {
    public:
-    // The last event: bury the pair. `limit`: the wait that ran out.
+    // The last event: bury the pair. `limit`: the wait that expired.
     virtual void on_upgraded_over(http::Limit limit) = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  // `early`: came from the app behind its 101, not credited.
+  // `early`: received from the app after its 101, not credited.
   UpgradedPair(Runtime& runtime, Duration stream_idle, http::Upgraded visitor, Upstream upstream, Bytes early,
                Owner& owner);
 
-  // Ends both ways in order, behind what is queued.
+  // Ends both directions in order, behind what is queued.
   void end() { splice_->end(); }
 
   std::uint64_t from_visitor() const { return splice_->carried_from_left(); }
@@ -44,10 +44,10 @@ class UpgradedPair final : private Splice::Owner, private Timer {
   Runtime& runtime_;
   const Duration stream_idle_;
   Owner& owner_;
-  Upstream loan_;  // its pipe is the splice's
+  Upstream loan_;  // the splice owns its pipe
   std::unique_ptr<Splice> splice_;
-  std::uint64_t carried_ = 0;  // bytes when last looked at
-  int idle_looks_ = 0;         // how often in a row there were no more
+  std::uint64_t carried_ = 0;  // bytes at the last check
+  int idle_looks_ = 0;         // consecutive checks without new bytes
 };
 
 }  // namespace tenfold::broker

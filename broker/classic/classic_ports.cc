@@ -8,7 +8,7 @@
 namespace tenfold::broker {
 namespace {
 
-// Loopback is one address here, as in may_be_client().
+// All loopback addresses are equal, as in may_be_client().
 std::string asker_group(const std::string& ip) {
   const std::optional<AddressBytes> address = parse_address(ip);
   return address && is_loopback(*address) ? std::string("loopback") : address_group(ip);
@@ -28,7 +28,7 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
   }
   ClassicTunnel::Owner& owner = *this;
   auto tunnel = std::make_shared<ClassicTunnel>(loop_.runtime(), claim.name, options_.max_conn, owner);
-  // The listener goes before the tunnel does, in on_classic_over() or drain().
+  // The listener is destroyed before the tunnel, in on_classic_over() or drain().
   ClassicTunnel* seat_tunnel = tunnel.get();
   auto listener = listen([this, seat_tunnel, asker = std::string(client_ip)](std::unique_ptr<TcpSocket> socket) {
     on_socket(*seat_tunnel, asker, std::move(socket));
@@ -47,7 +47,7 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
 
 void ClassicPorts::on_socket(ClassicTunnel& tunnel, std::string_view asker, std::unique_ptr<TcpSocket> socket) {
   const std::string ip = ip_of_peer(socket->peer());
-  // One that would only wait for a place takes nothing from those that serve.
+  // A socket that would be parked may use only half of the descriptors.
   const bool full = tunnel.is_full();
   const std::size_t most = full ? options_.descriptors / 2 : options_.descriptors;
   const char* refused = nullptr;

@@ -1,6 +1,6 @@
-// ClassicPorts: the TCP port of each classic tunnel, and the tunnels themselves for as long as they have one. A socket
-// carries no credential, so a port takes only those from the address that asked for the tunnel. Ports and sockets count
-// against a share of the process's descriptors of their own, so that they take none from the visitors.
+// ClassicPorts: the classic tunnels and the TCP port of each. A socket carries no credential, so a port accepts only
+// those from the address that asked for the tunnel. Ports and sockets have their own share of the process's
+// descriptors, so that they take none from the visitors.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,12 @@
 namespace tenfold::broker {
 
 struct ClassicOptions {
-  std::string bind_ip;         // where the ports open; empty: every address
-  std::uint16_t port_low = 0;  // both 0: the system's choice
+  std::string bind_ip;         // the address of the ports; empty: every address
+  std::uint16_t port_low = 0;  // both 0: chosen by the system
   std::uint16_t port_high = 0;
   std::size_t max_conn = rules::classic_sockets;
   std::size_t descriptors = 1024;  // for ports and sockets together
-  bool any_address = false;        // sockets may come from anywhere
+  bool any_address = false;        // accept sockets from any address
 };
 
 class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
@@ -44,7 +44,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
   Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) override;
   std::size_t max_conn() const override { return options_.max_conn; }
 
-  // Closes every port; requests that run go on with the sockets that they have.
+  // Closes every port; current requests keep their sockets.
   void drain();
 
  private:
@@ -53,8 +53,8 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
     std::string client_ip;
     std::shared_ptr<ClassicTunnel> tunnel;
     std::unique_ptr<TcpListener> listener;
-    std::size_t sockets = 0;  // counted for it in sockets_
-    bool unclaimed = true;    // ... and in unclaimed_
+    std::size_t sockets = 0;  // its share of sockets_
+    bool unclaimed = true;    // ... and of unclaimed_
   };
 
   void on_socket(ClassicTunnel& tunnel, std::string_view asker, std::unique_ptr<TcpSocket> socket);
@@ -72,8 +72,9 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
   AddressCounts& addresses_;
   std::unordered_map<const ClassicTunnel*, Seat> seats_;
   std::size_t sockets_ = 0;                                 // of all seats
-  std::unordered_map<std::string, std::size_t> unclaimed_;  // ports without a first socket, by the asker's group
-  std::uint16_t next_port_;                                 // where the search in the range goes on
+  std::unordered_map<std::string, std::size_t> unclaimed_;  // ports without a first socket, by the asker's address
+                                                            // group
+  std::uint16_t next_port_;                                 // where the search in the range continues
 };
 
 }  // namespace tenfold::broker

@@ -44,9 +44,9 @@ void ClassicTunnel::serve_waiting() {
     Opening* opening = waiting_.next();
     IdlePipes::Taken taken;
     if (opening->opening_wants_fresh()) taken = idle_.take(IdlePipes::Wanted::fresh);
-    // Only sockets that have served before are free: there is no other way to get one than to take what there is.
+    // No fresh socket is free, and the broker cannot open one: takes a used one.
     if (taken.pipe == nullptr) taken = idle_.take(IdlePipes::Wanted::any);
-    if (taken.pipe == nullptr) return waiting_.put_back(*opening);  // what is left is about to be closed
+    if (taken.pipe == nullptr) return waiting_.put_back(*opening);  // the remaining ones are about to be closed
     ++out_;
     opening->on_open(Upstream(shared_from_this(), std::move(taken.pipe), taken.used));
   }
@@ -59,7 +59,7 @@ void ClassicTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {
   }
   --out_;
   idle_.put(std::move(pipe), true, keep);
-  // At once, and not when the turn ends: the few sockets are what everybody waits for.
+  // Now, not at the end of the turn: the few sockets are the bottleneck.
   serve_waiting();
 }
 
@@ -84,7 +84,7 @@ void ClassicTunnel::on_handed_over() {
   end("replaced");
 }
 
-// Not at once: whoever lost the socket is still in the middle of it.
+// Not now: the request that lost the socket is still on the stack.
 void ClassicTunnel::serve_soon() {
   if (waiting_.size() != 0) runtime().timers.arm(serve_timer_, runtime().now());
 }

@@ -1,10 +1,10 @@
-// ClassicTunnel: a tunnel whose pipes are plain sockets that the client opened: its pool.
-// docs/CLASSIC.md, "Pool". No socket in here: each comes as a Duplex.
+// ClassicTunnel: a tunnel whose pipes are plain sockets that the client opened: its pool. docs/CLASSIC.md, "Pool".
+// Pure: each socket comes as a Duplex.
 //
 //   unclaimed -> live <-> empty -> over
 //
-// Nobody claims it in rules::claim_window, or it stays empty for rules::classic_empty, or its name has gone to another
-// tunnel: over.
+// It is over if no socket comes within rules::claim_window, if it stays empty for rules::classic_empty, or if another
+// tunnel takes its name.
 #pragma once
 
 #include <cstddef>
@@ -25,10 +25,10 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
  public:
   class Owner {
    public:
-    // No client any more: close its port, let go of the tunnel. The cause is for the log: unclaimed, empty or replaced.
+    // The client is gone: close its port and drop the tunnel. The cause is for the log: unclaimed, empty or replaced.
     virtual void on_classic_over(ClassicTunnel& tunnel, std::string_view cause) = 0;
 
-    // Sockets came or went.
+    // The number of sockets changed.
     virtual void on_classic_sockets(ClassicTunnel& tunnel) = 0;
 
    protected:
@@ -37,12 +37,12 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
 
   ClassicTunnel(Runtime& runtime, std::string name, std::size_t max_conn, Owner& owner);
 
-  // A socket from the client. Beyond max_conn it waits unread for a place, and keeps the ticket meanwhile; beyond that,
-  // too, it is closed.
+  // A socket from the client. Beyond max_conn it is parked unread and keeps its ticket; beyond the parking limit it is
+  // closed.
   void add_socket(std::unique_ptr<Duplex> socket, AddressCounts::Ticket parked_ticket = {});
-  // The next socket would have to wait.
+  // The next socket would be parked.
   bool is_full() const { return connected() >= max_conn_; }
-  // All that stand, those that wait included.
+  // All open sockets, parked ones included.
   std::size_t sockets() const { return connected() + parked_.size(); }
   // A socket has come.
   bool is_claimed() const { return claimed_; }
@@ -51,7 +51,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   std::size_t connected() const override { return out_ + idle_.size(); }
   const char* kind() const override { return "classic"; }
 
-  // The owner is going away: nobody waits any longer.
+  // The owner is about to be destroyed: ends all waiting requests.
   void close();
 
  private:
@@ -59,7 +59,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   void on_pipe_gone() override;
   void on_handed_over() override;
   void on_idle_pipe_gone() override { on_place_free(); }
-  // The client may have connected every socket to the app, or a used one to none: which, is not to be seen from here.
+  // Whether the client has connected a socket to the app is not visible here.
   bool may_be_new_to_app(bool) const override { return true; }
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return waiting_.size() != 0; }
@@ -75,11 +75,11 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   void end(std::string_view cause);
 
   const std::size_t max_conn_;
-  Owner* owner_;  // null once it is over
+  Owner* owner_;  // null when over
   IdlePipes idle_;
   WaitingRoom waiting_;
   std::deque<Parked> parked_;
-  std::size_t out_ = 0;   // sockets on loan
+  std::size_t out_ = 0;   // sockets in use by requests
   bool claimed_ = false;  // a socket has come
   MemberTimer<ClassicTunnel, &ClassicTunnel::serve_waiting> serve_timer_{*this};
   MemberTimer<ClassicTunnel, &ClassicTunnel::on_empty> empty_timer_{*this};

@@ -130,7 +130,7 @@ void Assignment::to_tunnel(NameTable::Found found) {
 void Assignment::check_login(const VisitorPolicy& policy) {
   const std::optional<Credentials> shown = basic_credentials(stream_->head().fields);
   if (!shown) return on_password(PasswordCheck::Verdict::wrong);
-  // A name that there is not takes as long as a wrong password.
+  // An unknown name takes as long as a wrong password.
   static const VisitorLogin nobody{"", "salt", "none"};
   const VisitorLogin* login = policy.login_of(shown->user);
   PasswordCheck::Call& call = *this;
@@ -157,7 +157,7 @@ void Assignment::ask_app() {
 }
 
 void Assignment::on_app_request_upgrading() {
-  // The connection leaves its owner, and the stream is none any more.
+  // The connection leaves its owner, and the stream ends.
   upgraded_visit_ = visit_->shared_from_this();
   stream_ = nullptr;
 }
@@ -167,7 +167,7 @@ void Assignment::on_app_request_over(AppRequest::Ending ending, const Error& why
   switch (ending) {
     case AppRequest::Ending::answered:
       stream_ = nullptr;
-      if (record_.why) return finish(Outcome::failed);  // by the agent's own word
+      if (record_.why) return finish(Outcome::failed);  // reported by the agent
       return finish(upgraded_visit_ != nullptr ? Outcome::upgraded : Outcome::served);
     case AppRequest::Ending::failed: return fail(why);
     case AppRequest::Ending::stands:
@@ -190,7 +190,7 @@ void Assignment::on_gone(const http::Gone& gone) {
   record_.why = gone.why;
   record_.limit = gone.limit;
   if (gone.why.kind != ErrorKind::protocol) return finish(Outcome::left);
-  // What broke the rules is refused next, and has its record then, unless its answer has begun.
+  // A request that broke the protocol is refused next and recorded then, unless its answer has begun.
   if (!answered) return leave();
   record_.reason = record_.why.detail;
   finish(Outcome::rejected);
@@ -216,7 +216,7 @@ void Assignment::answer(const Reply& reply, Outcome outcome) {
   finish(outcome);
 }
 
-// The one end of a request.
+// Every request ends here.
 void Assignment::finish(Outcome outcome) {
   record_.outcome = outcome;
   record_.ended = desk_.side().runtime.now();

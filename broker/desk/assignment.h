@@ -1,12 +1,12 @@
-// Assignment: one request at the desk, from its head to its end: who answers it is found out, and where that is the
-// broker itself, it is answered. The one place where a request ends, and the home of its record.
+// Assignment: one request at the desk, from its head to its end. It finds out who answers the request, and answers it
+// if that is the broker itself. Every request ends here; it owns the request's record.
 //
 //   idle -> looking -> at the app -> idle
 //     |        |------> making a tunnel, checking a password -> …
 //     '--------'------> answered by the broker -> idle
 //
-// While the registry (rules::registry_time at most) or a password's hash is waited for, the stream stands with its
-// body paused.
+// While the registry (rules::registry_time at most) or a password's hash is pending, the stream waits with its body
+// paused.
 //
 // Owned by the desk, and reused from request to request.
 #pragma once
@@ -40,17 +40,17 @@ class Assignment final : private http::ServerStream::Handler,
 
   // Finds out who answers. The stream and the visit outlive the request.
   void assign(http::ServerStream& stream, Visit& visit);
-  // Answers what cannot be served.
+  // Answers a request that cannot be served.
   void refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit);
 
   bool upgraded() const { return app_request_.upgraded(); }
   void end_upgraded() { app_request_.end_upgraded(); }
 
-  // Among the desk's assignments.
+  // Its index among the desk's assignments.
   std::size_t place = 0;
 
  private:
-  // http::ServerStream::Handler, until the app's request takes over.
+  // http::ServerStream::Handler, until AppRequest takes over.
   void on_body(Bytes bytes) override;
   void on_body_end(const http::Fields& trailers) override;
   void on_sent(std::size_t n) override;
@@ -85,13 +85,13 @@ class Assignment final : private http::ServerStream::Handler,
   Desk& desk_;
   http::ServerStream* stream_ = nullptr;
   Visit* visit_ = nullptr;
-  std::shared_ptr<Visit> upgraded_visit_;  // held while the connection has left its first owner
+  std::shared_ptr<Visit> upgraded_visit_;  // held after the connection has left its first owner
   Route route_;
-  std::string client_ip_;    // as a listed proxy names it, or the connection's
-  bool for_status_ = false;  // the lookup is for the own site's status of a tunnel
+  std::string client_ip_;    // as reported by a listed proxy, or the connection's
+  bool for_status_ = false;  // the lookup is for a tunnel's status on the own site
   std::unique_ptr<NewTunnel> new_tunnel_;
-  std::shared_ptr<Tunnel> tunnel_;  // that was found, until it is asked
-  bool own_login_ = false;          // the visitor's Authorization was for the tunnel, and is not the app's
+  std::shared_ptr<Tunnel> tunnel_;  // the result of the lookup, until the request is passed to it
+  bool own_login_ = false;          // the visitor's Authorization was for the tunnel and is not passed to the app
   RequestRecord record_;
   AppRequest app_request_;
 };

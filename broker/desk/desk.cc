@@ -14,11 +14,11 @@ Assignment& Desk::take() {
 }
 
 void Desk::put_back(Assignment& assignment) {
-  // The last one that runs takes its place.
+  // The last running assignment takes its place.
   --running_;
   std::swap(assignments_[assignment.place], assignments_[running_]);
   std::swap(assignments_[assignment.place]->place, assignment.place);
-  // After a burst the spare ones go again.
+  // Spare assignments are freed after a burst.
   if (assignments_.size() > 2 * running_ + rules::spare_assignments) {
     side_.runtime.graveyard.bury(std::move(assignments_.back()));
     assignments_.pop_back();
@@ -27,7 +27,7 @@ void Desk::put_back(Assignment& assignment) {
 
 std::size_t Desk::end_upgraded() {
   std::size_t ended = 0;
-  // Backwards: one that is over at once leaves its place to one that was looked at.
+  // Backwards: one that ends during the loop is replaced by one that was already visited.
   for (std::size_t i = running_; i-- > 0;) {
     if (i >= running_ || !assignments_[i]->upgraded()) continue;
     ++ended;

@@ -1,13 +1,13 @@
-// Desk: between "a head was read" and "somebody answers". It decides alone who answers a request: the broker's own
-// site, a tunnel, or the broker with a refusal. It may take its time; the stream waits with its body paused.
+// Desk: decides who answers a request: the broker's own site, a tunnel, or the broker with a refusal. The decision may
+// come later; meanwhile the stream waits with its body paused.
 //
 //   desk.assign(stream, visit);              // a request; the stream is the desk's from here
-//   desk.refuse(stream, visit, fault, …);    // what is none that can be served
+//   desk.refuse(stream, visit, fault, …);    // a request that cannot be served
 //
-// Knows nothing of the version that the stream came in.
+// Independent of the stream's HTTP version.
 //
-// Owned by the broker; outlives every connection that hands it streams. close() comes behind the end of the connections
-// and before that of the links: upgraded requests borrow streams of links.
+// Owned by the broker; outlives every connection that passes streams to it. close() comes after the end of the
+// connections and before that of the links: upgraded requests borrow streams of links.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@
 
 namespace tenfold::broker {
 
-// What the desk works with; outlives it.
+// The desk's collaborators; they outlive it.
 struct DeskSide {
   Runtime& runtime;
   http1::HeadBuffers& head_buffers;
@@ -43,7 +43,7 @@ struct DeskSide {
   RequestIds& request_ids;
   PasswordCheck& passwords;
   Metrics& metrics;
-  TimePoint warm_at{};  // until then agents are still on their way back, and an unknown name is 503
+  TimePoint warm_at{};  // until then agents may still be reconnecting, and an unknown name is 503
 };
 
 class Desk {
@@ -56,10 +56,10 @@ class Desk {
     take().refuse(stream, visit, fault, limit);
   }
 
-  // Ends upgraded connections, both ways in order; returns how many there are.
+  // Ends upgraded connections in order, both directions; returns their number.
   std::size_t end_upgraded();
 
-  // Ends what runs, without a word.
+  // Ends all requests without an answer.
   void close();
 
   const DeskSide& side() const { return side_; }
@@ -72,7 +72,7 @@ class Desk {
 
   const DeskSide& side_;
   http::DateText dates_;
-  // The first `running_` run, in no order; the rest are kept for the next requests.
+  // The first `running_` are in use, in no order; the rest are kept for later requests.
   std::vector<std::unique_ptr<Assignment>> assignments_;
   std::size_t running_ = 0;
 };

@@ -1,5 +1,5 @@
-// Metrics: what the broker has served, as counts and histograms in memory: a value that is added to once a request, at
-// its one end, and read by whoever shows it. No number is counted anywhere else.
+// Metrics: counts and histograms of the requests served, in memory. Updated once per request, at its end, and read by
+// any exporter. No number is counted elsewhere.
 //
 //   metrics.add(record);
 //   metrics.requests(Outcome::served); metrics.failures("app-refused"); metrics.time_to_first_byte().count(…)
@@ -18,7 +18,7 @@
 
 namespace tenfold::broker {
 
-// Counts of durations, by power of four from 250 us to 4 min; the last bucket has no end.
+// Counts of durations, by powers of four from 250 us to 4 min; the last bucket is unbounded.
 class Histogram {
  public:
   static constexpr std::size_t buckets = 11;
@@ -28,7 +28,7 @@ class Histogram {
   std::uint64_t count() const { return count_; }
   Duration sum() const { return sum_; }
   std::uint64_t in_bucket(std::size_t index) const { return counts_[index]; }
-  // What the bucket ends at, included; the last one's is Duration::max().
+  // The bucket's upper bound, inclusive; Duration::max() for the last one.
   static Duration bucket_end(std::size_t index);
 
  private:
@@ -44,12 +44,13 @@ class Metrics {
   std::uint64_t requests(Outcome outcome) const { return outcomes_[static_cast<std::size_t>(outcome)]; }
   // Answers by the first digit of their status, 1 to 5.
   std::uint64_t answers(int hundreds) const { return statuses_[static_cast<std::size_t>(hundreds)]; }
-  // By the code of mux/failure.h; 0 for one that has not happened.
+  // By the code of mux/failure.h; 0 if it has not happened.
   std::uint64_t failures(std::string_view code) const;
   std::uint64_t body_in() const { return body_in_; }
   std::uint64_t body_out() const { return body_out_; }
 
-  // From a request's head to the pipe to its app, to the answer's first byte, to its end. Of requests that got so far.
+  // Times from a request's head to the pipe to its app, to the answer's first byte, and to its end, for requests that
+  // got so far.
   const Histogram& time_to_pipe() const { return to_pipe_; }
   const Histogram& time_to_first_byte() const { return to_first_byte_; }
   const Histogram& time_to_end() const { return to_end_; }
@@ -59,7 +60,7 @@ class Metrics {
 
   std::array<std::uint64_t, outcomes> outcomes_{};
   std::array<std::uint64_t, 6> statuses_{};
-  std::map<std::string_view, std::uint64_t> failures_;  // the keys are literals of the one table
+  std::map<std::string_view, std::uint64_t> failures_;  // the keys are literals of that table
   std::uint64_t body_in_ = 0;
   std::uint64_t body_out_ = 0;
   Histogram to_pipe_;

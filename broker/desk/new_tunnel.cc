@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr std::size_t resume_token_bytes = 16;
 
-// Who shows no resume token is known by this: an address, and whose token it is. Empty: by nothing.
+// Identifies a client without a resume token: its address and its token's owner. Empty: unidentified.
 std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
   if (client_ip == unknown_client) return {};
   return address_group(client_ip) + '#' + std::string(verdict.token);
@@ -38,7 +38,7 @@ void NewTunnel::start(std::string_view name, bool link) {
   if (!link) return claiming_.start({name_, {}, {}}, false);
   const Result<Registration> asked = read_registration();
   if (!asked) return reply(handshake_refusal(Refusal::bad_request, name_, asked.error().detail));
-  // What the registration says counts over the path and the other fields.
+  // The registration overrides the path and the other fields.
   if (!asked->name.empty()) name_ = asked->name;
   if (!name_.empty() && !is_tunnel_name(name_)) return reply(handshake_refusal(Refusal::bad_name));
   token_ = asked->resume_token;
@@ -110,7 +110,7 @@ Reply NewTunnel::classic_grant(const Claim& claim) {
   return json_reply(200, answer.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-// Not the client's doing, and it may heal: 503, which no stock client takes for a tunnel.
+// Temporary, and not the client's fault: 503, which no stock client takes for a tunnel.
 Reply NewTunnel::no_port(const Claim& claim, const Error& why) {
   makers_.runtime.log.warn("classic-refused", {{"name", claim.name}, {"reason", why.detail}});
   Reply reply =

@@ -1,11 +1,11 @@
-// NewTunnel: a tunnel that is asked for on the broker's own domain, from the question to its grant: admitted, its name
-// claimed, and its port opened (classic) or its connection handed over (a link).
+// NewTunnel: a request for a tunnel on the broker's own domain, up to its grant: it is admitted, its name is claimed,
+// and its port is opened (classic) or its connection is handed over (a link).
 //
 //   new_tunnel.start(name, link);
 //   on_new_tunnel_reply(reply)    // the answer: a classic grant, or a refusal
 //   on_new_tunnel_link(grant)     // answer 101: the connection becomes the link
 //
-// One of the two comes, from inside start() or later. Owned by the request's assignment; destroying it withdraws.
+// Exactly one of the two comes, from inside start() or later. Owned by the request's assignment; destroying it cancels.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@
 
 namespace tenfold::broker {
 
-// What new tunnels are made with; outlives them.
+// The collaborators of new tunnels; they outlive them.
 struct TunnelMakers {
   Runtime& runtime;
   const OwnSite& own_site;
@@ -33,7 +33,7 @@ class NewTunnel final : private Claiming::Owner {
  public:
   class Owner {
    public:
-    // Bury the new tunnel.
+    // Bury the new tunnel after either event.
     virtual void on_new_tunnel_reply(const Reply& reply) = 0;
     virtual void on_new_tunnel_link(LinkGrant grant) = 0;
 
@@ -52,7 +52,7 @@ class NewTunnel final : private Claiming::Owner {
   void on_claim_failed(Claiming& claiming, handshake::Refusal why) override;
   Reply classic_grant(const Claim& claim);
   Reply no_port(const Claim& claim, const Error& why);
-  // The handshake's registration, if it has one. Errors name what is wrong with it.
+  // The handshake's registration, if present. Errors name what is wrong with it.
   Result<Registration> read_registration() const;
   void refund();
   void reply(Reply reply);
@@ -61,9 +61,9 @@ class NewTunnel final : private Claiming::Owner {
   const OwnRequest request_;
   Owner& owner_;
   Claiming claiming_;
-  std::string name_;  // asked for
+  std::string name_;  // the requested name
   bool link_ = false;
-  std::string token_;  // of a link: its resume token
+  std::string token_;  // for a link: its resume token
   std::string tunnel_owner_;
   std::shared_ptr<const VisitorPolicy> policy_;
   Admission::Verdict verdict_;

@@ -29,7 +29,7 @@ bool is_new(std::string_view path, std::string_view query) {
   return path == "/" && (query == "new" || query.starts_with("new=") || query.starts_with("new&"));
 }
 
-// "/NAME", whatever the name looks like.
+// "/NAME", for any name.
 bool is_name_path(std::string_view path) {
   if (!path.starts_with('/')) return false;
   const std::string_view name = path.substr(1);
@@ -41,15 +41,15 @@ bool wants_link(const http::RequestHead& head) {
          http::has_token(head.fields, "Upgrade", handshake::upgrade_token);
 }
 
-// What monitors, crawlers and people look for on any host.
+// Paths that monitors, crawlers and people request on every host.
 bool is_well_known(std::string_view name) {
   static constexpr std::array<std::string_view, 8> words = {"healthz", "readyz", "metrics",     "login",
                                                             "admin",   "status", "favicon.ico", "robots.txt"};
   return std::find(words.begin(), words.end(), name) != words.end();
 }
 
-// A browser that goes to a page or loads a part of one, its own or another site's. No client of either protocol sends
-// any of these; fetch() of a page of this very host has mode `cors` or `same-origin`.
+// A browser that navigates or loads a part of a page, of this or another site. No client of either protocol sends these
+// fields; fetch() from a page of this host has mode `cors` or `same-origin`.
 bool is_browsing(const http::Fields& fields) {
   const http::Field* accept = http::find(fields, "Accept");
   constexpr std::string_view html = "text/html";
@@ -65,7 +65,7 @@ bool is_browsing(const http::Fields& fields) {
          says("Sec-Fetch-Site", "cross-site");
 }
 
-// Resident bytes of this process.
+// The resident memory of this process, in bytes.
 std::uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t size = 0;
@@ -96,7 +96,7 @@ OwnSite::Answer OwnSite::answer(const OwnRequest& request) const {
     if (is_new(path, query) || is_name_path(path)) never_cache(reply);
     return reply;
   }
-  // A HEAD makes nothing: RFC 9110 9.2.1, it is safe.
+  // A HEAD makes no tunnel: RFC 9110 9.2.1, it is safe.
   if (path == "/") {
     if (is_new(path, query) && method == "GET") return answer_new_tunnel(request, {});
     Reply reply = landing();
@@ -120,8 +120,8 @@ OwnSite::Answer OwnSite::answer_new_tunnel(const OwnRequest& request, std::strin
     never_cache(reply);
     return reply;
   };
-  // Before anything else: whatever is refused, that tenfold/1 is spoken here is said, and a proxy that takes the
-  // Upgrade away is found out. It asks for nothing that could be charged.
+  // Checked first: even a refused client learns that tenfold/1 is spoken here, and that a proxy removes the Upgrade.
+  // Such a request makes nothing, so it is not charged.
   if (!link && offers_link(request.head)) return refuse(Refusal::upgrade_lost);
   if (!link && (is_well_known(name) || is_browsing(request.head.fields))) {
     return not_found_reply("not-found",
@@ -130,7 +130,8 @@ OwnSite::Answer OwnSite::answer_new_tunnel(const OwnRequest& request, std::strin
   }
   if (!name.empty() && !is_tunnel_name(name)) return refuse(Refusal::bad_name);
   if (draining_) return refuse(Refusal::draining);
-  // The body would be the link's first bytes. Found out before the name is claimed, for a claim replaces what stands.
+  // The body would be the link's first bytes. Checked before the name is claimed, since a claim replaces the current
+  // tunnel.
   if (link && !request.body.empty()) return refuse(Refusal::bad_request);
   if (!link && !options_.classic) return refuse(Refusal::classic_off);
   return WantsTunnel{name, link};
@@ -144,7 +145,7 @@ std::string OwnSite::tunnel_url(std::string_view name, std::string_view scheme, 
     url = options_.public_url.substr(0, colon);
     site = options_.public_url.substr(colon + 3);
   } else if (const std::string_view bare = http::without_port(host); http::is_ip_literal(bare)) {
-    // NAME.127.0.0.1 leads nowhere; NAME.DOMAIN on the same port does.
+    // NAME.127.0.0.1 does not resolve; NAME.DOMAIN on the same port does.
     site = router_.domain() + site.substr(bare.size());
   }
   return url + "://" + std::string(name) + "." + site;
@@ -157,7 +158,7 @@ Reply OwnSite::status() const {
 Reply OwnSite::tunnel_status(const NameTable::Found& found) const {
   if (found.state == NameTable::State::unknown) return json_reply(404, R"({"message":"no such tunnel"})");
   std::size_t connected = found.tunnel == nullptr ? 0 : found.tunnel->connected();
-  // A link whose streams have all gone is still one connection of its agent.
+  // A link without streams still counts as one connection of its agent.
   if (connected == 0 && found.tunnel != nullptr && found.tunnel->has_agent()) connected = 1;
   return json_reply(200, to_json({{"connected_sockets", connected}}));
 }
@@ -166,7 +167,7 @@ Reply OwnSite::wrong_host(const OwnRequest& request) const {
   const std::string says = "This broker answers to " + router_.domain() + ", not to " +
                            printable(http::without_port(request.head.authority), rules::host_shown) + ".";
   const auto [path, query] = split(request.head.target);
-  // Who wants a tunnel is a program, whatever it says that it reads.
+  // A client that asks for a tunnel is a program, whatever its Accept says.
   if (wants_link(request.head) || offers_link(request.head) || is_new(path, query)) {
     return json_reply(404, to_json({{"message", says}, {"code", "bad-host"}}));
   }

@@ -1,18 +1,18 @@
-// OwnSite: what the broker answers on its own domain: whether a request wants a new tunnel, and of which kind, and the
-// few pages that there are. Fixed by docs/CLASSIC.md and docs/PROTOCOL.md.
+// OwnSite: what the broker answers on its own domain: whether a request asks for a new tunnel, and of which kind, and a
+// few pages. Specified by docs/CLASSIC.md and docs/PROTOCOL.md.
 //
 //   GET /?new               a tunnel with a random name
 //   GET /NAME               a tunnel with that name
 //     ... with Upgrade: tenfold/1         this connection becomes its link
-//     ... with the offer of it, but no Upgrade   426: something on the way takes the Upgrade away
+//     ... with the offer of it, but no Upgrade   426: a proxy on the way removes the Upgrade
 //   GET /                   the landing page
 //   GET /api/status         how many tunnels, how much memory
 //   GET /api/tunnels/ID/status
 //
-// A browser that goes somewhere, a page that loads something from here, and words that monitors and crawlers ask for
-// make no classic tunnel: 404.
+// A navigating browser, a page that loads something from here, and names that monitors and crawlers request make no
+// classic tunnel: 404.
 //
-// It decides and writes; it makes nothing: new_tunnel.h does.
+// It decides and writes answers; new_tunnel.h makes the tunnels.
 #pragma once
 
 #include <string>
@@ -27,7 +27,7 @@
 
 namespace tenfold::broker {
 
-// A request to the broker itself. Views, good until its stream ends.
+// A request to the broker itself. The views are valid until its stream ends.
 struct OwnRequest {
   const http::RequestHead& head;
   http::BodySize body;
@@ -43,7 +43,7 @@ struct OwnSiteOptions {
   std::string classic_address;  // the JSON's `ip`; empty: left out
 };
 
-// What an answer needs to be made first.
+// The result for a request that needs a tunnel before it can be answered.
 struct WantsTunnel {
   std::string_view name;  // empty: a random one
   bool link;              // the connection is to become a link
@@ -67,12 +67,12 @@ class OwnSite {
   // The answer to a request whose Host is neither the broker's domain nor below it.
   Reply wrong_host(const OwnRequest& request) const;
 
-  // What a tunnel of that name is called from outside; `host`: the Host field of who asks.
+  // The public URL of a tunnel with that name; `host`: the Host field of the request.
   std::string tunnel_url(std::string_view name, std::string_view scheme, std::string_view host) const;
 
   const OwnSiteOptions& options() const { return options_; }
 
-  // No new tunnel from now on: 503 `draining`.
+  // Refuses new tunnels from now on: 503 `draining`.
   void drain() { draining_ = true; }
 
  private:
@@ -86,10 +86,10 @@ class OwnSite {
   bool draining_ = false;
 };
 
-// A refusal of the handshake, as JSON. `name`: the one that was asked for; `detail`: what was wrong, added to the text.
+// A refusal of the handshake, as JSON. `name`: the requested one; `detail`: what was wrong, appended to the text.
 Reply handshake_refusal(handshake::Refusal refusal, std::string_view name = {}, std::string_view detail = {});
 
-// Nothing on the way may give it to another client: a grant is for one, and a refusal for one moment.
+// Caches must not reuse the answer: a grant is for one client, and a refusal may be temporary.
 void never_cache(Reply& reply);
 
 }  // namespace tenfold::broker

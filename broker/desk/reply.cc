@@ -8,7 +8,7 @@
 namespace tenfold::broker {
 namespace {
 
-// What is allowed where nothing but CONNECT is refused.
+// Every method is allowed but CONNECT.
 constexpr std::string_view tunnel_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
 
 Reply page_reply(int status, std::string_view code, std::string_view text, const http::RequestHead& head,
@@ -72,7 +72,7 @@ Reply last_hop_reply(const http::RequestHead& head) {
     reply.fields.emplace_back("Allow", tunnel_methods);
     return reply;
   }
-  // RFC 9110 9.3.8: the request as it came, without what a script may not read.
+  // RFC 9110 9.3.8: the request as received, without the fields that a script must not read.
   reply.content_type = "message/http";
   http1::HeadWriter message(reply.body);
   message.request_line(head.method, head.target);

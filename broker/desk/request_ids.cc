@@ -17,7 +17,7 @@ RequestIds::RequestIds() {
   id_.resize(prefix_size + 8, '0');
 }
 
-// Counts in the id's own digits.
+// Increments the count in the digits of the id.
 std::string_view RequestIds::next() {
   for (std::size_t i = id_.size(); i-- > prefix_size;) {
     char& digit = id_[i];

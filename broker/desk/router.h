@@ -1,5 +1,5 @@
-// Router: from a request's Host to what it is for. Each request is routed by its own
-// Host, never by its connection.
+// Router: selects the destination of a request from its Host. Each request is routed by its own Host, never by its
+// connection.
 #pragma once
 
 #include <string>
@@ -10,11 +10,11 @@ namespace tenfold::broker {
 struct Route {
   enum class To {
     own_site,  // the broker itself: its domain, or an IP
-    tunnel,    // `name`, whether or not anybody has it
-    nowhere,   // a host that is neither
+    tunnel,    // `name`, whether or not it exists
+    nowhere,   // any other host
   };
   To to = To::nowhere;
-  std::string name;  // in lower case; no more than one label
+  std::string name;  // in lower case; one label at most
 };
 
 class Router {
@@ -22,7 +22,7 @@ class Router {
   // `domain` without a port, in lower case.
   explicit Router(std::string domain) : domain_(std::move(domain)) {}
 
-  // `host` as the Host field has it: a port, upper case and a trailing dot are allowed.
+  // `host` in the syntax of the Host field: a port, upper case and a trailing dot are allowed.
   void route(std::string_view host, Route& route) const;
 
   const std::string& domain() const { return domain_; }

@@ -1,5 +1,5 @@
-// Visit: what the desk knows of the connection that a request came on. It lives as long as anything of the connection
-// does: the connection itself, and what became of it by an upgrade.
+// Visit: what the desk knows about the connection of a request. It lives as long as the connection, also after an
+// upgrade.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace tenfold::broker {
 
-// Shared: an upgraded connection has left its first owner, and still counts as one of the address it came from.
+// Shared: an upgraded connection has left its first owner, and still counts for the address it came from.
 class Visit : public std::enable_shared_from_this<Visit> {
  public:
   // `address`: the peer's IP:PORT, `ip` its IP alone. `scheme`: of the listener. `patience` outlives the visit.
@@ -25,10 +25,10 @@ class Visit : public std::enable_shared_from_this<Visit> {
   const std::string& address() const { return address_; }
   const std::string& ip() const { return ip_; }
   std::string_view scheme() const { return scheme_; }
-  bool from_proxy() const { return from_proxy_; }  // a listed one
+  bool from_proxy() const { return from_proxy_; }  // of a listed proxy
   const http::Patience& patience() const { return patience_; }
 
-  // The connection is about to become an agent's link: its socket is tuned for that.
+  // The connection is about to become an agent's link: tunes its socket for that.
   virtual void tune_for_link() = 0;
 
  private:

@@ -8,7 +8,7 @@
 
 namespace tenfold::broker {
 
-// One accepted connection: what serves HTTP on it, until it closes or is upgraded, and the visit that counts it.
+// One accepted connection: its ServerConnection, until it closes or is upgraded, and the visit that counts it.
 class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::Owner {
  public:
   Visitor(FrontDoor& door, std::string address, std::string ip, std::string_view scheme, bool from_proxy,
@@ -43,7 +43,7 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
   }
 
   FrontDoor& door_;
-  TcpSocket* const socket_;  // under the connection, and owned by it
+  TcpSocket* const socket_;  // below the connection, and owned by it
   const AddressCounts::Ticket ticket_;
   std::unique_ptr<http1::ServerConnection> connection_;
 };

@@ -1,5 +1,5 @@
-// FrontDoor: the public listeners and every visitor's connection, from accept to close. Counts connections, in all and
-// by address, turns away what is too many, and hands each request to the desk.
+// FrontDoor: the public listeners and every visitor's connection, from accept to close. Counts connections, in total
+// and by address, refuses those beyond the limits, and passes each request to the desk.
 //
 // Owned by the broker.
 #pragma once
@@ -23,7 +23,7 @@
 namespace tenfold::broker {
 
 struct FrontDoorOptions {
-  std::size_t connections = 0;      // in all, links included
+  std::size_t connections = 0;      // in total, links included
   http::Patience patience{};        // with visitors
   http::Patience proxy_patience{};  // with listed proxies
   unsigned unix_mode = TcpListener::default_unix_mode;
@@ -31,8 +31,7 @@ struct FrontDoorOptions {
 
 class FrontDoor final {
  public:
-  // `addresses`: connections by address, of which listed proxies and this machine have as many as they like. `links`
-  // count as connections.
+  // `addresses`: connections by address; listed proxies and this machine are unlimited. `links` count as connections.
   FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
             http1::ServerShared& shared, Desk& desk, const LinkDoor& links);
   ~FrontDoor();
@@ -40,26 +39,26 @@ class FrontDoor final {
   // `tls`: null for plain HTTP. The error names the address.
   Error listen(const Address& address, std::shared_ptr<TlsContext> tls);
 
-  // Accepts no more and finishes what runs; `on_empty` when no visitor is left.
+  // Accepts no more connections and finishes current requests; `on_empty` when no visitor is left.
   void drain(std::function<void()> on_empty);
 
-  // Ends what is left of that: what has a request is refused, or cut when its answer has begun; returns how many
-  // connections there were. Upgraded ones are the desk's to end.
+  // Ends the remaining connections: a request is refused, or cut if its answer has begun. Returns the number of
+  // connections. The desk ends the upgraded ones.
   std::size_t end_now();
 
-  // Destroys all connections. Upgraded ones live on at the desk, and may no longer when the door is destroyed.
+  // Destroys all connections. Upgraded ones live on at the desk, and must be gone before the door is destroyed.
   void close();
 
  private:
   class Visitor;
 
   void on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls);
-  // Whether one more connection from that address may come in.
+  // Whether one more connection from that address is allowed.
   bool admit(const std::string& ip);
   void on_connection_closed(Visitor& visitor, const http::Gone& gone);
   void on_visit_over();
   void check_empty();
-  // A copy: each may go when it is told something.
+  // A copy: a visitor may remove itself during a call.
   std::vector<std::shared_ptr<Visitor>> visitors() const;
 
   Loop& loop_;
@@ -71,7 +70,7 @@ class FrontDoor final {
   const LinkDoor& links_;
   std::vector<std::unique_ptr<TcpListener>> listeners_;
   std::unordered_map<Visitor*, std::shared_ptr<Visitor>> visitors_;  // whose connection serves HTTP
-  std::size_t visits_ = 0;                                           // those, and upgraded ones
+  std::size_t visits_ = 0;                                           // those, and the upgraded ones
   std::function<void()> on_empty_;                                   // set while draining
 };
 

@@ -1,4 +1,4 @@
-// An agent played by a case: see agent_link.h.
+// The agent that a case plays: see agent_link.h.
 #include "conformance/cases/agent_link.h"
 
 #include "conformance/expect.h"
@@ -59,7 +59,7 @@ void AgentLink::refuse(std::uint32_t stream, const std::string& status, const st
   accepted_.insert(stream);
   peer->send_head(stream, {{":status", status}, {"tenfold-cause", cause}}, true);
   peer->reset(stream, h2_error::no_error);
-  peer->stream(stream).data.clear();  // a request on it is answered by that
+  peer->stream(stream).data.clear();  // clears the request, which this answers
 }
 
 AgentLink::Asked AgentLink::take_request(Deadline deadline) {

@@ -1,5 +1,5 @@
-// AgentLink: an agent of tenfold/1 as a case plays it against a server: handshake done, tunnel registered, requests
-// taken from whichever stream they come on.
+// AgentLink: an agent of tenfold/1, played by a case against a server: handshake done, tunnel registered, requests
+// taken from any stream.
 //
 //   AgentLink link(target);
 //   Http visitor = link.visit("/path");
@@ -23,7 +23,7 @@ struct LinkWish {
   unsigned address = 0;  // the k-th of the case
 };
 
-// The request of a handshake; `more` behind the usual fields.
+// The request of a handshake; `more` follows the usual fields.
 std::string upgrade_request(ServerTarget& target, const std::string& path, const FieldList& more = {});
 std::string base64url(std::string_view bytes);
 
@@ -33,16 +33,16 @@ class AgentLink {
 
   struct Asked {
     std::uint32_t stream = 0;
-    std::string text;  // the head, and what came with it
+    std::string text;  // the head, and the bytes that came with it
   };
-  // The next request's head, on a new stream (which is answered 200 first) or a kept one.
+  // The next request's head, on a new stream (answered with 200 first) or a kept one.
   Asked take_request(Deadline deadline = in(patience));
   void accept(std::uint32_t stream);  // :status 200
   void refuse(std::uint32_t stream, const std::string& status, const std::string& cause);
 
-  // A visitor of this tunnel who has asked.
+  // A visitor of this tunnel that has sent a request.
   Http visit(const std::string& path = "/", const FieldList& fields = {}, unsigned k = 0);
-  // A whole exchange: the tunnel works.
+  // Fails the case unless a whole exchange through the tunnel succeeds.
   void expect_works();
 
   ServerTarget& target;

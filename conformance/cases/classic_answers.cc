@@ -7,7 +7,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// A visitor's request that has reached the application and waits for its answer.
+// A visitor's request that the application has received and not answered.
 struct Exchange {
   ServerTarget& target;
   Tunnel tunnel;
@@ -144,7 +144,7 @@ void heads(ServerSuite& suite) {
   suite.add({"classic/answer/head", Level::must, "HEAD's answer keeps its Content-Length and has no body",
              "CLASSIC pool-http"},
             [](ServerTarget& target) {
-              // A careless application may send the body that it announced: the server need not keep that socket.
+              // A faulty application may send the body that it announced: the server may drop that socket.
               Exchange exchange(target, "HEAD", 2);
               exchange.app->send("HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n");
               const Message got = exchange.visitor.read_answer("HEAD");

@@ -1,4 +1,4 @@
-// The classic handshake as a server answers it: the JSON, the status pages, the refusals. docs/CLASSIC.md, "Handshake".
+// The classic handshake of a server: the JSON, the status pages, the refusals. docs/CLASSIC.md, "Handshake".
 #include <nlohmann/json.hpp>
 
 #include "conformance/cases/server_cases.h"
@@ -6,7 +6,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// A visitor of this tunnel is served by this very pool.
+// Fails the case unless this pool serves a visitor of this tunnel.
 void expect_served(ServerTarget& target, const Tunnel& tunnel, const std::string& host) {
   Pool pool(target, tunnel, 1);
   Http visitor = target.visit();
@@ -143,6 +143,9 @@ void pages(ServerSuite& suite) {
       [](ServerTarget& target) {
         REQUIRE(target.ask("GET", "/api/tunnels/" + target.fresh_name() + "/status", target.own_host()).status == 404);
       });
+}
+
+void unknown_hosts(ServerSuite& suite) {
   suite.add({"classic/pages/unknown-host", Level::must, "a host without a tunnel is 404", "CLASSIC unknown-host"},
             [](ServerTarget& target) {
               const Message got = target.ask("GET", "/", target.host_of(target.fresh_name()));
@@ -184,6 +187,9 @@ void pages(ServerSuite& suite) {
                                              {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}});
               REQUIRE(got.status == 404);
             });
+}
+
+void refusals(ServerSuite& suite) {
   for (const char* method : {"HEAD", "POST"}) {
     suite.add({std::string("classic/handshake/not-by-") + method, Level::should,
                std::string(method) + " /NAME makes no tunnel", "CLASSIC fault-head-creates"},
@@ -215,6 +221,8 @@ void pages(ServerSuite& suite) {
 void add_classic_handshake(ServerSuite& suite) {
   answers_and_json(suite);
   pages(suite);
+  unknown_hosts(suite);
+  refusals(suite);
 }
 
 }  // namespace tenfold::conformance

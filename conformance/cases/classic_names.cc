@@ -1,4 +1,4 @@
-// Which names a server grants. docs/CLASSIC.md, "name-grammar".
+// The names that a server grants. docs/CLASSIC.md, "name-grammar".
 #include <nlohmann/json.hpp>
 
 #include "conformance/cases/server_cases.h"
@@ -8,7 +8,7 @@ namespace {
 
 struct Wanted {
   const char* id;
-  const char* name;  // "*": a fresh one of 4 characters; as a path
+  const char* name;  // in a path; "*": a fresh one of 4 characters
   const char* what;
 };
 

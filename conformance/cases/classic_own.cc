@@ -1,5 +1,5 @@
-// Cases that start servers of their own by --command: other sizes of the pool, and how a server stops. docs/CLASSIC.md,
-// faults 1 and 6.
+// Cases that start their own servers by --command: other pool sizes, and how a server stops. docs/CLASSIC.md, faults 1
+// and 6.
 #include <signal.h>
 
 #include <thread>

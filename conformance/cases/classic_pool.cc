@@ -1,4 +1,5 @@
-// The pool of sockets: who gets a request, what happens when sockets come and go. docs/CLASSIC.md, "Pool".
+// The pool of sockets: which socket gets a request, and what happens when sockets open and close. docs/CLASSIC.md,
+// "Pool".
 #include <thread>
 
 #include "conformance/cases/server_cases.h"
@@ -19,7 +20,7 @@ void sharing(ServerSuite& suite) {
                 visitors.push_back(target.visit());
                 visitors.back().send(request("GET", "/" + std::to_string(i), target.host_of(tunnel.id)));
               }
-              // Every request is there before the first is answered, each on a socket of its own.
+              // All requests arrive before the first is answered, each on its own socket.
               std::vector<Pool::Taken> taken;
               for (unsigned i = 0; i < count; ++i) taken.push_back(pool.take());
               for (Pool::Taken& each : taken) each.socket.send(answer(200, each.request.target));
@@ -42,7 +43,7 @@ void sharing(ServerSuite& suite) {
               while (Clock::now() < end) {
                 Http extra = target.open_socket(tunnel);
                 ++opened;
-                // Parked is fine, and closed is fine, as long as it takes its time.
+                // It may be parked, or closed after a while.
                 if (!extra.socket().readable(left(end))) break;
                 try {
                   extra.wait_for_end(end);
@@ -63,6 +64,9 @@ void sharing(ServerSuite& suite) {
               pool.take().socket.send(answer(200, "within"));
               REQUIRE(visitor.read_answer().body == "within");
             });
+}
+
+void reuse(ServerSuite& suite) {
   suite.add({"classic/pool/reuse", Level::must, "one socket serves several requests in turn", "CLASSIC pool-reuse"},
             [](ServerTarget& target) {
               const Tunnel tunnel = target.create();
@@ -188,6 +192,9 @@ void losses(ServerSuite& suite) {
               visitor.read_body(head);
               expect(head.cut, "the body ends as if it were whole");
             });
+}
+
+void turnover(ServerSuite& suite) {
   suite.add({"classic/pool/change", Level::must, "visitors are served while every socket closes after each answer",
              "CLASSIC pool-replace"},
             [](ServerTarget& target) {
@@ -221,7 +228,9 @@ void losses(ServerSuite& suite) {
 
 void add_classic_pool(ServerSuite& suite) {
   sharing(suite);
+  reuse(suite);
   losses(suite);
+  turnover(suite);
 }
 
 }  // namespace tenfold::conformance

@@ -7,7 +7,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// One request as it is, to a pool of one socket: what the application gets.
+// Sends one raw request to a pool of one socket; returns what the application gets.
 Message arrives_as(ServerTarget& target, const std::string& raw, std::string_view method = "GET") {
   const Tunnel tunnel = target.create();
   Pool pool(target, tunnel, 1);
@@ -136,7 +136,7 @@ void bodies(ServerSuite& suite) {
               Http visitor = target.visit();
               visitor.send("POST / HTTP/1.1\r\nHost: " + target.host_of(tunnel.id) +
                            "\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
-              // RFC 9110 10.1.1: a client need not wait for ever; this one waits for a second.
+              // RFC 9110 10.1.1: a client need not wait forever; this one waits for a second.
               if (visitor.socket().readable(1s)) REQUIRE(visitor.read_head().status == 100);
               visitor.send("body");
               REQUIRE(visitor.read_answer("POST").body == "body");

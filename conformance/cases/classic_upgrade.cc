@@ -1,5 +1,5 @@
-// WebSocket and other Upgrades through the pool. docs/CLASSIC.md, "upgrade" and faults 4 and 5. What flows after the
-// 101 is nobody's business: the cases use plain lines.
+// WebSocket and other Upgrades through the pool. docs/CLASSIC.md, "upgrade" and faults 4 and 5. The server must not
+// interpret the bytes after the 101: the cases use plain lines.
 #include "conformance/cases/server_cases.h"
 
 namespace tenfold::conformance {
@@ -13,7 +13,7 @@ const std::string switching =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-// A visitor who asked to upgrade, `early` sent in the same write, and the socket that his request came on.
+// A visitor that asked to upgrade, with `early` in the same write, and the socket that its request came on.
 struct Upgrading {
   Tunnel tunnel;
   Pool pool;

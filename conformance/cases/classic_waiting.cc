@@ -1,5 +1,5 @@
-// Visitors without a socket, and tunnels without any: who waits, how long, and what a name is worth after its
-// sockets are gone. docs/CLASSIC.md, "Pool" and faults 3 and 7.
+// Visitors without a free socket, and tunnels without sockets: whether visitors wait, how long, and how long a name is
+// kept. docs/CLASSIC.md, "Pool" and faults 3 and 7.
 #include <thread>
 
 #include "conformance/cases/server_cases.h"
@@ -61,6 +61,9 @@ void waiting(ServerSuite& suite) {
                 pool.sockets()[0] = target.open_socket(tunnel);
               }
             });
+}
+
+void giving_up(ServerSuite& suite) {
   suite.add({"classic/waiting/timed", Level::must, "a visitor for whom no socket comes is told 503 in the end",
              "CLASSIC fault-3"},
             [](ServerTarget& target) {
@@ -109,7 +112,7 @@ void waiting(ServerSuite& suite) {
               REQUIRE(first.read_answer().body == "first");
               Http last = target.visit();
               last.send(request("GET", "/last", target.host_of(tunnel.id)));
-              // Whether the one who left is asked for is the server's affair; the last one must get through.
+              // The server may or may not forward the request of the visitor that left; the last one must get through.
               for (int i = 0; i < 2; ++i) {
                 if (!pool.sockets()[0].socket().open()) pool.sockets()[0] = target.open_socket(tunnel);
                 Pool::Taken taken = pool.take();
@@ -151,7 +154,7 @@ void names_without_sockets(ServerSuite& suite) {
               const Deadline deadline = in(8s);
               while (Clock::now() < deadline) {
                 std::this_thread::sleep_for(250ms);
-                // The status is asked, not the port: a connection would claim it.
+                // Asks for the status, not the port: a connection would claim it.
                 const Message got = target.ask("GET", "/api/tunnels/" + tunnel.id + "/status", target.own_host());
                 if (got.status == 404) return;
               }
@@ -181,6 +184,7 @@ void names_without_sockets(ServerSuite& suite) {
 
 void add_classic_waiting(ServerSuite& suite) {
   waiting(suite);
+  giving_up(suite);
   names_without_sockets(suite);
 }
 

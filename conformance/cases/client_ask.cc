@@ -1,4 +1,4 @@
-// The classic handshake as a client asks for it, and what it makes of each answer. docs/CLASSIC.md, "What the client
+// The classic handshake of a client: its request, and its reaction to each answer. docs/CLASSIC.md, "What the client
 // makes of the answer".
 #include <signal.h>
 
@@ -7,7 +7,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// What a client that can be helped does: it asks again, and is served then.
+// The reaction to a temporary failure: it asks again, and is then served.
 void expect_asks_again(ClientRun& run, Millis within = 12s) {
   ClientRun::Ask again = run.take_ask(in(within));
   run.grant(again, 1);
@@ -135,7 +135,7 @@ void strangers(ClientSuite& suite) {
               try {
                 run.grant(ask, 1, ",\"junk\":\"" + std::string(4'000'000, 'j') + "\"");
               } catch (const Failure&) {
-                // It hung up in the middle.
+                // The client closed within the answer.
               }
               expect(!run.pool.pending(1500ms), "the pool is opened");
               expect(run.process->running(), "it ended");

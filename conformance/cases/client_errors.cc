@@ -1,4 +1,4 @@
-// Brokers that break the rules, and what a client of tenfold/1 makes of them: the link ends, and it dials again.
+// Brokers that break the protocol, and the reaction of a client of tenfold/1: the link ends, and it dials again.
 // docs/PROTOCOL.md, "HTTP/2" and "Limits and safety".
 #include <algorithm>
 

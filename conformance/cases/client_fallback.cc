@@ -1,4 +1,4 @@
-// A client of tenfold/1 whose Upgrade brings no link: what leads it to the classic pool, and what must not.
+// A client of tenfold/1 whose Upgrade yields no link: when it uses the classic pool, and when it must not.
 // docs/PROTOCOL.md, "Handshake".
 #include <functional>
 
@@ -16,13 +16,13 @@ void expect_offer(const Message& asked) {
   expect(asked.lists("Tenfold-Offer", "tenfold/1"), "no Tenfold-Offer: tenfold/1 in " + asked.first_line);
 }
 
-// What a server of tenfold/1 says to a request whose Upgrade did not reach it.
+// The answer of a tenfold/1 server to a request that lost its Upgrade on the way.
 void answer_upgrade_lost(ClientRun::Ask& ask) {
   answer_and_close(ask, 426, R"({"message":"the Upgrade did not come","code":"upgrade-lost"})",
                    {{"Content-Type", "application/json"}, {"Upgrade", "tenfold/1"}});
 }
 
-// The second question: without Upgrade, on a connection of its own.
+// The second request: without Upgrade, on another connection.
 ClientRun::Ask take_second(ClientRun& run, Millis within) {
   ClientRun::Ask ask = run.take_ask(in(within));
   expect(!ask.request.has("Upgrade"), "asked with Upgrade again");
@@ -30,7 +30,7 @@ ClientRun::Ask take_second(ClientRun& run, Millis within) {
   return ask;
 }
 
-// Answers whatever is asked in this time; how many did ask for a link.
+// Answers all requests in this time; returns how many of them asked for a link.
 int answer_all(ClientRun& run, Millis time, const std::function<void(ClientRun::Ask&)>& reply) {
   int links = 0;
   for (const Deadline end = in(time); Clock::now() < end;) {

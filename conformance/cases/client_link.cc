@@ -1,4 +1,4 @@
-// A client of tenfold/1: how it asks, what it makes of refusals, and the link's life. docs/PROTOCOL.md, "Handshake",
+// A client of tenfold/1: its request, its reaction to refusals, and the link's lifetime. docs/PROTOCOL.md, "Handshake",
 // "Control" and "Life".
 #include <signal.h>
 
@@ -173,7 +173,7 @@ void life(ClientSuite& suite) {
       [](ClientTarget& target) {
         ClientRun run(target);
         BrokerLink link(run);
-        run.take_ask(in(30s));  // nothing of the link is read meanwhile, so no PING is answered
+        run.take_ask(in(30s));  // the link is not read meanwhile, so no PING is answered
       });
   for (const char* how : {"reset", "closed", "goaway"}) {
     suite.add({std::string("client-mux/life/resume-") + how, Level::must,

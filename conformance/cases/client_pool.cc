@@ -1,4 +1,4 @@
-// The pool as a client keeps it, and what it carries. docs/CLASSIC.md, "Pool".
+// The pool of a client, and the traffic on it. docs/CLASSIC.md, "Pool".
 #include <thread>
 
 #include "conformance/cases/client_cases.h"
@@ -184,6 +184,9 @@ void traffic(ClientSuite& suite) {
               socket.send("Host: not a head\r\n");
               REQUIRE(app.read_exactly(18) == "Host: not a head\r\n");
             });
+}
+
+void ends(ClientSuite& suite) {
   suite.add({"client/serve/app-closes", Level::must, "an application that closes ends the socket, and a new one comes",
              "CLASSIC pool-replace"},
             [](ClientTarget& target) {
@@ -210,7 +213,7 @@ void traffic(ClientSuite& suite) {
               std::this_thread::sleep_for(1200ms);
               expect(run.process->running(), "it ended");
               run.app.listen_again();
-              // Held open or answered and replaced: within 10 s a request gets through.
+              // It may be held open, or answered and replaced: within 10 s a request gets through.
               const Deadline deadline = in(10s);
               for (;;) {
                 try {
@@ -238,6 +241,9 @@ void traffic(ClientSuite& suite) {
               socket.socket().close();
               app.wait_for_end();
             });
+}
+
+void hosts(ClientSuite& suite) {
   for (const bool second : {false, true}) {
     suite.add({second ? "client/host/every" : "client/host/first", Level::must,
                second ? "--local-host rewrites the Host of a socket's second request as well"
@@ -266,6 +272,8 @@ void traffic(ClientSuite& suite) {
 void add_client_pool(ClientSuite& suite) {
   sockets(suite);
   traffic(suite);
+  ends(suite);
+  hosts(suite);
 }
 
 }  // namespace tenfold::conformance

@@ -51,6 +51,10 @@ void opening(ClientSuite& suite) {
               run.app.listen_again();
               link.expect_works(run);
             });
+}
+
+void refusals(ClientSuite& suite) {
+  constexpr const char* where = "PROTOCOL Streams";
   suite.add(
       {"client-mux/stream/other-name", Level::must, "a name that it does not serve: RST_STREAM REFUSED_STREAM", where},
       [](ClientTarget& target) {
@@ -86,6 +90,10 @@ void opening(ClientSuite& suite) {
                   "RST_STREAM");
               expect(!run.app.pending(200ms), "the application was dialled");
             });
+}
+
+void many_streams(ClientSuite& suite) {
+  constexpr const char* where = "PROTOCOL Streams";
   suite.add({"client-mux/stream/many", Level::must,
              "as many streams at once as its SETTINGS allow, at most 1,000, each its own connection", where},
             [](ClientTarget& target) {
@@ -247,7 +255,7 @@ void flow(ClientSuite& suite) {
               app.socket().write_some(std::string(2'000'000, 's'), in(300ms));
               link.peer->wait_until([&] { return link.peer->stream(stream).received == 262144; },
                                     "the whole window of it");
-              link.peer->settle(200ms);  // a byte beyond it fails the case
+              link.peer->settle(200ms);  // an overrun of the window fails the case
               link.expect_works(run);
             });
   suite.add({"client-mux/flow/after-resets", Level::must,
@@ -257,7 +265,7 @@ void flow(ClientSuite& suite) {
               BrokerLink link(run);
               link.peer->ping();
               const std::int64_t whole = link.peer->connection_send_window();
-              // 40 MB: a window that leaks is used up before; one that is refilled by halves is not.
+              // 40 MB: more than a window that leaks can carry, but not one that is refilled by halves.
               for (int i = 0; i < 200; ++i) {
                 const std::uint32_t id = link.open();
                 link.peer->send_what_fits(id, std::string(200'000, 'r'));
@@ -275,6 +283,8 @@ void flow(ClientSuite& suite) {
 
 void add_client_streams(ClientSuite& suite) {
   opening(suite);
+  refusals(suite);
+  many_streams(suite);
   ends(suite);
   flow(suite);
 }

@@ -1,4 +1,4 @@
-// The suites against a client, put together.
+// Assembles the suites against a client.
 #include "conformance/cases/client_cases.h"
 
 namespace tenfold::conformance {

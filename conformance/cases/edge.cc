@@ -1,5 +1,5 @@
-// Requests that a server must refuse at its edge: what two parsers could read in two ways never reaches the
-// application. The list is that of docs/CONFORMANCE.md, "edge".
+// Requests that a server must refuse at its edge: a request that two parsers could read in two ways never reaches the
+// application. The list is in docs/CONFORMANCE.md, "edge".
 #include <thread>
 
 #include "conformance/cases/server_cases.h"
@@ -7,8 +7,8 @@
 namespace tenfold::conformance {
 namespace {
 
-// Sends `raw` ({host}: the tunnel's) and expects one of `statuses`, or the connection's end (when `may_close`);
-// the application hears nothing, and the next visitor is served.
+// Sends `raw` ({host}: the tunnel's) and expects one of `statuses`, or the connection's end (if `may_close`); the
+// application gets nothing, and the next visitor is served.
 void expect_refused(ServerTarget& target, const std::string& raw, const std::vector<int>& statuses) {
   const Tunnel tunnel = target.create();
   Pool pool(target, tunnel, 1);
@@ -16,7 +16,7 @@ void expect_refused(ServerTarget& target, const std::string& raw, const std::vec
   try {
     visitor.send(fill_in(raw, {{"host", target.host_of(tunnel.id)}}), in(3s));
   } catch (const Failure&) {
-    // Refused before the last byte was out: the answer is still to be read.
+    // Refused before the last byte was sent: the answer can still be read.
   }
   int status = 0;
   try {
@@ -104,7 +104,7 @@ std::vector<Bad> bad_requests() {
 }
 
 void bodies(ServerSuite& suite) {
-  // The head is right, so that it may have reached the application; the body must not end as if it were whole.
+  // The head is valid and may have reached the application; the body must not look complete.
   const std::vector<std::pair<const char*, std::string>> bad = {
       {"chunk-size", "zz\r\nab\r\n0\r\n\r\n"}, {"chunk-negative", "-1\r\nab\r\n0\r\n\r\n"},
       {"chunk-no-crlf", "2\r\nabX0\r\n\r\n"},  {"chunk-huge", "ffffffffffffffffff\r\n"},

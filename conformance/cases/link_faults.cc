@@ -1,4 +1,4 @@
-// Frames that break a link, and frames that must not: see link_faults.h.
+// Frames that break a link, and odd frames that must not: see link_faults.h.
 #include "conformance/cases/link_faults.h"
 
 namespace tenfold::conformance {
@@ -170,7 +170,7 @@ void flood(LinkPeer& peer, const std::string& frame) {
     try {
       peer.send_raw(hundred, in(3s));
     } catch (const Lost&) {
-      return;  // the target hung up on us
+      return;  // the target closed the link
     }
     if (peer.comes_true([&] { return peer.ended() || peer.goaway().has_value(); }, 0ms)) return;
   }

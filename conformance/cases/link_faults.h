@@ -1,5 +1,5 @@
-// What breaks a link of either side: frames that RFC 9113 calls a connection error, and rows of frames that nobody
-// needs. The same lists are held against servers (mux_errors.cc) and clients (client_errors.cc).
+// Faults for a link's peer on either side: frames that RFC 9113 calls a connection error, and floods. The same lists
+// are used against servers (mux_errors.cc) and clients (client_errors.cc).
 #pragma once
 
 #include <functional>
@@ -14,14 +14,14 @@ struct LinkFault {
   const char* id;
   const char* what;
   const char* rfc;  // the section of RFC 9113
-  // On a link with `open`, a stream that both know and that runs.
+  // `open`: a running stream that both sides know.
   std::function<void(LinkPeer& peer, std::uint32_t open)> send;
-  std::vector<std::uint32_t> codes;  // what GOAWAY may say; an end without GOAWAY is taken as well
+  std::vector<std::uint32_t> codes;  // the allowed codes of GOAWAY; an end without GOAWAY is accepted too
 };
 
 std::vector<LinkFault> link_faults();
 
-// Allowed, however odd: nothing happens.
+// Unusual but allowed: nothing happens.
 struct LinkOddity {
   const char* id;
   const char* what;
@@ -32,13 +32,13 @@ std::vector<LinkOddity> link_oddities();
 struct LinkFlood {
   const char* id;
   const char* what;
-  std::function<std::string(std::uint32_t open)> frame;  // sent 30,000 times at most
+  std::function<std::string(std::uint32_t open)> frame;  // sent at most 30,000 times
 };
 std::vector<LinkFlood> link_floods();
 
-// Sends one until the target ends the link; throws when it does not.
+// Sends this flood until the target ends the link; throws if it does not.
 void flood(LinkPeer& peer, const std::string& frame);
-// A header block of some 3 MB in 5 KB: one field put into the table, then named again and again.
+// A header block of about 3 MB in 5 KB: one field is added to the table, then referenced repeatedly.
 std::string header_bomb();
 
 }  // namespace tenfold::conformance

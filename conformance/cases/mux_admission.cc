@@ -1,5 +1,5 @@
-// The offer without its Upgrade, and who is charged for what at a server with limits. docs/PROTOCOL.md, "Handshake" and
-// "Life".
+// The offer without its Upgrade, and which address is charged at a server with limits. docs/PROTOCOL.md, "Handshake"
+// and "Life".
 #include <nlohmann/json.hpp>
 
 #include "conformance/cases/agent_link.h"
@@ -8,7 +8,7 @@
 namespace tenfold::conformance {
 namespace {
 
-constexpr int many = 60;  // attempts, where a server's limit for an address is expected to be less
+constexpr int many = 60;  // attempts, more than a server's expected limit for an address
 
 Message shake(ServerTarget& target, const std::string& raw, unsigned k = 0) {
   Http client = target.visit(k);
@@ -36,7 +36,7 @@ void expect_upgrade_lost(const Message& got) {
   REQUIRE(got.lists("Upgrade", "tenfold/1"));
 }
 
-// Links until the address may have no more; skips the case at a server without limits.
+// Opens links until the address reaches its limit; skips the case at a server without limits.
 std::vector<Http> use_up_the_limit(ServerTarget& target) {
   if (!target.options().token.empty()) skip("a token lifts the limits");
   if (!target.options().at.host.starts_with("127.")) skip("would use up this address's share of the server");

@@ -1,5 +1,5 @@
-// The control stream as a server holds it, and a link's life: PING, resume, drain, GOAWAY. docs/PROTOCOL.md, "Control"
-// and "Life".
+// The control stream of a server, and a link's lifetime: PING, resume, drain, GOAWAY. docs/PROTOCOL.md, "Control" and
+// "Life".
 #include <signal.h>
 
 #include <thread>
@@ -18,7 +18,7 @@ control::ControlMessage register_message(std::uint32_t id, const std::string& na
   return message;
 }
 
-// The first message that is one of these, others passed over.
+// The first message that satisfies the condition; others are skipped.
 control::ControlMessage next_of(AgentLink& link, const std::function<bool(const control::ControlMessage&)>& wanted) {
   const Deadline deadline = in(patience);
   for (;;) {
@@ -28,7 +28,7 @@ control::ControlMessage next_of(AgentLink& link, const std::function<bool(const 
 }
 bool verdict(const control::ControlMessage& message) { return message.has_registered() || message.has_refused(); }
 
-void messages(ServerSuite& suite) {
+void registrations(ServerSuite& suite) {
   constexpr const char* where = "PROTOCOL Control";
   suite.add({"mux/control/register", Level::must, "Register gives another tunnel on the same link", where},
             [](ServerTarget& target) {
@@ -103,6 +103,10 @@ void messages(ServerSuite& suite) {
               REQUIRE(next.name == link.name);
               next.expect_works();
             });
+}
+
+void framing(ServerSuite& suite) {
+  constexpr const char* where = "PROTOCOL Control";
   suite.add({"mux/control/unknown-kind", Level::must, "a message of a kind that nobody knows is skipped", where},
             [](ServerTarget& target) {
               AgentLink link(target);
@@ -141,6 +145,10 @@ void messages(ServerSuite& suite) {
               link.peer->send_data(1, all);
               for (std::uint32_t id = 20; id < 23; ++id) REQUIRE(next_of(link, verdict).refused().request_id() == id);
             });
+}
+
+void broken_messages(ServerSuite& suite) {
+  constexpr const char* where = "PROTOCOL Control";
   const std::vector<std::pair<const char*, std::string>> broken = {
       {"oversize", varint(65537) + "x"},
       {"huge-length", std::string("\xff\xff\xff\xff\x0f")},
@@ -267,6 +275,10 @@ void life(ServerSuite& suite) {
               stranger.send(upgrade_request(target, "/" + name));
               REQUIRE(stranger.read_answer().status == 409);
             });
+}
+
+void endings(ServerSuite& suite) {
+  constexpr const char* where = "PROTOCOL Life";
   suite.add({"mux/life/goaway", Level::must, "after the agent's GOAWAY what runs is finished and nothing new is opened",
              where},
             [](ServerTarget& target) {
@@ -322,8 +334,11 @@ void life(ServerSuite& suite) {
 }  // namespace
 
 void add_mux_control(ServerSuite& suite) {
-  messages(suite);
+  registrations(suite);
+  framing(suite);
+  broken_messages(suite);
   life(suite);
+  endings(suite);
 }
 
 }  // namespace tenfold::conformance

@@ -1,4 +1,4 @@
-// Agents that break the rules, and what a server makes of them: their link ends, and no other suffers.
+// Agents that break the protocol, and the reaction of a server: their link ends, and other links are not affected.
 // docs/PROTOCOL.md, "HTTP/2" and "Limits and safety".
 #include <algorithm>
 #include <thread>
@@ -10,7 +10,7 @@
 namespace tenfold::conformance {
 namespace {
 
-// A link with a visitor's stream open, and another link that must not suffer.
+// A link with a visitor's stream open, and another link that must not be affected.
 struct TwoLinks {
   AgentLink other;
   AgentLink bad;
@@ -56,6 +56,9 @@ void faults(ServerSuite& suite) {
               link.peer->send(settings_frame({{setting::enable_push, 1}}));
               link.peer->wait_for_failure();
             });
+}
+
+void stream_faults(ServerSuite& suite) {
   suite.add(
       {"mux/error/stream-window", Level::must, "a stream's window overrun ends the stream or the link",
        "PROTOCOL Flow control"},
@@ -64,7 +67,7 @@ void faults(ServerSuite& suite) {
         links.visitor.socket().small_receive_buffer();
         LinkPeer& peer = *links.bad.peer;
         peer.send_data(links.open, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
-        // However far the window grows, 40 MB are beyond it while the visitor does not read.
+        // However far the window grows, 40 MB exceed it while the visitor does not read.
         bool stopped = false;
         for (int i = 0; i < 2500 && !stopped; ++i) {
           try {
@@ -217,6 +220,7 @@ void floods(ServerSuite& suite) {
 
 void add_mux_errors(ServerSuite& suite) {
   faults(suite);
+  stream_faults(suite);
   floods(suite);
 }
 

@@ -1,5 +1,5 @@
-// Flow control as a server keeps it: windows held, credit returned, one stalled stream stops nobody. docs/PROTOCOL.md,
-// "Flow control".
+// The flow control of a server: it respects windows and returns credit, and one stalled stream stops no other.
+// docs/PROTOCOL.md, "Flow control".
 #include <thread>
 
 #include "conformance/cases/agent_link.h"
@@ -12,7 +12,7 @@ namespace {
 constexpr const char* where = "PROTOCOL Flow control";
 const std::string endless_head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
 
-// A download that its visitor does not read, with as many bytes sent as the target takes.
+// A download that its visitor does not read, after the target took as many bytes as it accepts.
 struct StalledDownload {
   Http visitor;
   AgentLink::Asked asked;
@@ -24,7 +24,7 @@ struct StalledDownload {
     asked = link.take_request();
     link.peer->send_data(asked.stream, endless_head);
     const std::string bulk(262144, 'b');
-    // Until nothing has been taken for a while.
+    // Until no byte was taken for a while.
     for (Deadline quiet = in(600ms); Clock::now() < quiet && sent < 64'000'000;) {
       const std::size_t n = link.peer->send_what_fits(asked.stream, bulk);
       sent += n;
@@ -77,7 +77,7 @@ void stalls(ServerSuite& suite) {
         std::string got = asked.text.substr(asked.text.find("\r\n\r\n") + 4);
         link.peer->settle(500ms);
         link.expect_works();
-        // With credit the upload goes on to its end.
+        // With credit the upload completes.
         link.peer->habits.credit_streams = true;
         link.peer->credit_stream(asked.stream, 262144);
         got += link.peer->take_bytes(asked.stream, up.size() - got.size(), in(10s));
@@ -131,21 +131,21 @@ void stalls(ServerSuite& suite) {
       });
 }
 
-void windows(ServerSuite& suite) {
+void credit_of_resets(ServerSuite& suite) {
   suite.add({"mux/flow/after-resets", Level::must, "bytes of streams that were reset give their connection credit back",
              where},
             [](ServerTarget& target) {
               AgentLink link(target);
               link.peer->ping();
               const std::int64_t whole = link.peer->connection_send_window();
-              const std::string bulk(250'000, 'r');  // 40 MB in all: a window that leaks is used up before
+              const std::string bulk(250'000, 'r');  // 40 MB in all: more than a window that leaks can carry
               for (int i = 0; i < 160; ++i) {
                 Http visitor = link.visit();
                 const AgentLink::Asked asked = link.take_request();
                 link.peer->send_data(asked.stream, endless_head);
                 visitor.read_head();
                 visitor.socket().reset();
-                // Not reading meanwhile: most of these bytes cross the RST_STREAM on its way.
+                // Does not read meanwhile: most of these bytes cross the RST_STREAM on its way.
                 link.peer->send_what_fits(asked.stream, bulk);
                 link.peer->settle(1ms);
               }
@@ -169,6 +169,9 @@ void windows(ServerSuite& suite) {
                                     "the connection's window");
               link.expect_works();
             });
+}
+
+void windows(ServerSuite& suite) {
   suite.add({"mux/flow/small-window", Level::must, "a window of 1,000 bytes is never overrun", where},
             [](ServerTarget& target) {
               AgentLink link(target, {.settings = {{setting::max_concurrent_streams, 1001},
@@ -244,7 +247,7 @@ void windows(ServerSuite& suite) {
   suite.add({"mux/flow/connection-window", Level::must, "the connection's window is kept over all streams", where},
             [](ServerTarget& target) {
               AgentLink link(target);
-              link.peer->habits.credit_connection = false;  // 16 MiB in all, and no more: an overrun fails the case
+              link.peer->habits.credit_connection = false;  // 16 MiB in all: an overrun fails the case
               std::vector<Http> visitors;
               std::atomic<bool> stop{false};
               std::vector<std::unique_ptr<Aside>> senders;
@@ -277,6 +280,7 @@ void windows(ServerSuite& suite) {
 
 void add_mux_flow(ServerSuite& suite) {
   stalls(suite);
+  credit_of_resets(suite);
   windows(suite);
 }
 

@@ -1,4 +1,4 @@
-// The handshake of tenfold/1 as a server answers it. docs/PROTOCOL.md, "Handshake" and "HTTP/2".
+// The tenfold/1 handshake of a server. docs/PROTOCOL.md, "Handshake" and "HTTP/2".
 #include <nlohmann/json.hpp>
 
 #include "conformance/cases/agent_link.h"

@@ -1,4 +1,4 @@
-// Visitors' streams as a server opens, keeps and ends them. docs/PROTOCOL.md, "Streams".
+// Visitors' streams: how a server opens, keeps and ends them. docs/PROTOCOL.md, "Streams".
 #include "conformance/cases/agent_link.h"
 #include "conformance/cases/server_cases.h"
 #include "conformance/wire/aside.h"
@@ -62,6 +62,9 @@ void opening(ServerSuite& suite) {
               link.peer->wait_until([&] { return link.peer->stream(asked.stream).over(); }, "the stream's end");
               link.expect_works();
             });
+}
+
+void many_streams(ServerSuite& suite) {
   suite.add(
       {"mux/stream/many", Level::must, "1,000 visitors at once are 1,000 streams, each with its own answer", where},
       [](ServerTarget& target) {
@@ -69,7 +72,7 @@ void opening(ServerSuite& suite) {
         std::vector<Http> visitors;
         for (unsigned i = 0; i < 1000; ++i) {
           visitors.push_back(link.visit("/" + std::to_string(i), {}, i / 60));
-          if (i % 50 == 0) link.peer->settle(1ms);  // PINGs want an answer meanwhile
+          if (i % 50 == 0) link.peer->settle(1ms);  // answers PINGs
         }
         std::vector<AgentLink::Asked> asked;
         for (unsigned i = 0; i < 1000; ++i) asked.push_back(link.take_request(in(20s)));
@@ -157,7 +160,7 @@ void answers(ServerSuite& suite) {
               try {
                 cut = visitor.read_answer().cut;
               } catch (const Lost&) {
-                // A reset may overtake even the head.
+                // A reset may even overtake the head.
               }
               expect(cut, "the body ends as if it were whole");
             });
@@ -191,7 +194,7 @@ void answers(ServerSuite& suite) {
         link.peer->stream(first).data.clear();
         const bool again = link.peer->comes_true([&] { return link.peer->streams_seen() > 2; }, 500ms);
         if (again) {
-          // What came on the refused stream before its reset was read is not a request that we have.
+          // Bytes that came on the refused stream before its reset was read are not a request to answer.
           link.peer->stream(first).data.clear();
           link.peer->send_data(link.take_request().stream, answer(200, "again"));
           REQUIRE(visitor.read_answer().status == 200);
@@ -200,6 +203,9 @@ void answers(ServerSuite& suite) {
           REQUIRE((status == 502 || status == 503));
         }
       });
+}
+
+void losses(ServerSuite& suite) {
   suite.add({"mux/stream/lost-link", Level::must, "a link lost before the answer: 502 or 503", where},
             [](ServerTarget& target) {
               AgentLink link(target);
@@ -328,7 +334,9 @@ void tunnelled(ServerSuite& suite) {
 
 void add_mux_streams(ServerSuite& suite) {
   opening(suite);
+  many_streams(suite);
   answers(suite);
+  losses(suite);
   tunnelled(suite);
 }
 

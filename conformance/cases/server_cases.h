@@ -1,4 +1,4 @@
-// Every group of cases against a server. A group is one file of the same name.
+// All groups of cases against a server. Each group is a file of the same name.
 #pragma once
 
 #include "conformance/case.h"

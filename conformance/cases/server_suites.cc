@@ -1,4 +1,4 @@
-// The suite against a server, put together.
+// Assembles the suite against a server.
 #include "conformance/cases/server_cases.h"
 
 namespace tenfold::conformance {

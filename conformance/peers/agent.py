@@ -169,7 +169,7 @@ class Agent:
 
 
 class Link:
-    """One link, on a thread of its own: after a Drain the next one is dialled while this one's streams go on."""
+    """One link, on its own thread: after a Drain the next one is dialled while the streams of this one continue."""
 
     def __init__(self, agent, link):
         self.agent, self.options, self.link = agent, agent.options, link
@@ -221,7 +221,7 @@ class Link:
                 if now - self.alive > 11:
                     raise OSError("the broker is silent")
         except ProtocolError:
-            self.flush()  # h2's own GOAWAY, where it found the fault
+            self.flush()  # h2's own GOAWAY, if h2 found the fault
             raise
         finally:
             for stream in list(self.streams.values()):
@@ -280,7 +280,7 @@ class Link:
             elif isinstance(event, events.ConnectionTerminated):
                 if event.error_code != ErrorCodes.NO_ERROR:
                     raise OSError("GOAWAY")
-                # h2 takes any GOAWAY for the end; RFC 9113 6.8 lets what runs go on.
+                # h2 ends the connection at any GOAWAY; RFC 9113 6.8 lets current streams continue.
                 self.h2.state_machine.state = ConnectionState.SERVER_OPEN
                 self.drain()
 
@@ -288,7 +288,7 @@ class Link:
         try:
             self.h2.reset_stream(stream.number, code)
         except ProtocolError:
-            pass  # the broker's own reset stands among the events that are still to be read
+            pass  # the broker's own reset is among the unread events
         self.forget(stream)
 
     def credit(self, size, number):
@@ -296,7 +296,7 @@ class Link:
             try:
                 self.h2.increment_flow_control_window(size, number)
             except (ProtocolError, KeyError):
-                pass  # the stream is closed, and h2 may have forgotten it: nothing to credit
+                pass  # the stream is closed and may be unknown to h2: nothing to credit
 
     # ---- Control
 

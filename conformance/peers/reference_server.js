@@ -1,5 +1,5 @@
-// The reference server as its own bin/server runs it, with the port printed and what keeps it from loading mended: its static
-// www/ page, which would hide /?new, goes away.
+// Runs the reference server as its own bin/server does, prints the port, and fixes what keeps it from loading. Its static
+// www/ page is removed, since it would hide /?new.
 //   node reference_server.js FOLDER_WITH_NODE_MODULES PORT DOMAIN MAX_SOCKETS
 const fs = require('fs');
 const path = require('path');

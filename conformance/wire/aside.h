@@ -1,4 +1,4 @@
-// Aside: something that a case does meanwhile, on a thread of its own. A failure there comes out of join().
+// Aside: a concurrent part of a case, on its own thread. join() rethrows its failure.
 #pragma once
 
 #include <exception>
@@ -26,7 +26,7 @@ class Aside {
 
  private:
   std::exception_ptr failure_;
-  std::jthread thread_;  // last: it is joined before what it writes to goes away
+  std::jthread thread_;  // last: it is joined before the members that it uses are destroyed
 };
 
 }  // namespace tenfold::conformance

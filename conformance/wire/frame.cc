@@ -47,7 +47,7 @@ HpackWriter::~HpackWriter() { nghttp2_hd_deflate_del(deflater_); }
 std::string HpackWriter::write(const FieldList& fields) {
   std::vector<nghttp2_nv> pairs;
   for (const auto& [name, value] : fields) {
-    // nghttp2 takes them as mutable and changes nothing.
+    // nghttp2 takes mutable pointers but does not write.
     pairs.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
                      NGHTTP2_NV_FLAG_NONE});

@@ -1,4 +1,4 @@
-// HTTP/2 frames and HPACK, as bytes: what a case needs to send right frames and wrong ones. RFC 9113, section 4 and 6.
+// HTTP/2 frames and HPACK as bytes, for valid and invalid frames. RFC 9113, section 4 and 6.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ enum class FrameType : std::uint8_t {
   goaway = 7,
   window_update = 8,
   continuation = 9,
-  unknown = 0x77,  // one that nobody has defined
+  unknown = 0x77,  // an undefined type
 };
 
 namespace flag {
@@ -87,7 +87,7 @@ class HpackReader {
   ~HpackReader();
   HpackReader(const HpackReader&) = delete;
   HpackReader& operator=(const HpackReader&) = delete;
-  FieldList read(std::string_view block);  // throws Failure when it is none
+  FieldList read(std::string_view block);  // throws Failure if the block is malformed
 
  private:
   nghttp2_hd_inflater* inflater_ = nullptr;

@@ -1,5 +1,5 @@
-// HTTP/1.1 for the cases: see http1.h. The reader is lenient on purpose: what a target sends is judged by the case, not
-// by the parser.
+// HTTP/1.1 for the cases: see http1.h. The reader is lenient on purpose: the case judges what a target sends, not the
+// parser.
 #include "conformance/wire/http1.h"
 
 #include <algorithm>
@@ -141,7 +141,7 @@ void Http::read_chunks(Message& head, Deadline deadline) {
 }
 
 void Http::read_body(Message& head, std::string_view method, Deadline deadline) {
-  // RFC 9112 6.3: no body whatever the fields say.
+  // RFC 9112 6.3: no body, whatever the fields say.
   const bool answers = head.status != 0;
   if (answers && (method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304)) return;
   try {

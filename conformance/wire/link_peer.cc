@@ -1,4 +1,4 @@
-// LinkPeer: what is done with a frame that came, and with what a case sends. Waiting is in link_wait.cc.
+// LinkPeer: handles received frames, and sends the case's data. Waiting is in link_wait.cc.
 #include "conformance/wire/link_peer.h"
 
 #include <algorithm>
@@ -189,7 +189,7 @@ void LinkPeer::take_data_frame(const Frame& frame) {
   from.data += bytes;
   from.received += bytes.size();
   if (frame.has(flag::end_stream)) from.ended = true;
-  // Before the credit: a peer that said its last word is gone when that is sent.
+  // Before the credit: sending it may reveal that the peer has closed after its last frame.
   if (frame.stream == 1) read_controls();
   if (habits.credit_connection && size > 0) {
     receive_window_ += size;
@@ -201,7 +201,7 @@ void LinkPeer::take_data_frame(const Frame& frame) {
 void LinkPeer::take_settings(const Frame& frame) {
   if (frame.has(flag::ack)) {
     settings_acked_ = true;
-    // RFC 9113 6.9.2: from here on the target keeps to the windows that we wished for, those of open streams included.
+    // RFC 9113 6.9.2: from here on the target uses the windows that our SETTINGS ask for, also for open streams.
     const std::int64_t change = static_cast<std::int64_t>(wished_window_) - own_initial_window_;
     for (auto& [number, stream] : streams_) stream.receive_window += change;
     own_initial_window_ = wished_window_;
@@ -212,7 +212,7 @@ void LinkPeer::take_settings(const Frame& frame) {
     const auto id = static_cast<std::uint16_t>(read_u32(u16(0) + std::string(entry.substr(0, 2))));
     const std::uint32_t value = read_u32(entry.substr(2));
     if (id == setting::initial_window_size) {
-      // RFC 9113 6.9.2: the windows of open streams move with it.
+      // RFC 9113 6.9.2: the windows of open streams change with it.
       const std::int64_t change = static_cast<std::int64_t>(value) - peer_setting(setting::initial_window_size, 65535);
       for (auto& [number, stream] : streams_) stream.send_window += change;
     }

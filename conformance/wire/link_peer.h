@@ -1,6 +1,6 @@
-// LinkPeer: one end of tenfold/1, played by a case. It behaves well by itself (acknowledges SETTINGS, answers
-// PING, returns credit) as far as its habits say, and sends whatever it is told, right or wrong. What the target does
-// wrong in any case is found here and fails the case at once: a window overrun, a reused stream id, a frame too large.
+// LinkPeer: one end of tenfold/1, played by a case. Its habits decide what it does automatically (acknowledge SETTINGS,
+// answer PING, return credit); the case sends anything else, valid or not. Faults of the target that are wrong in every
+// case fail the case at once: a window overrun, a reused stream id, a frame too large.
 //
 //   LinkPeer link(std::move(http), LinkPeer::Role::agent);
 //   link.start();
@@ -31,13 +31,13 @@ class LinkPeer {
   };
 
   struct Stream {
-    bool opened = false;  // by the broker, whichever side that is
+    bool opened = false;  // by the broker, on either side
     FieldList head;       // of the request, or of the answer
     bool has_head = false;
     bool ended = false;                  // the target's END_STREAM came
     std::optional<std::uint32_t> reset;  // the target's RST_STREAM and its code
-    std::string data;                    // what came and was not taken yet
-    std::uint64_t received = 0;          // ever
+    std::string data;                    // received and not taken yet
+    std::uint64_t received = 0;          // in total
     std::int64_t send_window = 0;        // the target's, for us
     std::int64_t receive_window = 0;     // ours, for the target
 
@@ -62,9 +62,9 @@ class LinkPeer {
   void send(const Frame& frame) { transport_.send(to_wire(frame)); }
   void send_raw(std::string_view bytes, Deadline deadline = in(patience)) { transport_.send(bytes, deadline); }
   void send_head(std::uint32_t id, const FieldList& fields, bool end = false);
-  // Within the target's windows, waiting for credit as long as the deadline allows.
+  // Within the target's windows; waits for credit until the deadline.
   void send_data(std::uint32_t id, std::string_view bytes, bool end = false, Deadline deadline = in(patience));
-  // As many bytes as the windows allow at once; returns how many.
+  // Sends as many bytes as the windows allow now; returns how many.
   std::size_t send_what_fits(std::uint32_t id, std::string_view bytes);
   void reset(std::uint32_t id, std::uint32_t code) { send(reset_frame(id, code)); }
   void send_control(const control::ControlMessage& message);
@@ -82,12 +82,12 @@ class LinkPeer {
   control::ControlMessage next_control(Deadline deadline = in(patience));
   // Waits for the connection's end, or a GOAWAY with any code but NO_ERROR; returns that code.
   std::uint32_t wait_for_failure(Deadline deadline = in(patience));
-  // Until the stream's data holds `text`, or so many bytes; returns and takes all of it.
+  // Waits until the stream's data holds `text`, or this many bytes; returns and removes all of it.
   std::string take_data(std::uint32_t id, std::string_view text, Deadline deadline = in(patience));
   std::string take_bytes(std::uint32_t id, std::size_t size, Deadline deadline = in(patience));
-  // Agent only: the id of the next stream that the broker opened (the control stream left out).
+  // Agent only: the id of the next stream that the broker opened, without the control stream.
   std::uint32_t next_stream(Deadline deadline = in(patience));
-  // A round trip: the target has taken everything that was sent before.
+  // A round trip: the target has processed everything that was sent before.
   void ping(Deadline deadline = in(patience));
 
   // ---- What was seen.
@@ -96,10 +96,10 @@ class LinkPeer {
     const auto it = streams_.find(id);
     return it != streams_.end() && it->second.opened;
   }
-  // Those that the broker opened, the control stream left out. Ids may have gaps.
+  // The streams that the broker opened, without the control stream. Ids may have gaps.
   const std::vector<std::uint32_t>& visitors() const { return visitors_; }
   std::size_t streams_seen() const { return opened_.size(); }
-  std::size_t running() const;  // opened by the broker, not over, the control stream left out
+  std::size_t running() const;  // opened by the broker, not ended, without the control stream
   bool ended() const { return ended_; }
   const std::optional<GoAway>& goaway() const { return goaway_; }
   std::uint32_t peer_setting(std::uint16_t id, std::uint32_t otherwise) const;
@@ -126,22 +126,22 @@ class LinkPeer {
   HpackReader reader_;
   std::string input_;
   std::map<std::uint32_t, Stream> streams_;
-  std::deque<std::uint32_t> fresh_;                  // opened by the broker, not yet handed out by next_stream()
+  std::deque<std::uint32_t> fresh_;                  // opened by the broker, not yet returned by next_stream()
   std::vector<std::uint32_t> opened_;                // every id that the broker opened
-  std::vector<std::uint32_t> visitors_;              // ... but the control stream's
-  std::uint32_t next_id_ = 1;                        // of ours, as the broker
+  std::vector<std::uint32_t> visitors_;              // ... without the control stream's
+  std::uint32_t next_id_ = 1;                        // of our streams, as the broker
   std::map<std::uint16_t, std::uint32_t> settings_;  // the target's
   SettingList own_settings_;
   std::optional<GoAway> goaway_;
   std::deque<control::ControlMessage> controls_;
   std::string control_bytes_;
-  std::string block_;  // a header block in pieces
+  std::string block_;  // an incomplete header block
   std::uint32_t block_stream_ = 0;
   std::uint8_t block_flags_ = 0;
   std::int64_t send_window_ = 65535;
   std::int64_t receive_window_ = 65535;
-  std::uint32_t wished_window_ = 65535;       // what our SETTINGS say ...
-  std::uint32_t own_initial_window_ = 65535;  // ... and what holds until they are acknowledged
+  std::uint32_t wished_window_ = 65535;       // the value in our SETTINGS ...
+  std::uint32_t own_initial_window_ = 65535;  // ... and the one in effect until they are acknowledged
   std::size_t pings_ = 0;
   std::size_t pongs_ = 0;
   FrameType first_frame_ = FrameType::unknown;

@@ -1,4 +1,4 @@
-// LinkPeer's waiting: the only place that reads from the link.
+// The waits of LinkPeer: the only place that reads from the link.
 #include <algorithm>
 
 #include "conformance/wire/link_peer.h"
@@ -42,7 +42,7 @@ bool LinkPeer::comes_true(const std::function<bool()>& holds, Millis within) {
       try {
         take(frame);
       } catch (const Lost&) {
-        // Our answer to a frame found the connection gone. What the peer said before that may still be read.
+        // The connection broke while we answered a frame. Bytes that the peer sent before can still be read.
       }
     }
     input_.erase(0, at);

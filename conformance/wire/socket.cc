@@ -1,5 +1,4 @@
-// Sockets for the cases: see socket.h. Descriptors are non-blocking inside, so that every wait is a poll() with a
-// deadline.
+// Sockets for the cases: see socket.h. Descriptors are non-blocking, so that every wait is a poll() with a deadline.
 #include "conformance/wire/socket.h"
 
 #include <arpa/inet.h>
@@ -90,7 +89,7 @@ Socket Socket::connect(const Endpoint& to, const std::string& source, Deadline d
       sockaddr_in from{};
       from.sin_family = AF_INET;
       inet_pton(AF_INET, source.c_str(), &from.sin_addr);
-      // Without it a bind() takes a port for itself alone, and thousands of visitors use them up.
+      // Without it bind() reserves a port exclusively, and thousands of visitors exhaust them.
       const int on = 1;
       setsockopt(socket.fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
       if (bind(socket.fd_, reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) fail(errno_text("bind " + source));
@@ -187,7 +186,7 @@ void Socket::close() {
 }
 
 void Socket::small_receive_buffer() {
-  const int bytes = 64 * 1024;  // one segment on loopback: with less, TCP itself crawls
+  const int bytes = 64 * 1024;  // one segment on loopback: TCP is very slow with less
   setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 

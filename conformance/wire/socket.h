@@ -1,11 +1,11 @@
-// Socket: one TCP connection, plain or under TLS, for a case that runs on a thread of its own: calls block, and
-// throw Timeout at their deadline. Listener: where such connections arrive.
+// Socket: one TCP connection, plain or with TLS, for a case on its own thread: calls block, and throw Timeout at their
+// deadline. Listener: accepts such connections.
 //
 //   Socket socket = Socket::connect(endpoint, "127.0.0.7");
 //   socket.write(bytes);
 //   std::string some = socket.read();      // empty: the peer sent FIN
 //
-// Nothing of libframe stands behind it: a fault of ours must not hide the same fault of ours.
+// It does not use libframe: a fault there must not hide the same fault in the target.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct Endpoint {
 std::string to_string(const Endpoint& endpoint);
 
 struct TlsWish {
-  std::string name;     // for SNI and the certificate's check; an address is no SNI
+  std::string name;     // for SNI and the certificate check; an IP is not sent as SNI
   std::string ca_file;  // empty: the system's roots
   bool verify = true;
   std::string alpn = "http/1.1";
@@ -38,31 +38,31 @@ struct TlsWish {
 class Socket {
  public:
   Socket();
-  explicit Socket(int fd);  // takes it over
+  explicit Socket(int fd);  // takes ownership
   ~Socket();
   Socket(Socket&& other) noexcept;
   Socket& operator=(Socket&& other) noexcept;
 
-  // `source`: the address to come from; empty: the system's choice. Throws Lost or Timeout.
+  // `source`: the local address; empty: chosen by the system. Throws Lost or Timeout.
   static Socket connect(const Endpoint& to, const std::string& source = "", Deadline deadline = in(patience));
 
   void start_tls(const TlsWish& wish, Deadline deadline = in(patience));
   void accept_tls(const TlsIdentity& identity, Deadline deadline = in(patience));
-  std::string alpn() const;  // what the handshake agreed on
+  std::string alpn() const;  // the protocol agreed in the handshake
 
-  // Some bytes, at least one; empty at the peer's FIN. Throws Lost at a reset.
+  // At least one byte; empty at the peer's FIN. Throws Lost at a reset.
   std::string read(Deadline deadline = in(patience), std::size_t most = 65536);
   void write(std::string_view bytes, Deadline deadline = in(patience));
-  // As much as the connection takes until the deadline; returns how much that was.
+  // Writes as much as the connection takes before the deadline; returns how much.
   std::size_t write_some(std::string_view bytes, Deadline deadline);
 
-  // Whether read() would return at once within this time (bytes, FIN or a reset).
+  // Whether read() would return at once, within this time (bytes, FIN or a reset).
   bool readable(Millis within);
 
-  void finish();  // FIN; reading goes on
-  void reset();   // RST
+  void finish();  // sends FIN; reading continues
+  void reset();   // sends RST
   void close();
-  void small_receive_buffer();  // a slow reader fills sooner
+  void small_receive_buffer();  // so that a slow reader's buffer fills sooner
 
   bool open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
@@ -95,10 +95,10 @@ class Listener {
   int fd_ = -1;
 };
 
-// The first of them that is readable, or -1 when none is in time.
+// The index of the first readable one, or -1 if none is in time.
 int first_readable(const std::vector<Socket*>& sockets, Millis within);
 
-// A port that nobody listens on, for a program that is told its port.
+// An unused port, for a program that is told its port.
 std::uint16_t free_port();
 
 }  // namespace tenfold::conformance

@@ -26,7 +26,7 @@ bool is_address(const std::string& name) {
   return inet_pton(AF_INET, name.c_str(), octets) == 1 || inet_pton(AF_INET6, name.c_str(), octets) == 1;
 }
 
-// What SSL_set_tlsext_host_name() is, without the old-style cast of its macro.
+// SSL_set_tlsext_host_name() without the old-style cast of its macro.
 void set_server_name(SSL* ssl, std::string name) {
   SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
 }
@@ -37,7 +37,7 @@ void add_extension(X509* certificate, int nid, const char* value) {
   X509_EXTENSION_free(extension);
 }
 
-// RFC 7301: the server takes `http/1.1` of what is offered, and nothing when it is not there.
+// RFC 7301: the server selects `http/1.1` if it is offered, otherwise nothing.
 int choose_http1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered, unsigned size,
                  void*) {
   static constexpr unsigned char http1[] = "\x08http/1.1";

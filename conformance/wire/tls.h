@@ -1,5 +1,5 @@
-// TLS for the suite's sockets, on OpenSSL: a client that verifies or does not, and a server with a certificate made
-// on the spot. Private to wire/, but for TlsIdentity.
+// TLS for the suite's sockets, by OpenSSL: a client that verifies or does not, and a server with a generated
+// certificate. Private to wire/, except TlsIdentity.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -18,7 +18,7 @@ struct SslFree {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 };
 
-// A key and a certificate for 127.0.0.1 and localhost that signs itself.
+// A key and a self-signed certificate for 127.0.0.1 and localhost.
 class TlsIdentity {
  public:
   TlsIdentity();
@@ -36,14 +36,14 @@ class Tls {
 
   std::string read(Deadline deadline, std::size_t most);
   std::size_t write_some(std::string_view bytes, Deadline deadline);
-  // Whether read() would return at once: a session ticket, for one, arrives on the socket and is nothing to read.
+  // Whether read() would return at once. A readable socket is not enough: it may hold only a session ticket.
   bool readable();
   void finish();
   std::string alpn() const;
 
  private:
   void shake(Deadline deadline);
-  // Waits for what OpenSSL wants after `result`; false at the peer's clean end.
+  // Waits as OpenSSL requires after `result`; false at the peer's clean end.
   bool wait(int result, Deadline deadline, const char* what);
 
   int fd_;

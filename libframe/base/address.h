@@ -1,9 +1,9 @@
-// Address: where something listens or who a peer is. TCP: a host and a port. A unix socket: a path. It is what flags,
-// dials, listeners and sockets have in common. No name is looked up here.
+// Address: where a listener listens or a peer connects from. TCP: a host and a port. A unix socket: a path. Flags,
+// dials, listeners and sockets share it. It does no name lookup.
 //
 //   Result<Address> address = Address::parse("unix:/run/app.sock");
 //   if (!address) return usage(address.error().detail);
-//   to_string(*address);  // as it was parsed
+//   to_string(*address);  // the text that was parsed
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ namespace tenfold {
 
 struct Address {
   // TCP.
-  std::string host;  // a name or an IP, without brackets; a peer's is an IP; a listener's may be empty: every address
+  std::string host;  // a name or an IP, without brackets; a peer's is an IP; empty in a listener's: every address
   std::uint16_t port = 0;
-  // Of a unix socket. Empty: it has no name, as that of a client.
+  // A unix socket's path. Empty: unnamed, as a client's is.
   std::optional<std::string> path{};
 
   static Address of_unix(std::string path) { return {{}, 0, std::move(path)}; }
@@ -34,10 +34,10 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-// Whether a text is meant as a unix socket's: "unix:…".
+// Whether the text names a unix socket: "unix:…".
 bool is_unix_text(std::string_view text);
 
-// As it is parsed, with brackets round an IPv6. A unix socket without a name: "unix".
+// The text that parse() accepts, with brackets around an IPv6 address. A unix socket without a name: "unix".
 std::string to_string(const Address& address);
 
 }  // namespace tenfold

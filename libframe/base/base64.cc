@@ -8,7 +8,7 @@ namespace {
 constexpr std::string_view usual = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view for_urls = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// Without padding. What is left over at the end are zero bits, fewer than six.
+// Without padding. The bits left over at the end must be zero and fewer than six.
 std::optional<std::string> decode(std::string_view text, std::string_view letters) {
   if (text.size() % 4 == 1) return {};
   std::string out;

@@ -7,7 +7,7 @@
 
 namespace tenfold {
 
-// Nothing for what is none.
+// nullopt for malformed text.
 std::optional<std::string> decode_base64(std::string_view text);
 std::optional<std::string> decode_base64url(std::string_view text);
 

@@ -41,7 +41,7 @@ void BlockPool::watch(Watcher* watcher, std::size_t high, std::size_t low) {
 }
 
 std::size_t BlockPool::drop_unused() {
-  // The free list is a stack: what nobody took lies at its bottom.
+  // The free list is a stack: unused blocks lie at its bottom.
   const std::size_t dropped = std::exchange(least_spare_, spare_ - least_spare_);
   spare_ -= dropped;
   Block** bottom = &free_;

@@ -24,12 +24,12 @@ class BlockPool {
     std::uint8_t data[std::size_t{16} * 1024];  // a full TLS record's plaintext
   };
 
-  // Hears when many blocks are in use; from inside take() and give(), so it does no more than to arm a timer.
+  // Reports that many blocks are in use. Called from inside take() and give(), so it may only arm a timer.
   class Watcher {
    public:
-    // More than the high mark: at every block beyond it.
+    // Above the high mark: called for every block beyond it.
     virtual void on_blocks_high() = 0;
-    // The low mark was reached from above.
+    // The number has fallen to the low mark.
     virtual void on_blocks_low() = 0;
 
    protected:
@@ -44,14 +44,14 @@ class BlockPool {
   Block* take();
   void give(Block* block);
 
-  // `watcher` is borrowed until another call, or null.
+  // `watcher` may be null; it is borrowed until the next call.
   void watch(Watcher* watcher, std::size_t high, std::size_t low);
 
   std::size_t blocks_in_use() const { return in_use_; }
   std::size_t spare_blocks() const { return spare_; }
 
-  // Gives those blocks back to the heap that were spare all the time since the last call; returns how many. Called
-  // now and then, it leaves what the traffic of late takes at its height.
+  // Frees the blocks that were spare all the time since the last call; returns how many. Called periodically, it keeps
+  // as many blocks as recent traffic used at its peak.
   std::size_t drop_unused();
 
  private:
@@ -98,8 +98,9 @@ class ByteQueue {
   // Drops the first n bytes; n <= size().
   void consume(std::size_t n);
 
-  // Moves front(), which must not be empty, to the back of `to` with `header` in front of it, and copies nothing but
-  // that. `header` is no longer than the headroom, `to` a queue of the same pool. Returns both, where they stand now.
+  // Moves front(), which must not be empty, to the back of `to` with `header` in front of it; copies only the header.
+  // `header` is at most as long as the headroom, `to` a queue of the same pool. Returns the header and the run in their
+  // new place.
   Bytes hand_over(Bytes header, ByteQueue& to);
 
   void clear() { consume(size_); }

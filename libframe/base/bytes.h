@@ -1,5 +1,5 @@
-// Bytes: a borrowed run of octets, the currency of the whole house. Never owns;
-// valid only as long as the call that hands it over, unless its giver says more.
+// Bytes: a borrowed run of octets. It never owns them; they are valid only during the call that passes them, unless the
+// caller documents more.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// Error: an expected failure as a value. "We did wrong" is an assert instead,
-// and never gets here; "the peer did wrong" is `protocol` or `limit`; "the world
-// did wrong" is everything else. Where a request fails, the origin says whose the failure is.
+// Error: an expected failure as a value. A bug of ours is an assert and never an Error. A fault of the peer is
+// `protocol` or `limit`; every other kind is a failure of the environment. For a failed request the origin says which
+// party failed.
 #pragma once
 
 #include <cstdint>
@@ -11,37 +11,37 @@ namespace tenfold {
 
 enum class ErrorKind : std::uint8_t {
   none,          // no failure: a clean end
-  closed,        // the other side went away, or the thing asked is already shut
-  cancelled,     // whoever wanted this no longer does
-  refused,       // nobody listens there
-  unbegun,       // the far side did nothing with it (RFC 9113 8.7): safe to ask again, whatever it was
+  closed,        // the peer closed, or the object is already shut
+  cancelled,     // the caller no longer wants the result
+  refused,       // nothing listens there
+  unbegun,       // the far side did not process it (RFC 9113 8.7): any request is safe to retry
   timeout,       // a deadline passed
   dns,           // a name has no address
   tls,           // handshake or certificate
-  protocol,      // the peer broke the rules
+  protocol,      // the peer violated the protocol
   limit,         // a cap of ours was reached
-  silent,        // it was reached, and said nothing in time
-  absent,        // there is no such thing
-  unauthorized,  // no proof of who asks, or a wrong one
-  denied,        // the rules say no
-  loop,          // it came round to where it was before
+  silent,        // connected, but no answer in time
+  absent,        // it does not exist
+  unauthorized,  // credentials are missing or wrong
+  denied,        // the rules forbid it
+  loop,          // a request came back to a hop that it had passed
   io,            // the operating system reports a failure
   usage,         // bad configuration or command line
 };
 
-// Whose failure it is, as seen from the broker.
+// The party that failed, as seen from the broker.
 enum class Origin : std::uint8_t {
-  none,      // not said
-  visitor,   // who came to the public URL
+  none,      // unknown
+  visitor,   // the client of the public URL
   broker,    // this process
   link,      // the connection to the agent
-  agent,     // the process beside the app
+  agent,     // the process next to the app
   app,       // what the tunnel leads to
-  registry,  // who knows which names there are
+  registry,  // the store of tunnel names
   peer,      // another replica
 };
 
-// One lower-case word, as logs and `tenfold-cause` show it.
+// One lower-case word, used in logs and in `tenfold-cause`.
 const char* to_string(ErrorKind kind);
 const char* to_string(Origin origin);
 
@@ -56,7 +56,7 @@ struct Error {
 // "kind: detail", or the kind alone.
 std::string describe(const Error& error);
 
-// What an errno says, as a part of a sentence: "no such file or directory".
+// The text for an errno, as a part of a sentence: "no such file or directory".
 std::string system_reason(int number);
 
 }  // namespace tenfold

@@ -1,6 +1,5 @@
-// FloodBucket: so many at once, and so many a second after that. Kept as one point in time, the one at
-// which the bucket would be full again; each take moves it on by one token's share of a second.
-// Pure: time is an argument.
+// FloodBucket: a token bucket: a burst at once, then a rate per second. Its only state is the time at which it will be
+// full again; each take moves that time later by one token's share of a second. Pure: time is an argument.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +22,7 @@ class FloodBucket {
   }
 
  private:
-  Duration token_;    // the time in which one token comes back
+  Duration token_;    // the time in which one token returns
   Duration depth_;    // ... and all of them
   TimePoint full_{};  // when the bucket is full again
 };

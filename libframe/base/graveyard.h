@@ -1,6 +1,5 @@
-// Graveyard: where an owner lays what it no longer wants while a callback of that
-// thing may still be on the stack. The loop clears it between callbacks; a test
-// clears it by hand.
+// Graveyard: holds objects that their owner has dropped while one of their callbacks may still be on the stack. The
+// loop clears it between callbacks; a test clears it by hand.
 //
 //   graveyard.bury(std::move(socket_));   // socket_ is null now, its object lives on until clear()
 #pragma once
@@ -23,7 +22,7 @@ class Graveyard {
     if (dead != nullptr) dead_.push_back({dead.release(), [](void* p) { delete static_cast<T*>(p); }});
   }
 
-  // Destroys what was buried, what dies by that included.
+  // Destroys the buried objects, and those that are buried by their destructors.
   void clear() {
     for (std::size_t i = 0; i < dead_.size(); ++i) {
       const Grave grave = dead_[i];

@@ -1,12 +1,12 @@
-// IntrusiveList: a list of objects that know their place in it, so that taking one out costs nothing and allocates
-// nothing, and a destroyed one is out by itself.
+// IntrusiveList: a list whose members hold their own links. Removal is constant time, nothing is allocated, and a
+// destroyed member removes itself.
 //
 //   class Call : public ListHook { … };
 //   IntrusiveList<Call> calls;
 //   calls.push_back(call);
 //   while (Call* first = calls.pop_front()) …
 //
-// Borrows its members. An object is in one list at most; pushed into another, it leaves the first.
+// Borrows its members. An object is in at most one list; adding it to another removes it from the first.
 #pragma once
 
 namespace tenfold {
@@ -18,7 +18,7 @@ class ListHook {
   ListHook& operator=(const ListHook&) = delete;
 
   bool listed() const { return next_ != nullptr; }
-  // Out of its list, if it is in one.
+  // Leaves its list, if it is in one.
   void unlist() {
     if (next_ == nullptr) return;
     previous_->next_ = next_;
@@ -59,7 +59,7 @@ class IntrusiveList {
 
   bool empty() const { return head_.next_ == &head_; }
 
-  // Null when there is none.
+  // Null when the list is empty.
   T* front() const { return empty() ? nullptr : static_cast<T*>(head_.next_); }
   T* pop_front() {
     T* first = front();

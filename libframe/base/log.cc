@@ -32,8 +32,8 @@ char32_t code_point(std::string_view sequence) {
   return value;
 }
 
-// What a reader does not see for what it is: control characters, C1 included; line ends of Unicode; characters that
-// turn the direction of a line round; and those that take no room, so that two texts look alike.
+// Characters that make a line look like something else: control characters, C1 included; Unicode line ends; characters
+// that change the direction of text; zero-width characters.
 bool is_deceptive(char32_t c) {
   struct Range {
     char32_t first, last;

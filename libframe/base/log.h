@@ -1,5 +1,5 @@
-// Log: one line an event, a name and fields. The core only says what happened;
-// how a line looks and where it goes is the sink's affair (io/log_sink).
+// Log: one line per event: a name and fields. The core says what happened; the sink (io/log_sink) decides the format
+// and the destination.
 //
 //   log.warn("reject", {{"reason", "bare-lf"}, {"peer", peer}});
 #pragma once
@@ -47,16 +47,16 @@ class Log {
   }
 
  protected:
-  // The sink makes text from afar safe (printable()) before a terminal sees it.
+  // The sink escapes text from peers (printable()) before a terminal shows it.
   virtual void write(LogLevel level, std::string_view event, LogFields fields) = 0;
 
  private:
   LogLevel level_ = LogLevel::info;
 };
 
-// Text from the far side as a terminal may see it: control characters, C1 and DEL
-// included, characters that turn the direction of a line or take no room, and bytes that are not UTF-8 come out as
-// \xNN; at most `most` bytes of input.
+// Escapes text from a peer for a terminal. Control characters (C1 and DEL included), characters that change the
+// direction of text, zero-width characters and bytes that are not UTF-8 become \xNN. Reads at most `most` bytes of
+// input.
 std::string printable(std::string_view text, std::size_t most = 1024);
 
 }  // namespace tenfold

@@ -1,5 +1,5 @@
-// PauseSet: a source runs when no reason to pause it is left. Each reason is set
-// and cleared by whoever holds it, so two of them never undo each other.
+// PauseSet: the reasons for which a source is paused. The source runs when there is none. Each reason is set and
+// cleared by its holder alone, so two holders do not undo each other.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Result<T>: a value or the Error that stands in its place.
+// Result<T>: a value or an Error.
 //
 //   Result<Address> address = parse_address(text);
 //   if (!address) return address.error();

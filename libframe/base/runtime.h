@@ -1,5 +1,5 @@
-// Runtime: what everything on one loop shares. The loop owns the real one
-// (io/loop.h); a test makes one of its own and moves the time by hand.
+// Runtime: the state shared by all objects on one loop. The loop owns the real one (io/loop.h); a test makes its own
+// and moves the time by hand.
 #pragma once
 
 #include "base/byte_queue.h"

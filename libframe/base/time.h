@@ -1,4 +1,4 @@
-// Time as the core sees it: a value that is handed in, never asked of a clock.
+// Time in the core: a value that the caller passes, never read from a clock.
 #pragma once
 
 #include <chrono>
@@ -15,11 +15,11 @@ using namespace std::chrono_literals;
 
 inline constexpr TimePoint never = TimePoint::max();
 
-// "90", "90s", "1.5m", "2h", "500ms": longer than nothing and at most 30 days; a number alone is seconds. Errors
-// (usage) say what it must be, without the text itself.
+// "90", "90s", "1.5m", "2h", "500ms": above zero and at most 30 days; a plain number is in seconds. Errors (usage) say
+// what is expected, without the text itself.
 Result<Duration> parse_duration(std::string_view text);
 
-// For people: "30 s", and "1.5 s" where that makes a difference.
+// For people: "30 s", or "1.5 s" where the fraction matters.
 std::string in_seconds(Duration duration);
 
 }  // namespace tenfold

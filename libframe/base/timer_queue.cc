@@ -53,7 +53,7 @@ void TimerQueue::run(TimePoint now, Graveyard* graveyard) {
   }
   for (std::size_t i = 0; i < fired_.size(); ++i) {
     Timer* timer = fired_[i];
-    // Null: disarmed by one that fired before it. Queued: armed anew by it.
+    // Null: disarmed by a timer that fired earlier in this run. Queued: armed again by one.
     if (timer == nullptr || timer->place_ != Timer::not_queued) continue;
     timer->due_ = never;
     fired_[i] = nullptr;

@@ -1,9 +1,8 @@
-// TimerQueue: every deadline of one loop, and the time of its present turn. The
-// loop (or a test) calls run(now); nothing here asks a clock.
+// TimerQueue: the deadlines of one loop, and the time of the current turn. The loop (or a test) calls run(now); nothing
+// here reads a clock.
 //
-// A deadline is a value: moving it later costs a store and no reordering, for the
-// heap keeps the older key and looks again when that comes up. So a connection may
-// push its idle deadline on with each byte.
+// Moving a deadline later is a store without reordering: the heap keeps the older key and checks the deadline when that
+// key comes up. So a connection may extend its idle deadline with each byte.
 //
 //   class Idle : Timer { void on_timer() override { close(); } };
 //   timers.arm(idle_, timers.now() + 60s);
@@ -19,7 +18,7 @@ namespace tenfold {
 class Graveyard;
 class TimerQueue;
 
-// A deadline and what to do when it has passed. Disarms itself when destroyed.
+// A deadline and its action. Disarms itself when destroyed.
 class Timer {
  public:
   Timer() = default;
@@ -31,7 +30,7 @@ class Timer {
 
  protected:
   virtual ~Timer();
-  // The timer is disarmed already and may be armed again.
+  // The timer is already disarmed and may be armed again.
   virtual void on_timer() = 0;
 
  private:
@@ -40,7 +39,7 @@ class Timer {
 
   TimerQueue* queue_ = nullptr;
   TimePoint due_ = never;           // when to fire
-  TimePoint key_ = never;           // where the heap has it: never later than due_
+  TimePoint key_ = never;           // its key in the heap: never later than due_
   std::size_t place_ = not_queued;  // index in the heap
 };
 
@@ -62,7 +61,7 @@ class TimerQueue {
   TimerQueue(const TimerQueue&) = delete;
   TimerQueue& operator=(const TimerQueue&) = delete;
 
-  // The time of the present turn.
+  // The time of the current turn.
   TimePoint now() const { return now_; }
 
   // Sets or moves the deadline.
@@ -70,15 +69,15 @@ class TimerQueue {
   void arm_in(Timer& timer, Duration delay) { arm(timer, now_ + delay); }
   void disarm(Timer& timer);
 
-  // When run() next has something to look at; `never` when nothing is armed.
+  // When run() has to be called next; `never` when nothing is armed.
   TimePoint next() const { return heap_.empty() ? never : heap_.front()->key_; }
 
-  // Moves the time on, then fires what is due, earliest first. A timer that is
-  // armed anew for a time not after `now` waits for the next run. `graveyard` is cleared after
-  // each, so that a deadline of something just buried does not fire as well.
+  // Moves the time forward, then fires what is due, earliest first. A timer that is armed again for a time not after
+  // `now` waits for the next run. `graveyard` is cleared after each timer, so that the deadline of an object just
+  // buried does not fire.
   void run(TimePoint now, Graveyard* graveyard = nullptr);
 
-  // Moves the time on without firing: at the top of a turn, before its events.
+  // Moves the time forward without firing: at the start of a turn, before its events.
   void set_now(TimePoint now) { now_ = now; }
 
   std::size_t size() const { return heap_.size(); }
@@ -92,7 +91,7 @@ class TimerQueue {
 
   TimePoint now_;
   std::vector<Timer*> heap_;   // a binary heap by key_
-  std::vector<Timer*> fired_;  // scratch of run(): due now, nulled when one of them is destroyed or re-armed
+  std::vector<Timer*> fired_;  // used by run(): due now; set to null when destroyed or armed again
 };
 
 }  // namespace tenfold

@@ -1,5 +1,5 @@
-// Watermark: says once when a level rises to the high mark, and once when it has
-// fallen to the low mark again. Back-pressure without flapping.
+// Watermark: reports once when a level rises to the high mark, and once when it has fallen to the low mark.
+// Back-pressure without flapping.
 #pragma once
 
 #include <cassert>

@@ -1,4 +1,4 @@
-// DateText: the Date field's text, RFC 9110 5.6.7. Written once a second, so that an answer costs a look at the clock.
+// DateText: the text of the Date field, RFC 9110 5.6.7. Formatted once a second, so an answer costs one clock read.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@ namespace tenfold::http {
 
 class DateText {
  public:
-  // Good until the next call.
+  // Valid until the next call.
   std::string_view now() { return at(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())); }
   std::string_view at(std::time_t second);
 

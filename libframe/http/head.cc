@@ -1,5 +1,5 @@
-// Questions about fields: names compared without case, lists, and the sets of names that RFC 9110
-// gives a meaning to. Asked several times for every message, so names are told apart by their length first.
+// Questions about fields: names compared without case, lists, and the sets of names that RFC 9110 gives a meaning to.
+// Asked several times for every message, so names are first compared by length.
 #include "http/head.h"
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@ namespace tenfold::http {
 
 namespace {
 
-// The eight octets of `word`, each A-Z among them in lower case.
+// The eight octets of `word`, with each A-Z in lower case.
 std::uint64_t lower(std::uint64_t word) {
   constexpr std::uint64_t ones = ~std::uint64_t{0} / 255;
   constexpr std::uint64_t tops = ones * 0x80;
@@ -31,15 +31,15 @@ std::uint64_t load(const char* p) {
   return word;
 }
 
-// A text of 0 to 8 octets as one number: equal texts of one length give equal numbers.
+// A text of 0 to 8 octets as one number: two texts of one length are equal exactly if their numbers are.
 std::uint64_t load_short(const char* p, std::size_t n) {
   if (n >= 4) return load<std::uint32_t>(p) << 32 | load<std::uint32_t>(p + n - 4);
   if (n == 0) return 0;
   return load<std::uint8_t>(p) << 16 | load<std::uint8_t>(p + n / 2) << 8 | load<std::uint8_t>(p + n - 1);
 }
 
-// What a trailer section must never carry, beside the hop-by-hop fields and the families of
-// names that allowed_in_trailer() knows by their beginning.
+// Fields that a trailer section must never carry, besides the hop-by-hop fields and the prefixes in
+// allowed_in_trailer().
 constexpr std::array<std::string_view, 25> never_in_trailer{
     // framing, and how to read the content
     "content-length", "content-encoding", "content-range", "content-type", "trailer",
@@ -54,7 +54,7 @@ bool starts_with_nocase(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && equal_nocase_same_size(text.data(), prefix.data(), prefix.size());
 }
 
-// The names of RFC 9110 7.6.1, without those that a Connection field adds. Of one length there are two at most.
+// The names of RFC 9110 7.6.1, without those that a Connection field adds. No length has more than two of them.
 bool is_always_hop_by_hop(std::string_view name) {
   switch (name.size()) {
     case 2: return equal_nocase(name, "te");
@@ -69,7 +69,7 @@ bool is_always_hop_by_hop(std::string_view name) {
 }
 
 // RFC 9110 7.6.1: "A sender MUST NOT send a connection option corresponding to a field that is intended for all
-// recipients of the content". Who names one means to hide it from the app, or from the next proxy.
+// recipients of the content". A client that names one tries to hide it from the app or the next proxy.
 bool is_for_all(std::string_view name) {
   constexpr std::array<std::string_view, 14> for_all{
       "host",          "content-length", "via",           "max-forwards", "forwarded",
@@ -78,7 +78,7 @@ bool is_for_all(std::string_view name) {
   return std::any_of(for_all.begin(), for_all.end(), [&](std::string_view each) { return equal_nocase(each, name); });
 }
 
-// reg-name and IPv4address, less percent-encoding and sub-delims, which no DNS name has.
+// The octets of reg-name and IPv4address, without percent-encoding and sub-delims, which no DNS name has.
 constexpr std::array<bool, 256> name_octets = [] {
   std::array<bool, 256> table{};
   for (int c = '0'; c <= '9'; ++c) table[c] = true;
@@ -87,7 +87,7 @@ constexpr std::array<bool, 256> name_octets = [] {
   return table;
 }();
 
-// Labels with a dot between each two. One dot may stand at the end: RFC 1034 3.1's root.
+// Labels separated by single dots. A dot at the end is allowed: the root of RFC 1034 3.1.
 bool is_name(std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   char before = '.';
@@ -106,8 +106,7 @@ bool is_ipv6(std::string_view text) {
   return inet_pton(AF_INET6, terminated.data(), &address) == 1;
 }
 
-// port = *DIGIT; an empty one is legal and means the default. There is no port beyond 65535, and none to connect to is
-// 0.
+// port = *DIGIT; an empty one is legal and means the default. Valid ports are 1 to 65535.
 bool is_port(std::string_view text) {
   if (text.empty()) return true;
   if (text.size() > 5 || !std::all_of(text.begin(), text.end(), is_digit)) return false;
@@ -183,7 +182,7 @@ std::string_view target_scheme(std::string_view target) {
 
 std::string_view target_authority(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
-  // A "://" further back belongs to the path or query of another form.
+  // A later "://" belongs to the path or query of another form.
   if (scheme_end == std::string_view::npos || target.find_first_of("/?#") < scheme_end) return {};
   const std::string_view rest = target.substr(scheme_end + 3);
   return rest.substr(0, rest.find_first_of("/?#"));

@@ -1,5 +1,5 @@
-// What a parsed HTTP/1.1 head looks like, and small questions about its fields.
-// Everything is a view into the reader that made it (head_reader.h).
+// A parsed HTTP/1.1 head, and small questions about its fields. Everything is a view into the reader that made it
+// (head_reader.h).
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 namespace tenfold::http {
 
 struct Field {
-  std::string_view name;   // as it came; compare with equal_nocase()
-  std::string_view value;  // without the white space round it
+  std::string_view name;   // as received; compare with equal_nocase()
+  std::string_view value;  // without the white space around it
 };
 
 using Fields = std::vector<Field>;
@@ -21,7 +21,7 @@ struct RequestHead {
   std::string_view target;  // byte for byte; of a ServerStream in origin-form: "/path?query", or "*"
   int minor_version = 1;    // HTTP/1.x
   Fields fields;
-  std::string_view authority{};  // of a ServerStream: the host that is asked, with its port where it came with one
+  std::string_view authority{};  // of a ServerStream: the requested host, with its port if one was given
 };
 
 struct ResponseHead {
@@ -31,8 +31,8 @@ struct ResponseHead {
   Fields fields;
 };
 
-// What is wrong with a message, as the visitor is told (`status`) and as the log
-// line `reject reason=…` names it: a short word with dashes, a literal.
+// What is wrong with a message: `status` is sent to the visitor, `reason` is logged as `reject reason=…`: a short word
+// with dashes, a literal.
 struct Fault {
   int status = 0;
   const char* reason = nullptr;
@@ -40,14 +40,14 @@ struct Fault {
   explicit operator bool() const { return reason != nullptr; }
 };
 
-// ASCII only, as RFC 9110 5.1 has it. Most pairs differ in length or in the first octet: told here, in line.
+// ASCII only, as in RFC 9110 5.1. Most pairs differ in length or first octet, so these are compared inline.
 bool equal_nocase_same_size(const char* a, const char* b, std::size_t size);
 inline bool equal_nocase(std::string_view a, std::string_view b) {
   if (a.size() != b.size() || a.empty()) return a.size() == b.size();
   return ((a[0] ^ b[0]) & ~0x20) == 0 && equal_nocase_same_size(a.data(), b.data(), a.size());
 }
 
-// Without the spaces and tabs round it: OWS of RFC 9110 5.6.3.
+// Without the spaces and tabs around it: OWS of RFC 9110 5.6.3.
 inline std::string_view trim_blanks(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
@@ -55,30 +55,29 @@ inline std::string_view trim_blanks(std::string_view text) {
   return text;
 }
 
-// The first field of that name, or null.
+// The first field with that name, or null.
 const Field* find(const Fields& fields, std::string_view name);
 std::size_t count(const Fields& fields, std::string_view name);
 
-// Calls `each(token)` for every element of a comma-separated list (RFC 9110 5.6.1),
-// empty elements left out, in all fields of that name; stops when it returns true, and then
-// returns true.
+// Calls `each(token)` for every element of a comma-separated list (RFC 9110 5.6.1) in all fields with that name,
+// without empty elements. Stops and returns true when `each` returns true.
 template <typename Each>
 bool any_token(const Fields& fields, std::string_view name, Each each);
 
-// Whether `token` stands, in any case, in the list fields of that name.
+// Whether `token` is in the list fields with that name, compared without case.
 bool has_token(const Fields& fields, std::string_view name, std::string_view token);
 
-// RFC 9110 7.6.1: the fields that are for this connection alone. Connection, Proxy-Connection, Keep-Alive, TE,
-// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and what the head's own Connection names, less
-// what no Connection may take away: fields that route, frame, count the hops or say what the content is.
-// Made once for a head, asked for each field; `fields` must outlive it.
+// RFC 9110 7.6.1: the fields that are for this connection alone: Connection, Proxy-Connection, Keep-Alive, TE,
+// Transfer-Encoding, Upgrade, Proxy-Authenticate, Proxy-Authorization, and the names in the head's own Connection
+// field. Fields that route, frame, count hops or describe the content stay, even if Connection names them. Made once
+// for a head, asked for each field; `fields` must outlive it.
 class HopByHop {
  public:
   explicit HopByHop(const Fields& fields);
   bool has(std::string_view name) const;
 
  private:
-  const Fields* named_in_;  // null: Connection names nothing that is not hop-by-hop anyway
+  const Fields* named_in_;  // null: Connection names only fields that are hop-by-hop anyway
 };
 
 // Whether the connection may serve another message: RFC 9112 9.3.
@@ -87,14 +86,14 @@ bool wants_keep_alive(int minor_version, const Fields& fields);
 // What a trailer must not carry (RFC 9110 6.5.1): framing, routing, authentication, and hop-by-hop fields.
 bool allowed_in_trailer(const Fields& trailers, std::string_view name);
 
-// "http" or "https", when the target is absolute and of that scheme in any case; else "".
+// "http" or "https" if the target is absolute and has that scheme (in any case), otherwise "".
 std::string_view target_scheme(std::string_view target);
 
-// The authority of an absolute-form target, userinfo included; "" for every other form.
+// The authority of an absolute-form target, userinfo included; "" for all other forms.
 std::string_view target_authority(std::string_view target);
 
-// Whether `text` is uri-host [ ":" port ] with a name as DNS has them (no empty label), an IPv4 address, or an IPv6
-// address in brackets, and a port from 1 to 65535 or an empty one: no userinfo, no percent-encoding, not empty.
+// Whether `text` is uri-host [ ":" port ]: a DNS name without empty labels, an IPv4 address or an IPv6 address in
+// brackets, and a port from 1 to 65535 or an empty one. No userinfo, no percent-encoding, not empty.
 bool is_authority(std::string_view text);
 
 // ---- implementation of the template

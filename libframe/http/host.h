@@ -1,4 +1,4 @@
-// The host of a Host field or an authority (RFC 9110 7.2), taken apart.
+// The parts of the host in a Host field or an authority (RFC 9110 7.2).
 #pragma once
 
 #include <string_view>

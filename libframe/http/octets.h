@@ -1,5 +1,5 @@
-// The octet classes of a head, as RFC 9110 5.5 and 5.6.2 draw them. Shared by what reads heads
-// and what writes them, so that the two can never disagree on what splits one.
+// The octet classes of a head, from RFC 9110 5.5 and 5.6.2. The reader and the writer of heads share them, so that both
+// agree on which octets can split a head.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // token = 1*tchar
 inline bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_tchar); }
 
-// A request-target's octets: visible ASCII, and raw bytes from 0x80 up, which clients send where they should have
-// encoded them. The path is the app's to read.
+// The octets of a request-target: visible ASCII, and raw bytes from 0x80 up, which some clients send unencoded. Only
+// the app interprets the path.
 inline bool is_target(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     const auto octet = static_cast<std::uint8_t>(c);
@@ -33,22 +33,21 @@ inline bool is_target(std::string_view text) {
   });
 }
 
-// What a field value or a reason phrase may hold: HTAB, SP, VCHAR, obs-text.
+// The octets of a field value or a reason phrase: HTAB, SP, VCHAR, obs-text.
 constexpr bool is_text_octet(char c) {
   const auto octet = static_cast<std::uint8_t>(c);
   return (octet >= 0x20 && octet != 0x7f) || octet == '\t';
 }
 
-// Whether an octet of `word` may be none of these: the borrow of a subtraction can point at an innocent one, and a
-// HTAB is one.
+// Whether `word` may contain another octet. May report false positives: by the borrow of the subtraction, and for HTAB.
 constexpr bool is_suspect(std::uint64_t word) {
   constexpr std::uint64_t ones = ~std::uint64_t{0} / 255;
   const std::uint64_t no_del = word ^ (ones * 0x7f);  // a DEL becomes a zero
   return ((((word - ones * 0x20) & ~word) | ((no_del - ones) & ~no_del)) & ones * 0x80) != 0;
 }
 
-// Whether all of `text` is such. Every octet of every head comes by here: eight at a time, and one at a time
-// only where there is a suspect among them.
+// Whether all octets of `text` are text octets. Every octet of every head is checked here: eight at a time, and one at
+// a time only where is_suspect() reports one.
 inline bool is_text(std::string_view text) {
   const char* const end = text.data() + text.size();
   if (text.size() < 8) return std::all_of(text.data(), end, is_text_octet);
@@ -60,7 +59,7 @@ inline bool is_text(std::string_view text) {
   for (const char* p = text.data(); end - p > 8; p += 8) {
     if (!eight_are_text(p)) return false;
   }
-  return eight_are_text(end - 8);  // overlaps what was looked at already
+  return eight_are_text(end - 8);  // overlaps octets that were already checked
 }
 
 }  // namespace tenfold::http

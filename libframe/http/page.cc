@@ -7,8 +7,7 @@ namespace {
 
 enum class Form { text, html, json };
 
-// Which of our three forms the Accept fields name first; quality values are beyond what a page about
-// a failure needs.
+// The form that the Accept fields name first. Quality values are ignored.
 Form form_for(const Fields& fields) {
   Form form = Form::text;
   any_token(fields, "Accept", [&](std::string_view range) {

@@ -1,5 +1,5 @@
-// Pages that a server makes about a failure, in the form that the client reads: HTML for a browser, JSON for a program
-// that asks for it, plain text otherwise.
+// Pages about a failure, in the form that the client accepts: HTML for a browser, JSON for a program that asks for it,
+// plain text otherwise.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace tenfold::http {
 
-// RFC 9110 15's phrase for a status, "" for one that it does not know.
+// The phrase of RFC 9110 15 for a status, "" for an unknown one.
 std::string_view reason_phrase(int status);
 
 struct Page {
@@ -17,7 +17,7 @@ struct Page {
   std::string body;
 };
 
-// `code` for programs, `text` for people; `fields`: the request's, for its Accept. `request_id` may be empty.
+// `code` is for programs, `text` for people; `fields` are the request's, for its Accept. `request_id` may be empty.
 Page failure_page(int status, std::string_view code, std::string_view text, const Fields& fields,
                   std::string_view request_id);
 

@@ -1,8 +1,8 @@
-// Patience: how long a server waits for whom, and how each wait that ran out is named in a log. One value, made of an
-// operator's options, a test's, or a kind of stream's. docs/OPERATING.md, "Time: who is waited for", has the same
+// Patience: how long a server waits for each side, and the name of each expired wait in a log. One value, made from an
+// operator's options, by a test, or for a kind of stream. docs/OPERATING.md, "Time: who is waited for", has the same
 // table.
 //
-// The rule: a side that the other holds back is never timed out. Only who is silent though it could speak is.
+// The rule: a side that is held back by the other is never timed out; only a side that could send and does not.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@ struct Patience {
   Duration first_byte = limits::first_byte_time;  // --first-byte: the app, from the request to its answer
   Duration body_idle = limits::body_idle;         // --body-idle: the sender of a body of known length
   Duration stream_idle = limits::stream_idle;     // --stream-idle: ... of unknown length; an upgraded connection
-  Duration half_close = limits::half_close_time;  // --half-close: the answer to a visitor who has sent FIN
-  Duration reader_idle = limits::reader_idle;     // a visitor who takes nothing of his answer
+  Duration half_close = limits::half_close_time;  // --half-close: the answer to a visitor that has sent FIN
+  Duration reader_idle = limits::reader_idle;     // a visitor that reads nothing of its answer
 };
 
-// The wait that ran out.
+// The wait that expired.
 enum class Limit : std::uint8_t { none, first_byte, body_idle, stream_idle, half_close, reader_idle, reader_stands };
 
 constexpr std::string_view to_string(Limit limit) {

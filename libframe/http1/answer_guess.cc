@@ -13,7 +13,7 @@ struct Known {
   std::string_view guess;
 };
 
-// What servers that speak first say, and what others answer a request with that they do not understand.
+// Greetings of servers that speak first, and answers of others to a request that they do not understand.
 constexpr std::array known{
     Known{"SSH-", "speaks SSH"},          Known{"220 ", "speaks FTP or SMTP"},
     Known{"220-", "speaks FTP or SMTP"},  Known{"* OK", "speaks IMAP"},
@@ -28,7 +28,7 @@ bool is_tls(std::string_view text) {
 }
 
 // RFC 9113 4.1: a length, a type, flags and a stream. 6.5 and 6.8: SETTINGS, whose length is a multiple of 6, and
-// GOAWAY are of stream 0. A server's first frame is SETTINGS; what it has to say to HTTP/1.1 is GOAWAY.
+// GOAWAY use stream 0. A server's first frame is SETTINGS; its reply to HTTP/1.1 is GOAWAY.
 bool is_http2(std::string_view text) {
   if (text.size() < 9 || text.substr(5, 4) != std::string_view("\0\0\0\0", 4) || text[0] != 0) return false;
   const auto octet = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };

@@ -1,5 +1,5 @@
-// What it was that an app said where an answer of HTTP/1.1 was due, as far as its first bytes tell. For people: a line
-// on a terminal, a field of a log. Pure.
+// Guesses a protocol from the first bytes that an app sent in place of an HTTP/1.1 answer. For people: a line on a
+// terminal, a field of a log. Pure.
 //
 //   if (!begins_as_answer(bytes)) say(escaped(bytes), guess_of(bytes));
 #pragma once
@@ -11,14 +11,13 @@
 
 namespace tenfold::http1 {
 
-// Whether `beginning` may be the beginning of an answer, as far as it goes.
+// Whether `beginning`, which may be short, can begin an answer.
 bool begins_as_answer(Bytes beginning);
 
-// The rest of a sentence about an app that `beginning` came from: "speaks TLS: try https://"; "" where nothing is
-// known.
+// The rest of a sentence about the app that sent `beginning`: "speaks TLS: try https://"; "" if unknown.
 std::string_view guess_of(Bytes beginning);
 
-// The first 16 bytes at most, what is not printable ASCII as \xNN.
+// At most the first 16 bytes; bytes that are not printable ASCII become \xNN.
 std::string escaped(Bytes beginning);
 
 }  // namespace tenfold::http1

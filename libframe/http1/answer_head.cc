@@ -12,8 +12,8 @@ namespace {
 using Kind = http::BodySize::Kind;
 using Body = AnswerForm::Body;
 
-// All but the fields of this connection alone. Where an answer tells of a body that does not come (HEAD, 304), `told`
-// is its Content-Length, written once.
+// All fields but those of this connection alone. If an answer declares a body that is not sent (HEAD, 304), `told` is
+// its Content-Length, written once.
 void copy_fields(const http::Fields& fields, const std::uint64_t* told, HeadWriter& out) {
   const http::HopByHop hop_by_hop(fields);
   for (const http::Field& field : fields) {
@@ -27,8 +27,8 @@ void copy_fields(const http::Fields& fields, const std::uint64_t* told, HeadWrit
   if (told != nullptr && *told != 0) out.field("Content-Length", *told);
 }
 
-// What an app wants spoken instead: RFC 9110 15.5.22, a 426 without it says nothing. Not h2c, which is never asked of
-// an app.
+// The protocol that an app requires: RFC 9110 15.5.22, a 426 must name it. h2c is left out: an app is never asked for
+// it.
 void write_wanted_upgrade(const http::Fields& fields, HeadWriter& out) {
   std::string wanted;
   http::any_token(fields, "Upgrade", [&](std::string_view protocol) {
@@ -42,7 +42,7 @@ void write_wanted_upgrade(const http::Fields& fields, HeadWriter& out) {
   out.field("Upgrade", wanted);
 }
 
-// RFC 9112 6.1: no chunks for HTTP/1.0.
+// RFC 9112 6.1: HTTP/1.0 has no chunks.
 Body body_of(http::BodySize size, int minor_version) {
   switch (size.kind) {
     case Kind::none: return Body::none;

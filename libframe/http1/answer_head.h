@@ -1,5 +1,5 @@
-// The head of an answer as one visitor gets it, and how its body is framed for his version: content of unknown size is
-// chunked for HTTP/1.1 and ends with the connection for 1.0.
+// The head of an answer for one visitor, and the framing of its body for the visitor's version: content of unknown size
+// is chunked for HTTP/1.1 and ends with the connection for 1.0.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,13 @@ struct AnswerForm {
 AnswerForm write_answer_head(const http::ResponseHead& head, http::BodySize size, int minor_version, bool to_head,
                              Duration keep, std::string& out);
 
-// A 1xx as it is.
+// Writes a 1xx head unchanged.
 void write_interim_head(const http::ResponseHead& head, std::string& out);
 
-// The 101 with its Upgrade.
+// Writes a 101 head with its Upgrade field.
 void write_switch_head(const http::ResponseHead& head, std::string& out);
 
-// The trailers that may be sent (RFC 9110 6.5.1), and the empty line.
+// Writes the trailers that may be sent (RFC 9110 6.5.1), and the empty line.
 void write_trailers(const http::Fields& trailers, std::string& out);
 
 }  // namespace tenfold::http1

@@ -1,6 +1,5 @@
-// Where a body ends is the one thing that two parsers in a row must never see differently: who
-// can make them differ can put a request of his own between them. So everything that RFC 9112
-// lets a recipient repair, or leaves open, is a fault here.
+// Two parsers in a row must agree on where a body ends: otherwise an attacker can place a second request between them.
+// So everything that RFC 9112 lets a recipient repair, or leaves open, is a fault here.
 #include "http1/body_framing.h"
 
 #include <algorithm>
@@ -61,7 +60,7 @@ http::Fault coding_fault(const http::Fields& fields) {
   return {};
 }
 
-// An answer's, RFC 9110 8.6: the same number several times, in a list or in several fields, is that number.
+// For an answer, RFC 9110 8.6: one number repeated in a list or in several fields is that number.
 Framed agreed_length(const http::Fields& fields) {
   std::optional<std::uint64_t> agreed;
   const char* fault = nullptr;
@@ -77,7 +76,7 @@ Framed agreed_length(const http::Fields& fields) {
   return {{Framing::Kind::length, *agreed}, {}};
 }
 
-// The framing that the fields give, of kind `otherwise` when they say nothing. RFC 9112 6.3, items 3 to 6.
+// The framing that the fields declare, or `otherwise` if they declare none. RFC 9112 6.3, items 3 to 6.
 Framed framing_of(int minor_version, const http::Fields& fields, Framing::Kind otherwise) {
   const http::Field* const length = http::find(fields, "content-length");
   if (http::find(fields, "transfer-encoding") != nullptr) {
@@ -91,7 +90,7 @@ Framed framing_of(int minor_version, const http::Fields& fields, Framing::Kind o
   }
   if (length == nullptr) return {{otherwise, 0}, {}};
   if (otherwise == Framing::Kind::until_close) return agreed_length(fields);
-  // Even two that agree: RFC 9110 8.6 lets a recipient refuse them.
+  // Even if both agree: RFC 9110 8.6 lets a recipient refuse them.
   if (http::count(fields, "content-length") > 1) return {{}, {400, "content-length-conflict"}};
   const std::optional<std::uint64_t> value = parse_length(length->value);
   if (!value) return {{}, {400, "bad-content-length"}};
@@ -109,7 +108,7 @@ Framed response_framing(const http::ResponseHead& head, bool to_head) {
   // Content), or 304 (Not Modified) status code is always terminated by the first empty line after
   // the header fields, regardless of the header fields present in the message".
   if (to_head || head.status < 200 || head.status == 204 || head.status == 304) {
-    // Its length is told, or nothing follows; but not one that could be read in two ways.
+    // Its Content-Length, or no content; but a length that can be read in two ways is refused.
     if (http::find(head.fields, "content-length") == nullptr) return {};
     if (http::find(head.fields, "transfer-encoding") != nullptr) return {{}, {502, "content-length-conflict"}};
     Framed told = agreed_length(head.fields);
@@ -152,7 +151,7 @@ BodyReader::Step BodyReader::next(Bytes in) {
       case Phase::trailers: at += read_trailers(in.subspan(at)); break;
       default: {
         on_framing_octet(static_cast<char>(in[at]));
-        // The first octet of a trailer is the trailers' own to read.
+        // The trailer reader takes the first octet of a trailer itself.
         if (phase_ != Phase::trailers) ++at;
       }
     }
@@ -160,7 +159,7 @@ BodyReader::Step BodyReader::next(Bytes in) {
   return {at, {}};
 }
 
-// One octet round the chunks' payload.
+// One octet between the chunks' payloads.
 void BodyReader::on_framing_octet(char c) {
   switch (phase_) {
     case Phase::size_first:
@@ -201,7 +200,7 @@ void BodyReader::on_extension_octet(char c) {
     return;
   }
   if (phase_ != Phase::extension) {
-    // A size with blanks behind it and no extension is read as a size by some and not by others.
+    // Parsers disagree on a size that is followed by blanks and no extension.
     const bool blank = c == ' ' || c == '\t';
     if (!blank && c != ';') return fail(400, "bad-chunk-size");
     phase_ = blank ? Phase::gap : Phase::extension;

@@ -1,4 +1,4 @@
-// Where a message's body ends (RFC 9112 6.3), and the strict decoder of what lies between.
+// Where a message's body ends (RFC 9112 6.3), and the strict decoder of the bytes up to there.
 //
 //   const Framed framed = request_framing(head);
 //   if (framed.fault) refuse(framed.fault);
@@ -9,7 +9,7 @@
 //     in = in.subspan(step.taken);
 //   }
 //
-// Pure. Holds nothing of the payload; the trailers, limits::trailer_bytes at most.
+// Pure. Keeps no payload; keeps at most limits::trailer_bytes of trailers.
 #pragma once
 
 #include <cstdint>
@@ -27,10 +27,10 @@ struct Framing {
     none,    // no body at all
     length,  // Content-Length: `length` bytes, 0 included
     chunked,
-    until_close,  // an answer of an old kind: ends with the connection
+    until_close,  // an HTTP/1.0 answer: ends with the connection
   };
   Kind kind = Kind::none;
-  std::uint64_t length = 0;  // of an answer without a body (HEAD, 304): what its Content-Length tells
+  std::uint64_t length = 0;  // of an answer without a body (HEAD, 304): its declared Content-Length
 };
 
 struct Framed {
@@ -42,8 +42,8 @@ struct Framed {
 // Transfer-Encoding on HTTP/1.0, chunked not last or twice; 501 for an unknown coding.
 Framed request_framing(const http::RequestHead& head);
 
-// `to_head`: the answer is to a HEAD. Faults (status 502) as above, but equal Content-Lengths are one. 1xx, 204 and 304
-// have no body.
+// `to_head`: the answer is to a HEAD. Faults (status 502) as above, but repeated equal Content-Lengths are allowed.
+// 1xx, 204 and 304 have no body.
 Framed response_framing(const http::ResponseHead& head, bool to_head);
 
 class BodyReader {
@@ -58,31 +58,32 @@ class BodyReader {
     std::size_t taken = 0;  // bytes of `in` used up
     Bytes payload;          // lies within them
   };
-  // At least one byte is taken unless done() or failed().
+  // Takes at least one byte unless done() or failed().
   Step next(Bytes in);
 
   bool done() const { return phase_ == Phase::done; }
   bool failed() const { return phase_ == Phase::failed; }
   const http::Fault& fault() const { return fault_; }  // 400, or 431 for extensions or trailers beyond their caps
 
-  // The connection ended: an until_close body is done by that; any other, unless done, is cut.
-  // Returns whether the body is whole.
+  // The connection ended. That completes an until_close body; any other body that is not done is cut. Returns whether
+  // the body is complete.
   bool end_of_input();
 
-  // The fields behind a chunked body, when done(); filter with allowed_in_trailer().
+  // The fields after a chunked body, when done(); filter with allowed_in_trailer().
   const http::Fields& trailers() const;
 
-  // Of a body with a length; 0 when done. Unknown for chunked and until_close: the largest number there is.
+  // For a body with a length; 0 when done. For chunked and until_close it is unknown: the maximum value.
   std::uint64_t remaining() const;
 
  private:
-  // What the next byte is part of. The dots are the phases of a chunk, again and again until one of size 0:
+  // The part that the next byte belongs to. The dots are the phases of a chunk, repeated until a chunk of size 0:
   //
   //   size_first  size        gap  extension  size_lf  data  data_cr  data_lf
   //   .           .           .    .          .        .     .        .
   //   1           A3   [BWS]  ;    name=v \r  \n       ...   \r       \n
   //
-  // and behind that chunk's size_lf: trailers_first, then end_lf ("\r\n"), or trailers.
+  // and after that chunk's size_lf: trailers_first, then end_lf ("\r
+  // "), or trailers.
   enum class Phase : std::uint8_t {
     done,
     failed,
@@ -108,7 +109,7 @@ class BodyReader {
   void fail(int status, const char* reason);
 
   Phase phase_ = Phase::done;
-  std::uint8_t digits_ = 0;            // of the present chunk's size
+  std::uint8_t digits_ = 0;            // of the current chunk's size
   std::uint16_t extension_bytes_ = 0;  // of all chunks so far
   std::uint64_t left_ = 0;             // bytes of payload still to come in this body or chunk
   http::Fault fault_;

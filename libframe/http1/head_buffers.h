@@ -1,5 +1,5 @@
-// HeadBuffers: what heads are read and written in, on loan for one message at a time, so that ten thousand
-// connections between two messages hold none, and a busy one allocates none.
+// HeadBuffers: the buffers for reading and writing heads, lent for one message at a time. Idle connections hold none,
+// and busy ones allocate none.
 //
 //   std::string text = buffers.take_text();   // empty, with room for a usual head
 //   buffers.put(std::move(text));             // too large a one is freed: limits::head_buffer_kept

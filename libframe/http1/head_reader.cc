@@ -1,7 +1,6 @@
-// A head is read in two goes. As its lines come they are gathered in one buffer, and each is
-// checked when it is whole: this is where a smuggled octet or a row without end is found, early.
-// When the empty line has come, the head is split into its parts, each one view into the buffer; then
-// come the checks that need all fields. Where a body ends is not asked here (body_framing).
+// A head is read in two steps. Lines are gathered in one buffer, and each is checked when it is complete: forbidden
+// octets and endless heads are found early. After the empty line the head is split into its parts, each a view into the
+// buffer; then follow the checks that need all fields. body_framing decides where the body ends.
 #include "http1/head_reader.h"
 
 #include <algorithm>
@@ -16,7 +15,7 @@ namespace {
 
 constexpr std::uint8_t empty_lines_skipped = 2;
 
-// What http::is_text() refused, by its name.
+// The name of the octet that http::is_text() refused.
 const char* bad_octet(std::string_view text) {
   switch (*std::find_if_not(text.begin(), text.end(), http::is_text_octet)) {
     case '\r': return "bare-cr";
@@ -37,7 +36,7 @@ HeadReader::Caps HeadReader::caps() const {
   return {};
 }
 
-// How many more bytes the head may have before a cap is passed.
+// How many more bytes the head may have before it exceeds a cap.
 std::size_t HeadReader::room() const {
   const bool in_request_line = kind_ == Kind::request && !in_fields_;
   return (in_request_line ? limits::request_line_bytes + 2 : caps().bytes) - text_.size();  // a line without its CRLF
@@ -62,7 +61,7 @@ void HeadReader::give_back() {
 std::size_t HeadReader::feed(Bytes bytes) {
   const std::string_view in = to_text(bytes);
   if (!borrowed_) borrow();
-  // A TLS handshake record has no line's end in it for long: who speaks TLS to a plain port is told at once.
+  // A TLS handshake record rarely contains a line end, so a TLS client on a plain port is refused at once.
   if (is_request() && text_.empty() && !in.empty() && in.front() == 0x16 && state_ == State::reading) {
     fail(400, "tls-on-plain-port");
     return 1;
@@ -72,11 +71,11 @@ std::size_t HeadReader::feed(Bytes bytes) {
     const std::size_t newline = in.find('\n', taken);
     const bool whole = newline != std::string_view::npos;
     const std::string_view piece = in.substr(taken, whole ? newline + 1 - taken : std::string_view::npos);
-    // The caps come before any look at the line, for so they do when it comes byte by byte.
+    // Caps are checked before the line is parsed, so the result is the same when bytes come one by one.
     if (piece.size() > room()) {
       const std::size_t fits = room();
       text_.append(piece.substr(0, fits));
-      taken += fits + 1;  // with the one byte too many
+      taken += fits + 1;  // includes the one byte that exceeds the cap
       if (kind_ == Kind::request && !in_fields_) {
         fail(414, "long-request-line");
       } else {
@@ -91,12 +90,12 @@ std::size_t HeadReader::feed(Bytes bytes) {
   return taken;
 }
 
-// The present line ends at the end of `text_`, with a LF.
+// The current line ends at the end of `text_`, with a LF.
 void HeadReader::on_line() {
   std::string_view line = std::string_view(text_).substr(line_);
   line.remove_suffix(1);
-  // RFC 9112 2.2 lets a recipient take a lone LF for a line's end. Where two parsers in a row
-  // differ on that, requests are smuggled; so only in answers, which are written anew.
+  // RFC 9112 2.2 lets a recipient accept a lone LF as a line end. Parsers that disagree on it enable request smuggling.
+  // So it is accepted only in answers, whose heads are written again.
   if (line.ends_with('\r')) {
     line.remove_suffix(1);
   } else if (kind_ != Kind::response) {
@@ -140,12 +139,12 @@ void HeadReader::on_request_line(std::string_view line) {
   if (!http::is_token(line.substr(0, first))) return fail(400, "bad-method");
   if (target.empty() || target.find(' ') != std::string_view::npos) return fail(400, "bad-request-line");
   if (!http::is_target(target)) return fail(400, "bad-target");
-  // RFC 9112 3.2: no form of a target has one. Who cuts it off and who does not see two paths.
+  // RFC 9112 3.2: no form of a target has a fragment. Parsers that cut it off see a different path.
   if (target.find('#') != std::string_view::npos) return fail(400, "fragment");
   on_version(line.substr(last + 1));
 }
 
-// HTTP-version SP status-code [ SP reason-phrase ]; the second space is often left out with the phrase.
+// HTTP-version SP status-code [ SP reason-phrase ]; servers often omit the second space together with the phrase.
 void HeadReader::on_status_line(std::string_view line) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos) return fail(502, "bad-status-line");
@@ -161,7 +160,7 @@ void HeadReader::on_version(std::string_view text) {
       !http::is_digit(text[7])) {
     return fail(400, "bad-version");
   }
-  // RFC 9110 2.5: a higher minor version is served as the highest that is known.
+  // RFC 9110 2.5: a higher minor version is served as the highest known one.
   if (text[5] != '1') return fail(505, "unsupported-version");
   minor_version_ = text[7] == '0' ? 0 : 1;
 }
@@ -177,7 +176,7 @@ void HeadReader::on_field_line(std::string_view line) {
   fail(400, rest.find(':') == std::string_view::npos ? "no-colon" : "bad-name");
 }
 
-// The head is whole, and every line of it in order.
+// The head is complete and every line of it is valid.
 void HeadReader::split() {
   std::string_view rest = text_;
   const auto next_line = [&rest] {
@@ -194,7 +193,7 @@ void HeadReader::split() {
     request_.target = line.substr(target, line.rfind(' ') - target);
     request_.minor_version = minor_version_;
   } else if (kind_ == Kind::response) {
-    constexpr std::size_t status = 9;  // behind "HTTP/1.1 "
+    constexpr std::size_t status = 9;  // after "HTTP/1.1 "
     const std::string_view line = next_line();
     response_.status = (line[status] - '0') * 100 + (line[status + 1] - '0') * 10 + (line[status + 2] - '0');
     response_.reason = line.size() > status + 3 ? line.substr(status + 4) : std::string_view{};
@@ -225,21 +224,21 @@ void HeadReader::check_request() {
   // RFC 9110 4.2.4: "a recipient SHOULD parse for userinfo and treat its presence as an error".
   if (authority.find('@') != std::string_view::npos) return fail(400, "userinfo");
   if (has_authority && !http::is_authority(authority)) return fail(400, "bad-target");
-  // No other scheme's resources are behind a tunnel.
+  // A tunnel serves http and https alone.
   if (has_authority && !connects && http::target_scheme(target).empty()) return fail(400, "bad-target");
 
   const http::Field* const host = http::find(request_.fields, "host");
   if (host == nullptr) {
-    // Left to the router on HTTP/1.0.
+    // For HTTP/1.0 the router decides.
     if (request_.minor_version >= 1) fail(400, "missing-host");
     return;
   }
   if (http::count(request_.fields, "host") > 1) return fail(400, "second-host");
-  // An empty one is for targets that say themselves where they go.
+  // An empty Host is for targets that contain no authority.
   if (host->value.empty() ? !has_authority : !http::is_authority(host->value)) fail(400, "bad-host");
 }
 
-// They are dropped, but one of which others make a length must be one.
+// Trailers of this kind are dropped, but a Content-Length must still be valid: other parsers may use it.
 void HeadReader::check_trailers() {
   for (const http::Field& field : request_.fields) {
     if (!http::equal_nocase(field.name, "content-length")) continue;
@@ -249,8 +248,8 @@ void HeadReader::check_trailers() {
   }
 }
 
-// HopByHop may walk through these for every field: a head may list no more of them, empty ones included, than it can
-// have fields. And a request's must not take away what routes or frames it.
+// HopByHop may scan these options for every field, so a head may list no more of them, empty ones included, than it may
+// have fields. The options of a request must not remove fields that route or frame it.
 void HeadReader::check_options(const http::Fields& fields) {
   std::ptrdiff_t elements = 0;
   for (const http::Field& field : fields) {

@@ -1,5 +1,5 @@
-// HeadReader: from bytes to a RequestHead or a ResponseHead, strictly, however the bytes are
-// cut. Answers have rules of their own: an app's bare LF is a line's end, and its caps are larger.
+// HeadReader: a strict parser from bytes to a RequestHead or a ResponseHead; the result does not depend on how the
+// bytes are split. Answers have their own rules: a bare LF ends a line, and the caps are larger.
 //
 //   HeadReader reader(HeadReader::Kind::request);
 //   taken = reader.feed(bytes);      // never more than the head: what follows is the body's
@@ -7,11 +7,11 @@
 //   if (reader.done()) use(reader.request());
 //   reader.clear();                  // the views end here; ready for the next head
 //
-// Between two heads it holds no buffer: they are borrowed, from `buffers`, which must outlive it. Without any, the
-// reader makes its own for each head.
+// Between two heads it holds no buffer: it borrows one from `buffers`, which must outlive it. If there is no `buffers`,
+// the reader allocates for each head.
 //
 // Up to two empty lines (CRLF) before a request line are skipped, RFC 9112 2.2.
-// Pure; holds at most what its kind may have, limits::head_bytes and its like.
+// Pure; holds at most its kind's cap: limits::head_bytes and the like.
 #pragma once
 
 #include <cstddef>
@@ -28,10 +28,10 @@ namespace tenfold::http1 {
 class HeadReader {
  public:
   enum class Kind {
-    request,    // a visitor's
-    forwarded,  // one that a broker has written: with room for what it added
+    request,    // from a visitor
+    forwarded,  // written by a broker: has room for the fields that it added
     response,
-    trailers,  // the fields behind a last chunk: read them from request().fields
+    trailers,  // the fields after the last chunk: read them from request().fields
   };
 
   explicit HeadReader(Kind kind, HeadBuffers* buffers = nullptr)
@@ -42,34 +42,33 @@ class HeadReader {
 
   bool done() const { return state_ == State::done; }
   bool failed() const { return state_ == State::failed; }
-  // Whether any byte of a head has come: a connection that ends here ends in mid-message.
+  // Whether any byte of a head has come: a connection that ends now ends within a message.
   bool started() const { return !text_.empty(); }
 
-  // When done().
+  // Valid when done().
   const http::RequestHead& request() const { return request_; }
   const http::ResponseHead& response() const { return response_; }
 
-  // Whether the request is a HEAD, as far as its first line has come: a refusal has no body then.
+  // Whether the request is a HEAD, as far as its first line has come: a refusal of it has no body.
   bool to_head() const { return is_request() && text_.starts_with("HEAD "); }
 
-  // Sets what the request asks for and whom, as read_target() found it; before that the target is as it came.
+  // Sets the origin and authority that read_target() found; before that the target is as received.
   void settle(std::string_view origin, std::string_view authority) {
     request_.target = origin;
     request_.authority = authority;
   }
 
-  // When failed(), which is as soon as the line at fault is whole, or a cap is passed; the same
-  // however the bytes were cut. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For
-  // a response always 502.
+  // Valid when failed(). That is as soon as the faulty line is complete or a cap is exceeded, however the bytes were
+  // split. For a request and for trailers: the status to answer with, 400, 414, 431, 505. For a response always 502.
   const http::Fault& fault() const { return fault_; }
-  // When failed(): whether the head is whole all the same, and at fault only in what it asks for, as one without a
-  // Host. Who merely looks on reads it on.
+  // Valid when failed(): whether the head is complete and its syntax valid, as in a request without a Host. A caller
+  // that only inspects the traffic reads on.
   bool readable() const { return readable_; }
 
-  // What has come of the head, as it came; when failed(), all that is known of it.
+  // The bytes of the head so far, as received; when failed(), all that is known of it.
   std::string_view received() const { return text_; }
 
-  // Forgets the head.
+  // Discards the head.
   void clear();
 
  private:
@@ -99,17 +98,17 @@ class HeadReader {
 
   Kind kind_;
   State state_ = State::reading;
-  bool readable_ = false;         // failed, though every line is in order
-  bool in_fields_;                // the start line is behind us, or there is none
+  bool readable_ = false;         // failed, but every line is valid
+  bool in_fields_;                // past the start line, or there is none
   std::uint8_t empty_lines_ = 0;  // skipped before the request line
   std::uint8_t minor_version_ = 1;
   std::uint16_t lines_ = 0;  // field lines so far
-  std::uint32_t line_ = 0;   // where in `text_` the present line begins
-  std::string text_;         // the head as it came; every view points in here
+  std::uint32_t line_ = 0;   // where in `text_` the current line begins
+  std::string text_;         // the head as received; every view points in here
   http::RequestHead request_;
   http::ResponseHead response_;
   http::Fault fault_;
-  HeadBuffers* const buffers_;  // or null
+  HeadBuffers* const buffers_;  // may be null
   bool borrowed_ = false;
 };
 

@@ -1,5 +1,5 @@
-// A head as bytes, always written anew and never passed on raw. The asserts hold that nothing that
-// goes in can end a line, or a head, early.
+// Writes a head as bytes; heads are never forwarded raw. The asserts hold that no part of the input can end a line or a
+// head early.
 #include "http1/head_writer.h"
 
 #include <algorithm>
@@ -52,7 +52,7 @@ void HeadWriter::keep_alive(std::chrono::seconds timeout) {
 void HeadWriter::end() { out_.append("\r\n"); }
 
 ChunkHead::ChunkHead(std::uint64_t size) {
-  assert(size > 0);  // a chunk of none would end the body
+  assert(size > 0);  // a chunk of size 0 would end the body
   char* const first = reinterpret_cast<char*>(text_.data());
   char* const last = std::to_chars(first, first + 16, size, 16).ptr;
   std::copy_n("\r\n", 2, last);

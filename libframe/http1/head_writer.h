@@ -1,5 +1,5 @@
-// Heads and chunks as bytes. What a head is made of is checked here once more: a
-// name or a value that could split a head is a mistake of ours, and asserts.
+// Heads and chunks as bytes. All parts of a head are checked here again: a name or a value that could split a head is a
+// bug of ours, and asserts.
 //
 //   HeadWriter head(out);              // appends to `out`, a std::string that is kept and reused
 //   head.request_line("GET", "/");
@@ -23,10 +23,10 @@ class HeadWriter {
   explicit HeadWriter(std::string& out) : out_(out) {}
 
   void request_line(std::string_view method, std::string_view target);  // HTTP/1.1
-  void status_line(int status, std::string_view reason);  // HTTP/1.1; an empty reason becomes the usual one
+  void status_line(int status, std::string_view reason);  // HTTP/1.1; an empty reason becomes the standard one
   void field(std::string_view name, std::string_view value);
   void field(std::string_view name, std::uint64_t value);
-  // `Keep-Alive: timeout=…`, which RFC 2068 19.7.1.1 names and clients heed.
+  // `Keep-Alive: timeout=…`, defined by RFC 2068 19.7.1.1 and honoured by clients.
   void keep_alive(std::chrono::seconds timeout);
   void end();
 

@@ -5,7 +5,7 @@
 namespace tenfold::http1 {
 namespace {
 
-// Without a port that says no more than the scheme.
+// Without the port if it is the default port of the scheme.
 std::string_view without_usual_port(std::string_view host, std::string_view scheme) {
   const std::string_view bare = http::without_port(host);
   const std::string_view port = host.substr(bare.size());
@@ -34,7 +34,7 @@ Target read_target(const http::RequestHead& head, std::string& made) {
   }
   const std::string_view asked = host == nullptr ? authority : host->value;
   const std::string_view rest = target.substr(scheme.size() + 3 + authority.size());
-  // 3.2.4: an OPTIONS of the server as a whole.
+  // 3.2.4: an OPTIONS request for the server as a whole.
   if (rest.empty()) return {head.method == "OPTIONS" ? "*" : "/", asked, {}};
   if (rest.front() == '/') return {rest, asked, {}};
   // 3.2.1: an empty path is "/".

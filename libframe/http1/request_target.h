@@ -1,4 +1,4 @@
-// Request targets (RFC 9112 3.2): what a request asks for and whom, whichever of the four forms it came in.
+// Request targets (RFC 9112 3.2): the path and the host that a request names, in any of the four forms.
 #pragma once
 
 #include <optional>
@@ -11,12 +11,12 @@ namespace tenfold::http1 {
 
 struct Target {
   std::string_view origin;     // "/path?query" or "*"
-  std::string_view authority;  // the host that is asked, with its port
+  std::string_view authority;  // the requested host, with its port
   http::Fault fault;           // set: refuse the request
 };
 
-// 400 `bad-target`, `missing-host`, `host-mismatch`; 405 `connect`. `made`: holds an origin that is no part of the
-// target as it came.
+// 400 `bad-target`, `missing-host`, `host-mismatch`; 405 `connect`. `made`: storage for an origin that is not a part of
+// the received target.
 Target read_target(const http::RequestHead& head, std::string& made);
 
 }  // namespace tenfold::http1

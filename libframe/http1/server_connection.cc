@@ -20,7 +20,7 @@ http::BodySize size_of(const Framing& framing) {
   return {Kind::unknown, 0};
 }
 
-// The value of the Accept field in a head that was read as far as its fault; empty where none came.
+// The Accept field of a head at fault, as far as it was read; empty if there is none.
 std::string_view accept_in(std::string_view head) {
   constexpr std::string_view name = "accept:";
   while (!head.empty()) {
@@ -48,7 +48,7 @@ ServerConnection::ServerConnection(ServerShared& shared, const http::Patience& p
       connection_(std::move(connection)),
       held_(shared.runtime.blocks) {}
 
-// Who answers borrows the stream.
+// The handler of the stream borrows it.
 ServerConnection::~ServerConnection() {
   if (http::ServerStream::Handler* handler = std::exchange(handler_, nullptr)) {
     state_ = State::over;
@@ -111,7 +111,7 @@ void ServerConnection::on_data(Bytes bytes) {
   held_.append(bytes);
 }
 
-// What was held, as far as it can be used now.
+// Processes held bytes, as far as possible now.
 void ServerConnection::go_on() {
   processing_ = true;
   while (!held_.empty() && state_ != State::over) {
@@ -123,7 +123,7 @@ void ServerConnection::go_on() {
   settle_held();
 }
 
-// A FIN counts when all that came before it was looked at.
+// A FIN takes effect when all bytes before it were processed.
 void ServerConnection::settle_held() {
   if (!held_.empty() || !ended_ || processing_) return;
   if (state_ == State::idle || state_ == State::reading) return linger();
@@ -134,11 +134,11 @@ void ServerConnection::settle_held() {
   }
 }
 
-// Uses some of `bytes`; returns how many, 0 when they must wait.
+// Consumes some of `bytes`; returns how many, 0 when they must wait.
 std::size_t ServerConnection::process(Bytes bytes) {
   switch (state_) {
     case State::idle:
-      // A visitor that asks on and on without reading: its answers would pile up here.
+      // A visitor that sends requests without reading answers: do not queue more answers.
       if (connection_->queued() > limits::buffered_low) return 0;
       [[fallthrough]];
     case State::reading: return read_head(bytes);
@@ -195,8 +195,7 @@ void ServerConnection::on_end() {
       break;
     case State::reading: linger(); break;
     case State::serving:
-      // A visitor may say FIN behind the last request and read on. Without the whole request there is nothing to
-      // answer.
+      // A visitor may send FIN after the last request and still read. An incomplete request cannot be answered.
       if (request_whole_ || !held_.empty()) return await_visitor();
       fail_request({ErrorKind::cancelled, "the visitor left in the middle of his request", Origin::visitor},
                    http::Limit::none);
@@ -267,7 +266,7 @@ void ServerConnection::refuse(const http::Fault& fault, http::Limit limit) {
   refused_ = true;
   body_wanted_ = false;
   if (!reader_.done()) {
-    // A head at fault has no fields but what can be seen of its lines.
+    // A head at fault shows no fields but those that can be found in its lines.
     rare().seen = {reader_.to_head() ? "HEAD" : "", {}, 1, {{"Accept", accept_in(reader_.received())}}, {}};
     answered_ = false;
     request_whole_ = false;
@@ -278,7 +277,7 @@ void ServerConnection::refuse(const http::Fault& fault, http::Limit limit) {
   owner_.on_fault(*this, fault, limit);
 }
 
-// Tells who answers, if somebody does already.
+// Reports to the handler, if there is one.
 void ServerConnection::fail_request(const Error& why, http::Limit limit) {
   if (http::ServerStream::Handler* handler = std::exchange(handler_, nullptr)) handler->on_gone({why, limit});
 }

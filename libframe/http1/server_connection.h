@@ -1,11 +1,11 @@
-// ServerConnection: one connection on which HTTP/1.1 is served: from the bytes of a Duplex to requests, one after the
-// other, and from their answers to bytes. Keep-alive, pipelining, HTTP/1.0, chunks both ways, 1xx, HEAD, upgrades, and
-// an end that does not eat the last answer.
+// ServerConnection: one connection that serves HTTP/1.1: turns the bytes of a Duplex into requests, one after the
+// other, and their answers into bytes. Keep-alive, pipelining, HTTP/1.0, chunks in both directions, 1xx, HEAD,
+// upgrades, and a close that does not destroy the last answer.
 //
 //   ServerConnection connection(shared, patience, owner, std::move(socket));
 //   connection.start();
 //   on_request(stream) -> stream.answer(…) …          // see http/server_stream.h
-//   on_fault(stream, fault) -> stream.answer(…) …     // no request that can be served; the connection closes behind it
+//   on_fault(stream, fault) -> stream.answer(…) …     // cannot be served; the connection closes after the answer
 //   on_connection_closed(connection, gone)            // bury it
 //
 //             .------------------------------------.
@@ -16,13 +16,14 @@
 //             '-----------------+------------------v
 //                                              lingering --FIN, quiet, time--> over
 //
-// Whom it waits for, by `patience`: between requests and for a head, the visitor; for a body, a visitor who owes a part
-// of it and is not held back; for an answer, a visitor who takes nothing of it, or has sent FIN and may have left. Whom
-// the answerer waits for is the answerer's affair.
+// Waits, by `patience`: between requests and for a head, for the visitor; during a body, for a visitor that has to send
+// more of it and is not held back; during an answer, for a visitor that reads nothing of it, or has sent FIN and may
+// have left. The handler has its own deadlines.
 //
-// server_connection.cc has the way in, server_connection_answer.cc the way out and the end.
+// server_connection.cc has the input, server_connection_answer.cc the output and the end.
 //
-// Owned by whoever accepted the connection; on the loop's thread. Pure: sees a Duplex and timers. Source: RFC 9112.
+// Owned by the code that accepted the connection; on the loop's thread. Pure: sees a Duplex and timers. Source: RFC
+// 9112.
 #pragma once
 
 #include <cstdint>
@@ -41,24 +42,24 @@
 
 namespace tenfold::http1 {
 
-// What all connections of a server share; outlives them.
+// Shared by all connections of a server; outlives them.
 struct ServerShared {
   Runtime& runtime;
   HeadBuffers head_buffers{};
-  std::string head{};  // scratch, for one on its way to a visitor
+  std::string head{};  // scratch for a head to a visitor
 };
 
 class ServerConnection final : private http::ServerStream, private Duplex::Handler, private Timer {
  public:
   class Owner {
    public:
-    // Inside the call, or later, until the stream's last call or event, it may be answered.
+    // May be answered inside the call or later, until the stream's last call or event.
     virtual void on_request(http::ServerStream& stream) = 0;
-    // The same for what is no request that can be served. `head()` is what could be read of it. `limit`: the wait that
-    // ran out, of a 408. Behind a stream's on_gone(), when nothing of its answer was sent.
+    // Like on_request(), for a request that cannot be served. `head()` is the part that could be read. `limit`: the
+    // wait that expired, for a 408. Comes after a stream's on_gone() if nothing of its answer was sent.
     virtual void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) = 0;
-    // The last event, perhaps from inside a call of the stream's: bury the connection. `gone.limit`: the wait that ran
-    // out after an answer's end.
+    // The last event, possibly from inside a call of the stream: bury the connection. `gone.limit`: the wait that
+    // expired after an answer's end.
     virtual void on_connection_closed(ServerConnection& connection, const http::Gone& gone) = 0;
 
    protected:
@@ -72,28 +73,28 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
 
   void start();
 
-  // Finishes the request that runs or is on its way, then closes; at once when none does.
+  // Finishes the current request, then closes; closes at once when there is none.
   void drain();
 
-  // The time for that is over: a request that runs is refused with `fault`, or cut when its answer has begun.
+  // The drain time is over: a running request is refused with `fault`, or cut if its answer has begun.
   void end_now(const http::Fault& fault);
 
  private:
   enum class State : std::uint8_t {
     idle,       // between requests
-    reading,    // part of a head is here
+    reading,    // part of a head has arrived
     serving,    // a request runs
-    lingering,  // the last answer is said; what still comes is thrown away, so that an RST does not eat that answer
-    cutting,    // the answer broke off: what came of it goes, then the connection is reset
+    lingering,  // the last answer is complete; input is discarded, so that an RST does not destroy that answer
+    cutting,    // the answer was cut: its queued bytes are sent, then the connection is reset
     over,       // closed, or upgraded
   };
 
-  // Whom the timer of a running request counts for.
+  // What the timer of a running request waits for.
   enum class Awaited : std::uint8_t {
     nobody,
-    sender,  // owes a part of the request
-    reader,  // has not taken what is written to him
-    leaver,  // has sent FIN behind his request
+    sender,  // has to send more of the request
+    reader,  // has not read what is queued
+    leaver,  // has sent FIN after the request
   };
 
   // Duplex::Handler
@@ -138,10 +139,10 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   void cut(const http::Gone& gone);
   void report_closed(const http::Gone& gone);
 
-  // What few connections need.
+  // State that few connections need.
   struct Rare {
-    http::RequestHead seen;  // what could be read of a head at fault
-    std::string target;      // an origin that is no part of the target as it came
+    http::RequestHead seen;  // the readable part of a head at fault
+    std::string target;      // an origin that is not a part of the received target
   };
   Rare& rare();
 
@@ -150,14 +151,14 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   const http::Patience& patience_;
   Owner& owner_;
   std::unique_ptr<Duplex> connection_;
-  http::ServerStream::Handler* handler_ = nullptr;  // who answers
+  http::ServerStream::Handler* handler_ = nullptr;  // the answering side
   HeadReader reader_{HeadReader::Kind::request, &shared_.head_buffers};
   BodyReader body_;
   http::BodySize body_size_;
-  ByteQueue held_;                 // not looked at yet: pipelined requests, a body that nobody reads yet; not credited
-  Bytes rest_;                     // while on_request() is on the stack: what came behind the head
-  std::size_t body_held_ = 0;      // bytes of on_body() that were not credited
-  std::size_t answer_unsent_ = 0;  // bytes of write() not reported as gone
+  ByteQueue held_;                 // not processed yet: pipelined requests, a body that is not being read; not credited
+  Bytes rest_;                     // while on_request() is on the stack: the bytes after the head
+  std::size_t body_held_ = 0;      // bytes of on_body() that are not credited
+  std::size_t answer_unsent_ = 0;  // bytes of write() not reported as sent
   std::unique_ptr<Rare> rare_;
   TimePoint linger_until_{};  // when lingering
   State state_ = State::idle;
@@ -165,14 +166,14 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   AnswerForm::Body answer_body_ = AnswerForm::Body::none;
   bool processing_ = false;        // process() is on the stack
   bool body_wanted_ = false;       // read_body() was called
-  bool continue_awaited_ = false;  // the visitor waits for a word before he sends the body: RFC 9110 10.1.1
-  bool request_whole_ = false;     // all of the request was read
-  bool answered_ = false;          // a final head went out: failures are cuts from here
-  bool refused_ = false;           // the connection ends behind this answer
-  bool ended_ = false;             // the visitor's FIN was heard
-  bool draining_ = false;          // no further request
+  bool continue_awaited_ = false;  // the visitor waits for a 1xx before it sends the body: RFC 9110 10.1.1
+  bool request_whole_ = false;     // the request was read completely
+  bool answered_ = false;          // a final head was sent: failures are cuts from here on
+  bool refused_ = false;           // the connection closes after this answer
+  bool ended_ = false;             // the visitor's FIN was received
+  bool draining_ = false;          // accepts no further request
   bool keep_ = false;              // the connection may serve another request
-  MemberTimer<ServerConnection, &ServerConnection::go_on> go_on_{*this};  // held bytes can be used now
+  MemberTimer<ServerConnection, &ServerConnection::go_on> go_on_{*this};  // held bytes can be processed now
 };
 
 }  // namespace tenfold::http1

@@ -1,5 +1,5 @@
-// The half of ServerConnection that answers: an answer is rendered for this visitor as it comes, and the connection
-// finds its end, in order, by a cut, or because a wait ran out.
+// The half of ServerConnection that answers: it renders an answer for this visitor, and ends the connection: in order,
+// by a cut, or because a wait expired.
 #include <algorithm>
 #include <cassert>
 #include <limits>
@@ -85,7 +85,7 @@ http::Upgraded ServerConnection::upgrade(const http::ResponseHead& switch_head) 
   } else {
     upgraded.early.resize(held_.size());
     held_.peek({reinterpret_cast<std::uint8_t*>(upgraded.early.data()), upgraded.early.size()});
-    // `rest_` is the end of the first run only of what is held.
+    // `rest_` is the end of the first run of the held bytes.
     if (processing_) upgraded.early.erase(0, held_.front().size() - rest_.size());
   }
   held_.clear();
@@ -97,7 +97,7 @@ http::Upgraded ServerConnection::upgrade(const http::ResponseHead& switch_head) 
   return upgraded;
 }
 
-// How much of the body has certainly left: the rest is queued, with or without its framing.
+// How much of the body was certainly sent: the rest is queued, with or without its framing.
 std::size_t ServerConnection::settle_answer() {
   const std::size_t queued = connection_->queued();
   if (answer_unsent_ <= queued) return 0;
@@ -106,7 +106,7 @@ std::size_t ServerConnection::settle_answer() {
 
 // ---- The end --------------------------------------------------------------------------
 
-// Throws away what is held and what still comes. While process() is on the stack, that does it.
+// Discards held and further input. While process() is on the stack, process() does it.
 void ServerConnection::stop_reading() {
   if (processing_) return;
   connection_->credit(held_.size());
@@ -121,8 +121,8 @@ void ServerConnection::linger() {
   arm_linger();
 }
 
-// The last answer goes on for as long as it moves; then the visitor has a moment to hear it, and a longer one while his
-// own bytes still come.
+// The last answer may take as long as it makes progress; then the visitor has a short time to close, and a longer one
+// while it still sends.
 void ServerConnection::arm_linger() {
   if (connection_->queued() != 0) return runtime_.timers.arm_in(*this, patience_.reader_idle);
   const TimePoint now = runtime_.now();
@@ -140,8 +140,8 @@ void ServerConnection::abort() {
 
 void ServerConnection::cut(const http::Gone& gone) {
   handler_ = nullptr;
-  // Not `cancelled`, which may close an idle connection in peace: an answer that ends with its connection would look
-  // whole.
+  // Not `cancelled`, which may close an idle connection cleanly: an answer that ends with its connection would look
+  // complete.
   connection_->reset(ErrorKind::closed);
   report_closed(gone);
 }
@@ -163,13 +163,13 @@ ServerConnection::Awaited ServerConnection::awaited_now() const {
   return !answered_ && !held_back ? Awaited::sender : Awaited::nobody;
 }
 
-// What governs a pause in the request's body.
+// The limit for a pause in the request's body.
 http::Limit ServerConnection::body_limit() const {
   const bool known = body_.remaining() != std::numeric_limits<std::uint64_t>::max();
   return known ? http::Limit::body_idle : http::Limit::stream_idle;
 }
 
-// Counts from now on for who is awaited now, if that is another one or `moved`.
+// Starts the wait again if the awaited side changes or is `moved`.
 void ServerConnection::await_visitor(Awaited moved) {
   const Awaited now = awaited_now();
   if (now == std::exchange(awaited_, now) && now != moved && now != Awaited::nobody) return;
@@ -178,7 +178,7 @@ void ServerConnection::await_visitor(Awaited moved) {
       return runtime_.timers.arm_in(
           *this, body_limit() == http::Limit::body_idle ? patience_.body_idle : patience_.stream_idle);
     case Awaited::leaver: return runtime_.timers.arm_in(*this, patience_.half_close);
-    // Nobody: the timer looks again, and disarming one would cost more.
+    // No wait: the timer checks again when it fires, which costs less than disarming it.
     case Awaited::nobody:
     case Awaited::reader: return runtime_.timers.arm_in(*this, patience_.reader_idle);
   }

@@ -1,9 +1,9 @@
-// FieldList: fields that came out of HPACK one by one, kept until their message is over. The text of all of them stands
-// in one string, so a list that is used again allocates nothing. Pure.
+// FieldList: the fields that HPACK decoded one by one, kept until their message ends. One string holds the text of all,
+// so a reused list allocates nothing. Pure.
 //
 //   list.clear();
 //   list.add(name, value)…;      // positions, for the string may move
-//   list.view(i);                // good until the next add()
+//   list.view(i);                // valid until the next add()
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ class FieldList {
     weight_ = 0;
   }
 
-  // What it weighs so far counts even if the field is not added.
+  // Counts a field's weight without adding the field.
   void weigh(std::string_view name, std::string_view value) { weight_ += field_weight(name, value); }
   std::size_t weight() const { return weight_; }
 
@@ -48,7 +48,7 @@ class FieldList {
 
  private:
   struct Place {
-    std::uint32_t at;     // in the text, of the name; the value stands behind it
+    std::uint32_t at;     // offset of the name in the text; the value follows it
     std::uint32_t name;   // octets
     std::uint32_t value;  // octets
   };

@@ -47,7 +47,7 @@ FrameGuard::Verdict FrameGuard::look(Bytes bytes, TimePoint now) {
   std::size_t at = 0;
   while (at < bytes.size()) {
     if (padded_ != 0) {
-      // RFC 9113 6.1: Pad Length, then the data, then so much padding.
+      // RFC 9113 6.1: Pad Length, then the data, then the padding.
       const std::uint32_t rest = std::exchange(padded_, 0) - 1;
       if (bytes[at] >= rest) {
         Verdict verdict = judge_empty_data(padded_ends_, now);
@@ -98,7 +98,7 @@ FrameGuard::Verdict FrameGuard::judge(const std::uint8_t* header, TimePoint now)
       }
       return {};
     case FrameType::headers:
-      // The agent's answers; one for each stream is earned.
+      // A server's answers; one per stream is earned.
       if (peer_ == Peer::server) return pay(now) ? Verdict{} : too_many;
       return judge_request(id, now);
     case FrameType::continuation:
@@ -134,12 +134,12 @@ FrameGuard::Verdict FrameGuard::judge_request(std::uint32_t id, TimePoint now) {
   // second HEADERS on a stream that plain CONNECT opened.
   const auto is_within = [id](const Gap& gap) { return gap.first <= id && id <= gap.last; };
   if (!second_heads_ || std::any_of(gaps_.begin(), gaps_.end(), is_within)) return stale_id;
-  // Trailers; or nghttp2 passes over them, for the stream may have been reset meanwhile.
+  // Trailers; or HEADERS that nghttp2 ignores because the stream was reset.
   return pay(now) ? Verdict{} : too_many;
 }
 
 FrameGuard::Verdict FrameGuard::judge_empty_data(bool ends, TimePoint now) {
-  // One END_STREAM a stream is in order.
+  // One END_STREAM per stream is legitimate.
   const bool paid = ends ? pay(now) : bucket_.take(now);
   return paid ? Verdict{} : too_many;
 }

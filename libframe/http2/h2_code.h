@@ -1,4 +1,4 @@
-// The error codes of HTTP/2 (RFC 9113 7), and what they mean on a link's streams: docs/PROTOCOL.md, "Abort".
+// The error codes of HTTP/2 (RFC 9113 7), and their meaning on a link's streams: docs/PROTOCOL.md, "Abort".
 #pragma once
 
 #include <cstdint>
@@ -24,13 +24,13 @@ enum class H2Code : std::uint32_t {
   http_1_1_required = 0xd,
 };
 
-// As the RFC spells it; "unknown code" for one that it does not know.
+// The RFC's spelling; "unknown code" for all others.
 const char* to_string(H2Code code);
 
-// What a stream that is cut for this reason is reset with.
+// The code for a stream that is reset for this reason.
 H2Code reset_code(ErrorKind why);
 
-// What a stream that ended with this code hears; `closed` where nothing more exact is known.
+// The reason that a stream reset with this code reports; `closed` if the code says no more.
 ErrorKind reset_kind(H2Code code);
 
 }  // namespace tenfold

@@ -18,7 +18,7 @@ static_assert(static_cast<int>(H2Code::http_1_1_required) == NGHTTP2_HTTP_1_1_RE
 
 namespace {
 
-constexpr std::size_t most_kept_events = 64;  // of scratch that an idle connection keeps
+constexpr std::size_t most_kept_events = 64;  // capacity that an idle connection keeps
 
 Nghttp2Glue& glue_of(void* user) { return *static_cast<Nghttp2Glue*>(user); }
 
@@ -36,7 +36,7 @@ nghttp2_nv pair_of(const H2Field& field) {
           static_cast<std::uint8_t>(flags)};
 }
 
-// A head as nghttp2 wants it.
+// A head in nghttp2's format.
 class Pairs {
  public:
   explicit Pairs(std::span<const H2Field> fields) : size_(fields.size()) {
@@ -52,14 +52,14 @@ class Pairs {
   std::size_t size_;
 };
 
-// What nghttp2 may refuse concerns a stream or a session that is over: nothing is to be done. Memory is
-// another matter, and callbacks do not fail.
+// Errors that nghttp2 may return here concern a stream or session that has ended: ignored. Out of memory is fatal,
+// since callbacks cannot fail.
 void check(int result) {
   if (result == NGHTTP2_ERR_NOMEM) throw std::bad_alloc();
   assert(result != NGHTTP2_ERR_CALLBACK_FAILURE);
 }
 
-// Whether a reset of ours says that the peer broke the rules, and not that a stream is no longer wanted.
+// Whether a reset of ours means that the peer broke the protocol, not that a stream is no longer wanted.
 bool is_fault(std::uint32_t code) {
   return code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_REFUSED_STREAM &&
          code != NGHTTP2_CONNECT_ERROR;
@@ -82,7 +82,7 @@ class Inside {
 
 }  // namespace
 
-// What nghttp2 calls.
+// The callbacks for nghttp2.
 struct Nghttp2Glue::Callbacks {
   using Kind = H2Event::Kind;
 
@@ -100,11 +100,11 @@ struct Nghttp2Glue::Callbacks {
     Nghttp2Glue& glue = glue_of(user);
     if (glue.user_.on_field(text_of(name, name_size), text_of(value, value_size))) return 0;
     glue.head_refused_ = true;
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // decodes the rest of the block without telling us
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // nghttp2 decodes the rest of the block silently
   }
 
   // RFC 9113 8.2.1: "A request or response that contains a field that violates any of these conditions MUST be treated
-  // as malformed". nghttp2 by itself passes over such a field and takes the rest.
+  // as malformed". Without this callback nghttp2 ignores such a field and accepts the rest.
   static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
                                const std::uint8_t*, std::size_t, std::uint8_t, void*) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -113,7 +113,7 @@ struct Nghttp2Glue::Callbacks {
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Nghttp2Glue& glue = glue_of(user);
     const std::int32_t id = frame->hd.stream_id;
-    const bool flagged = (frame->hd.flags & 0x1) != 0;  // END_STREAM or ACK, whichever the type has
+    const bool flagged = (frame->hd.flags & 0x1) != 0;  // END_STREAM or ACK, depending on the type
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS: {
         const bool first = is_first(frame);
@@ -174,7 +174,7 @@ struct Nghttp2Glue::Callbacks {
     return static_cast<ssize_t>(chunk.size);
   }
 
-  // Comes straight behind read_chunk(), which has seen to it that there is room.
+  // Called right after read_chunk(), which has checked that there is room.
   static int send_chunk(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* header, std::size_t size,
                         nghttp2_data_source*, void* user) {
     Nghttp2Glue& glue = glue_of(user);
@@ -199,7 +199,7 @@ struct Nghttp2Glue::Callbacks {
   static ssize_t send_frame(nghttp2_session*, const std::uint8_t* bytes, std::size_t size, int, void* user) {
     Nghttp2Glue& glue = glue_of(user);
     if (size > glue.room_left()) {
-      assert(glue.output_size_ != 0);  // each frame of ours but DATA is far smaller than a whole room
+      assert(glue.output_size_ != 0);  // each of our frames but DATA is far smaller than a whole room
       glue.room_full_ = true;
       return NGHTTP2_ERR_WOULDBLOCK;
     }
@@ -249,11 +249,11 @@ Nghttp2Glue::Nghttp2Glue(const Setup& setup, User& user)
   nghttp2_option* option = nullptr;
   check(nghttp2_option_new(&option));
   nghttp2_option_set_no_auto_window_update(option, 1);
-  // Closed streams are kept for the sake of priorities alone: 27 MB of them after 200,000 streams.
+  // nghttp2 keeps closed streams for priorities only: 27 MB of them after 200,000 streams.
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, setup.acks_queued);
   nghttp2_option_set_stream_reset_rate_limit(option, setup.reset_burst, setup.reset_rate);
-  // An app's answer may have a head of limits::answer_head_bytes; HPACK makes it longer at worst by some octets a
+  // An app's answer may have a head of limits::answer_head_bytes; HPACK makes it longer by at most some octets per
   // field.
   nghttp2_option_set_max_send_header_block_length(option, 2 * limits::answer_head_bytes);
   // RFC 7541 4.2 lets an encoder use less than the peer's SETTINGS_HEADER_TABLE_SIZE, which may be 4 GiB.
@@ -267,7 +267,7 @@ Nghttp2Glue::Nghttp2Glue(const Setup& setup, User& user)
   check(opened);
 
   std::array<nghttp2_settings_entry, 4> settings;
-  // No SETTINGS_NO_RFC7540_PRIORITIES from a client: nghttp2 1.65 and later never take turns there.
+  // A client does not send SETTINGS_NO_RFC7540_PRIORITIES: with it nghttp2 1.65 and later do not rotate streams.
   settings[0] = client ? nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}
                        : nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, setup.max_streams};
   settings[1] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, setup.stream_window};
@@ -290,11 +290,11 @@ H2Code Nghttp2Glue::receive(Bytes bytes) {
     taken = nghttp2_session_mem_recv(session_, bytes.data(), bytes.size());
   }
   check(static_cast<int>(std::min<ssize_t>(taken, 0)));
-  // Otherwise one reader that stands still would stop all of them, and what streams that were reset still get would
-  // never come back. All that has arrived counts, padding and what nghttp2 ignores included.
+  // Otherwise one reader that stops would stop all of them, and credit for bytes that arrive for reset streams would be
+  // lost. All bytes count, including padding and those that nghttp2 ignores.
   if (connection_unreturned() >= credit_at_once_) return_credit(0, connection_unreturned());
   if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return H2Code::protocol_error;
-  // What else it gives up at is a flood: of PINGs and SETTINGS that nobody reads the answers to, of CONTINUATIONs.
+  // nghttp2 otherwise fails on floods: PINGs and SETTINGS whose answers the peer does not read, or CONTINUATIONs.
   return taken < 0 || head_refused_ ? H2Code::enhance_your_calm : H2Code::no_error;
 }
 
@@ -320,7 +320,7 @@ MutableBytes Nghttp2Glue::take_room(std::size_t size) {
   const MutableBytes taken = room_.subspan(room_used_, size);
   room_used_ += size;
   output_size_ += size;
-  // What stands in a row is one piece.
+  // Adjacent runs are merged.
   if (!output_.empty() && output_.back().data() + output_.back().size() == taken.data()) {
     output_.back() = {output_.back().data(), output_.back().size() + size};
   } else {
@@ -404,8 +404,8 @@ void Nghttp2Glue::resume(std::int32_t id) {
   check(nghttp2_session_resume_data(session_, id));
 }
 
-// Not nghttp2_session_consume(): that waits until half of a window has gathered, and what it has gathered does not
-// agree with WINDOW_UPDATEs of our own.
+// Not nghttp2_session_consume(): it waits until half a window has gathered, and its count does not include the
+// WINDOW_UPDATEs that we send.
 void Nghttp2Glue::return_credit(std::int32_t id, std::int32_t n) {
   assert(!inside_);
   if (n > 0) check(nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, n));

@@ -22,7 +22,7 @@ void RequestReader::start() {
 
 bool RequestReader::take(std::string_view name, std::string_view value) {
   list_.weigh(name, value);
-  // A head that is too large is answered (431), so its rest is read, and not kept.
+  // A head that is too large is answered with 431: the rest is decoded and dropped.
   if (list_.weight() > limits::h2_header_list) return list_.weight() <= limits::h2_header_list_most;
   if (name == ":method") {
     method_ = value;
@@ -48,7 +48,7 @@ bool RequestReader::take(std::string_view name, std::string_view value) {
 
 void RequestReader::finish(std::string_view scheme, bool ended) {
   if (authority_.empty()) {
-    // RFC 9113 8.3.1: a request that came by HTTP/1.1 on its way may have a Host in its place.
+    // RFC 9113 8.3.1: a request converted from HTTP/1.1 may have a Host instead.
     for (std::size_t i = 0; i < list_.size() && authority_.empty(); ++i) {
       if (list_.view(i).name == "host") authority_ = list_.view(i).value;
     }
@@ -72,7 +72,7 @@ void RequestReader::check(std::string_view scheme) {
 
 void RequestReader::check_target(std::string_view scheme) {
   if (method_ == "CONNECT" && protocol_.empty()) return;
-  // RFC 9110 4.2: of http and https; RFC 9113 8.3.1 leaves others to proxies of other protocols.
+  // RFC 9110 4.2: http and https only; RFC 9113 8.3.1 leaves other schemes to proxies.
   if (scheme_ != scheme) return fail(400, "bad-scheme");
   if (head_.target.size() > limits::request_line_bytes) return fail(414, "long-request-line");
   if (head_.target.find('#') != std::string_view::npos) fail(400, "fragment");
@@ -93,7 +93,7 @@ void RequestReader::check_host() {
 void RequestReader::make_fields() {
   http::Fields& fields = head_.fields;
   if (!authority_.empty()) fields.push_back({"Host", authority_});
-  if (fault_ && fault_.status == 431) return;  // most of them are not kept
+  if (fault_ && fault_.status == 431) return;  // most fields were dropped
   const bool websocket = http::equal_nocase(protocol_, "websocket");
   for (std::size_t i = 0; i < list_.size(); ++i) {
     const http::Field field = list_.view(i);
@@ -105,19 +105,19 @@ void RequestReader::make_fields() {
   fields.push_back({"Connection", "Upgrade"});
   fields.push_back({"Upgrade", protocol_});
   if (!websocket) return;
-  // RFC 8441 5 does without the key; a server of HTTP/1.1 wants one (RFC 6455 4.2.1).
+  // RFC 8441 5 uses no key; an HTTP/1.1 server requires one (RFC 6455 4.2.1).
   key_ = make_websocket_key();
   fields.push_back({"Sec-WebSocket-Key", key_});
 }
 
 void RequestReader::make_body(bool ended) {
-  // What comes behind an extended CONNECT is no content.
+  // The bytes after an extended CONNECT are not content.
   if (ended || !protocol_.empty()) return;
   body_.kind = http::BodySize::Kind::unknown;
   const http::Field* const length = http::find(head_.fields, "content-length");
   if (length == nullptr) return;
   body_.kind = http::BodySize::Kind::known;
-  // A number that fits: nghttp2 holds the body to it.
+  // The number is valid: nghttp2 enforces it for the body.
   std::from_chars(length->value.data(), length->value.data() + length->value.size(), body_.length);
 }
 

@@ -1,12 +1,11 @@
-// RequestReader: from the fields of one HTTP/2 request to the http::RequestHead that HTTP/1.1 would have had, or to a
-// Fault. nghttp2 has refused what makes a message malformed (RFC 9113 8.1 to 8.3: names in upper case, missing and
-// doubled pseudo-header fields, a path without its slash or with an octet that splits a
-// line, no host at all, connection-specific fields, `te` other than
-// trailers, a Content-Length that is no number): those streams are reset and never come here. What is decided here is
-// what a request asks for:
+// RequestReader: turns the fields of one HTTP/2 request into the http::RequestHead that HTTP/1.1 would have had, or a
+// Fault. nghttp2 resets streams with malformed messages (RFC 9113 8.1 to 8.3: upper-case names, missing and repeated
+// pseudo-header fields, a path without its slash or with an octet that splits a line, no host, connection-specific
+// fields, `te` other than trailers, an invalid Content-Length); those never get here. This class checks what a request
+// asks for:
 //
 //   :path         the target; no fragment
-//   :authority    the Host, in front of all fields; a Host beside it says the same
+//   :authority    the Host, before all other fields; a Host field must be equal
 //   :scheme       that of the connection
 //   :protocol     extended CONNECT (RFC 8441): GET with Connection: Upgrade, Upgrade: PROTOCOL, and the key that a
 //                 WebSocket of HTTP/1.1 has
@@ -14,10 +13,10 @@
 //
 //   reader.start();
 //   reader.take(name, value)…;        // false: no head but a bomb
-//   reader.finish("https", ended);    // END_STREAM stood with the head
+//   reader.finish("https", ended);    // `ended`: the head had END_STREAM
 //   if (reader.fault()) … else use(reader.head(), reader.body());
 //
-// Pure. One for each stream; the views are good until start().
+// Pure. One for each stream; the views are valid until start().
 #pragma once
 
 #include <cstdint>
@@ -34,7 +33,7 @@ class RequestReader {
  public:
   void start();
 
-  // False as soon as the list weighs more than limits::h2_header_list_most.
+  // False when the list weighs more than limits::h2_header_list_most.
   bool take(std::string_view name, std::string_view value);
 
   void finish(std::string_view scheme, bool ended);
@@ -44,7 +43,7 @@ class RequestReader {
   http::BodySize body() const { return body_; }
   // Extended CONNECT: `:protocol`, or "".
   std::string_view protocol() const { return protocol_; }
-  // What was sent in place of a WebSocket client's; "" for every other protocol.
+  // The key that replaces a WebSocket client's; "" for other protocols.
   std::string_view websocket_key() const { return key_; }
 
  private:

@@ -4,23 +4,23 @@
 //   ServerConnection connection(runtime, owner, std::move(pipe), options);
 //   connection.start();                  // SETTINGS goes out; from here on it reads
 //   on_request(stream) …                 // see http/server_stream.h; answer now or later
-//   connection.drain();                  // GOAWAY, and another one after a round trip; requests that run are answered
+//   connection.drain();                  // GOAWAY, and another one after a round trip; current requests are answered
 //   on_connection_closed(connection)     // the last event; bury it
 //
-// A head that is malformed (RFC 9113 8.1.1) is reset by nghttp2 and not heard of. One that is well formed but asks for
-// what cannot be is reported by on_fault(), and answered as a request is. A peer that breaks the rules of the
-// connection, floods it or resets too many streams gets a GOAWAY; each of its requests then hears on_gone().
+// nghttp2 resets a stream with a malformed head (RFC 9113 8.1.1); it is not reported. A well-formed head that cannot be
+// served is reported by on_fault() and answered like a request. A peer that breaks the protocol of the connection,
+// floods it or resets too many streams gets a GOAWAY; each of its requests then gets on_gone().
 //
 // Waits (http::Patience): `head` for the client's preface, `keep_alive` without a request, `body_idle` and
 // `stream_idle` for a request's body before its answer and for an upgraded stream, `reader_idle` for a client that
-// takes nothing of what waits for it, `half_close` for answers behind its FIN.
+// reads nothing of what is queued for it, `half_close` for answers after its FIN.
 //
 // Back-pressure: the connection's credit returns on arrival, a stream's when its handler credits. Output waits in its
 // stream's queue until the client's windows and the pipe take it; streams with output take turns.
 //
-// Ownership: the owner destroys it after on_connection_closed(), or before: then each open stream hears on_gone(), each
-// upgraded pipe on_closed(), from inside the destructor, if it has a handler. It must not be destroyed from inside one
-// of its events (bury it). on_connection_closed() comes when every stream had its last call or event.
+// Ownership: the owner destroys it after on_connection_closed(), or earlier: then the destructor calls on_gone() of
+// each open stream and on_closed() of each upgraded pipe, if it has a handler. It must not be destroyed from inside one
+// of its events (bury it). on_connection_closed() comes after the last call or event of every stream.
 //
 // Thread: the loop's.
 #pragma once
@@ -42,7 +42,7 @@ namespace tenfold::http2 {
 
 struct ServerOptions {
   http::Patience patience = {.keep_alive = limits::keep_alive_idle_h2};
-  std::string_view scheme = "https";  // that requests must have: the connection's; a literal
+  std::string_view scheme = "https";  // the scheme that requests must have; a literal
   std::uint32_t max_streams = limits::h2_streams;
   std::uint32_t stream_window = limits::h2_stream_window;
   std::uint32_t connection_window = limits::h2_connection_window;
@@ -52,10 +52,10 @@ class ServerConnection {
  public:
   class Owner {
    public:
-    // Extended CONNECT comes as GET with Upgrade, and may be upgraded. Plain CONNECT comes as it is: its target is an
-    // authority.
+    // Extended CONNECT arrives as GET with Upgrade, and may be upgraded. Plain CONNECT arrives unchanged: its target is
+    // an authority.
     virtual void on_request(http::ServerStream& stream) = 0;
-    // The head asks for what cannot be. It is shown as far as it could be read; answer with `fault.status`, or abort.
+    // The head cannot be served. head() shows the readable part; answer with `fault.status`, or abort.
     virtual void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) = 0;
     virtual void on_connection_closed(ServerConnection& connection) = 0;
 
@@ -68,15 +68,15 @@ class ServerConnection {
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  // `early`: delivered by the pipe before, and not credited. Its requests are reported from inside the call.
+  // `early`: delivered by the pipe before start() and not credited. Its requests are reported from inside the call.
   void start(Bytes early = {});
 
   void drain();
 
-  // GOAWAY now; requests that still run are cut. Their on_gone() comes in a later turn.
+  // Sends GOAWAY now; current requests are cut. Their on_gone() comes in a later turn.
   void end_now();
 
-  // Requests and upgraded streams that are open.
+  // Open requests and upgraded streams.
   std::size_t streams() const;
 
  private:

@@ -11,9 +11,9 @@ namespace tenfold::http2 {
 
 namespace {
 
-// What nghttp2 runs over at a time, so that what it reports of it stays small.
+// Input is processed in slices of this size, so that the list of events stays short.
 constexpr std::size_t input_slice = 16 * limits::KiB;
-constexpr std::size_t most_spares = 8;  // streams whose memory is kept for the next requests
+constexpr std::size_t most_spares = 8;  // freed streams that are kept for the next requests
 
 constexpr FrameGuard::Budget guard_budget{limits::flood_burst,    limits::flood_rate,    limits::h2_continuations,
                                           limits::h2_reset_burst, limits::h2_reset_rate, true};
@@ -26,7 +26,7 @@ Nghttp2Glue::Setup setup(const ServerOptions& options) {
   setup.connection_window = options.connection_window;
   setup.header_list = limits::h2_header_list;
   setup.acks_queued = limits::h2_acks_queued;
-  // The guard counts resets, ours included; nghttp2's count is never reached before.
+  // The guard counts all resets, so nghttp2's own limit is never reached first.
   setup.reset_burst = 2 * limits::h2_reset_burst;
   setup.reset_rate = 2 * limits::h2_reset_rate;
   setup.extended_connect = true;
@@ -86,7 +86,7 @@ void ServerConnection::Core::on_data(Bytes bytes) {
     }
   }
   busy_ = false;
-  // At once: what is held of it is bounded by the windows.
+  // Credited at once: the windows bound what is held of it.
   pipe_->credit(size);
   flush();
   if (streams_.size() == 0) glue_.trim();
@@ -144,7 +144,7 @@ std::uint32_t ServerConnection::Core::on_head_end(std::int32_t, bool first, bool
 }
 
 void ServerConnection::Core::dispatch() {
-  if (dispatching_) return;  // the loop further up the stack comes to what was added
+  if (dispatching_) return;  // an outer call of dispatch handles the added events
   dispatching_ = true;
   while (next_event_ < glue_.events().size() && !ended()) {
     const H2Event event = glue_.events()[next_event_++];
@@ -167,7 +167,7 @@ void ServerConnection::Core::handle(const H2Event& event) {
       return;
     case Kind::pong:
       if (event.value != pings_ || pinged_at_ == never) return;
-      // A path within the clock's grain is a known path still.
+      // At least one tick: zero means unknown.
       rtt_ = std::max<Duration>(runtime_.now() - std::exchange(pinged_at_, never), Duration(1));
       if (notice_out_) on_drain_time();
       return;
@@ -234,10 +234,10 @@ void ServerConnection::Core::settle(Stream& stream) {
   if (spares_.size() < most_spares) {
     spares_.push_back(std::move(owned));
   } else {
-    runtime_.graveyard.bury(std::move(owned));  // it may be in its own event
+    runtime_.graveyard.bury(std::move(owned));  // it may be inside its own event
   }
   if (streams_.size() != 0) return;
-  // One is enough for a connection that makes one request after another.
+  // One is enough for a connection with one request at a time.
   for (; spares_.size() > 1; spares_.pop_back()) runtime_.graveyard.bury(std::move(spares_.back()));
   if (state_ == State::closed) return finish_later();
   const bool drained = state_ == State::draining && !notice_out_;
@@ -272,7 +272,7 @@ void ServerConnection::Core::cut_all(const http::Gone& gone) {
   cut_where(gone, [](const Stream&) { return true; });
 }
 
-// What has arrived for a stream goes back, but for what its handler has and what it is about to be told.
+// Returns the credit of all bytes of a stream, except those that its handler has or is about to get.
 void ServerConnection::Core::return_credit(const Stream& stream) {
   const auto at_once = static_cast<std::int32_t>(WindowGrowth::returned_at_once(stream.growth_.window()));
   std::int32_t n = glue_.stream_unreturned(stream.id_) - static_cast<std::int32_t>(stream.uncredited_);
@@ -283,14 +283,15 @@ void ServerConnection::Core::return_credit(const Stream& stream) {
   }
   if (n < at_once) return;
   glue_.return_credit(stream.id_, n);
-  if (rtt_ == Duration::zero()) ping();  // a body of some size: its window may have to grow
+  if (rtt_ == Duration::zero()) ping();  // a larger body: its window may have to grow
   wake();
 }
 
 void ServerConnection::Core::on_credit(Stream& stream, std::size_t n) {
   if (ended()) return;
   return_credit(stream);
-  // Half of what is left for each: a later stream finds something, too. A window above the connection's is of no use.
+  // Each stream may use half of what is left, so that later streams get some. A window larger than the connection's is
+  // useless.
   const std::size_t budget = (limits::h2_windows_grown - grown_) / 2;
   const std::uint32_t more =
       stream.growth_.on_credit(n, runtime_.now(), {rtt_, stream.uncredited_, budget, 0, options_.connection_window});
@@ -329,7 +330,7 @@ void ServerConnection::Core::drain() {
   // stream identifier."
   glue_.submit_shutdown_notice();
   notice_out_ = true;
-  // One that went before the GOAWAY says nothing of it.
+  // A PING sent before the GOAWAY does not confirm it.
   pinged_at_ = never;
   ping();
   runtime_.timers.arm_in(drain_, limits::drain_grace);
@@ -367,7 +368,7 @@ void ServerConnection::Core::close(H2Code code, const http::Gone& gone) {
   wake();
 }
 
-// FIN behind the GOAWAY.
+// Sends FIN after the GOAWAY.
 void ServerConnection::Core::settle_close() {
   if (state_ != State::closing || said_end_ || glue_.want_send()) return;
   said_end_ = true;
@@ -375,7 +376,7 @@ void ServerConnection::Core::settle_close() {
   runtime_.timers.arm_in(linger_, limits::linger_time);
 }
 
-// A client that does not take the GOAWAY, or does not answer the FIN.
+// The client does not read the GOAWAY, or does not answer the FIN.
 void ServerConnection::Core::on_linger_over() {
   if (pipe_->queued() != 0 && runtime_.now() < linger_until_) {
     return runtime_.timers.arm_in(linger_, limits::linger_time);

@@ -1,14 +1,15 @@
-// ServerConnection::Core: what a ServerConnection is inside. It stands between nghttp2's session (nghttp2_glue) and the
-// streams: turns what nghttp2 reported into the streams' events, says who sends next (turn_list), counts what the peer
-// costs (frame_guard) and ends the connection.
+// ServerConnection::Core: the implementation of ServerConnection, between nghttp2's session (nghttp2_glue) and the
+// streams. It turns nghttp2's reports into the streams' events, decides which stream sends next (turn_list), counts the
+// peer's costs (frame_guard) and ends the connection.
 //
 //      open --drain()--> draining --the last stream ends--> closing --pipe closed, or linger over--> closed
 //        \______ end_now(), a fault, keep_alive _______________/        the pipe's end leads to closed at once
 //
-// `closing`: nothing more is taken from the peer; GOAWAY goes out, then FIN. on_connection_closed() follows `closed`
-// once no stream is left.
+// `closing`: input is ignored; GOAWAY is sent, then FIN. on_connection_closed() follows `closed` when no stream is
+// left.
 //
-// server_core.cc has its life and its input, server_output.cc its output. One for each ServerConnection, on its thread.
+// server_core.cc has the lifetime and the input, server_output.cc the output. One for each ServerConnection, on its
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -47,12 +48,12 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
   const ServerOptions& options() const { return options_; }
   void submit_interim(Stream& stream, const http::ResponseHead& head);
   void submit_answer(Stream& stream, const http::ResponseHead& head, http::BodySize size);
-  // `n` bytes, or an end, were added to its output.
+  // The stream has `n` more bytes, or an end, in its output.
   void on_written(Stream& stream);
   void on_credit(Stream& stream, std::size_t n);
   // RST_STREAM; the stream is over.
   void cut(Stream& stream, H2Code code);
-  // Its done_ or over_ was set.
+  // Called after its done_ or over_ was set.
   void settle(Stream& stream);
 
  private:
@@ -81,17 +82,17 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
   Chunk next_chunk(std::int32_t id, std::size_t most) override;
   Bytes take_chunk(std::int32_t id, Bytes header, MutableBytes frame, bool last) override;
   void on_head_sent(std::int32_t id) override;
-  // What could not be submitted while nghttp2 was on the stack.
+  // Submits what could not be submitted while nghttp2 was on the stack.
   void settle_output_ends();
 
   // ---- Life.
   std::unique_ptr<Stream> take_spare();
-  // For the round trip that windows grow by, and that a drain waits for.
+  // Measures the round trip for window growth and for a drain.
   void ping();
   void settle_idle();
   void on_idle();
   void on_drain_time();
-  // The peer did wrong: GOAWAY with that code.
+  // The peer broke the protocol: sends GOAWAY with that code.
   void fail(ErrorKind kind, const char* reason, H2Code code);
   void close(H2Code code, const http::Gone& gone);
   template <typename Which>
@@ -112,28 +113,28 @@ class ServerConnection::Core final : private Nghttp2Glue::User, private Duplex::
 
   StreamTable<Stream> streams_;                  // all that are not both over and done; owned
   std::vector<std::unique_ptr<Stream>> spares_;  // for the next requests
-  Stream* reading_ = nullptr;                    // whose header block is being read
-  bool reading_first_ = false;                   // ... and it is the request's, not its trailers
+  Stream* reading_ = nullptr;                    // the stream of the current header block
+  bool reading_first_ = false;                   // ... and whether it is the request's, not its trailers
 
-  TurnList turns_;                         // streams with something to send, and window for it as far as is known
-  bool asked_ = false;                     // nghttp2 asked for DATA of the front since it was called up
-  bool no_room_ = false;                   // the front's next frame does not fit into what is left of the room
-  std::vector<std::int32_t> output_ends_;  // streams whose last DATA left just now
+  TurnList turns_;                         // streams with output and, as far as known, a window for it
+  bool asked_ = false;                     // nghttp2 asked for DATA of the front since resume()
+  bool no_room_ = false;                   // the front's next frame does not fit into the rest of the room
+  std::vector<std::int32_t> output_ends_;  // streams whose last DATA was just sent
 
   State state_ = State::open;
   bool started_ = false;         // the client's preface and SETTINGS came
-  bool client_ended_ = false;    // its FIN came
-  bool said_end_ = false;        // our FIN is out
-  bool busy_ = false;            // in receive, flush or dispatch: output goes at its end
-  bool wanted_ = false;          // something to send was added
-  bool dispatching_ = false;     // events are being handed out
-  std::size_t next_event_ = 0;   // to be handed out
-  bool notice_out_ = false;      // the first GOAWAY of a drain is out, and the second one is due
+  bool client_ended_ = false;    // its FIN was received
+  bool said_end_ = false;        // our FIN was sent
+  bool busy_ = false;            // in receive, flush or dispatch: output is sent at its end
+  bool wanted_ = false;          // output was added
+  bool dispatching_ = false;     // events are being dispatched
+  std::size_t next_event_ = 0;   // the index of the next event to dispatch
+  bool notice_out_ = false;      // the first GOAWAY of a drain was sent, the second is pending
   std::uint32_t pings_ = 0;      // sent so far: the number in the last one
-  TimePoint pinged_at_ = never;  // ... when; never: its answer came
+  TimePoint pinged_at_ = never;  // ... when; never: it was answered
   Duration rtt_{};               // of the last PING; zero before the first answer
-  std::size_t grown_ = 0;        // by how much streams' windows are above where they started, all together
-  TimePoint linger_until_{};     // of a close that still sends
+  std::size_t grown_ = 0;        // the total growth of streams' windows above their start
+  TimePoint linger_until_{};     // for a close that still sends
 
   MemberTimer<Core, &Core::flush> flush_{*this};
   MemberTimer<Core, &Core::on_idle> idle_{*this};         // keep_alive, head, half_close

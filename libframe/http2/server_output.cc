@@ -1,6 +1,6 @@
-// The half of ServerConnection::Core that sends. Control frames and heads go first, as nghttp2 has them; then the
-// streams in turn. nghttp2 asks for DATA of any stream that was not put off before, and gets some only for the one at
-// the front of turns_: the others are put off until resume() calls them up.
+// The output half of ServerConnection::Core. nghttp2 sends control frames and heads first; then streams send in
+// rotation. nghttp2 asks for DATA of every stream that is not deferred, and only the stream at the front of turns_ gets
+// some: the others are deferred until resume().
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -16,11 +16,11 @@ namespace tenfold::http2 {
 
 namespace {
 
-// What is left of a room is filled with a part of a stream's bytes only when the part is worth a frame.
+// The rest of a room is filled with part of a stream's bytes only if the part is at least this large.
 constexpr std::size_t least_part = 1 * limits::KiB;
-constexpr int most_rounds = 8;  // of one flush: then the others on the loop have their turn
+constexpr int most_rounds = 8;  // per flush: then other work on the loop gets its turn
 
-// The fields of an answer, less those that are of an HTTP/1.1 connection (RFC 9113 8.2.2).
+// The fields of an answer, without those of an HTTP/1.1 connection (RFC 9113 8.2.2).
 class AnswerFields {
  public:
   AnswerFields(int status, const http::Fields& fields) : status_(std::to_string(status)) {
@@ -61,7 +61,7 @@ void ServerConnection::Core::submit_answer(Stream& stream, const http::ResponseH
   if (stream.upgraded_) {
     status = 200;
   } else if (!stream.request_.protocol().empty() && status < 300) {
-    status = 502;  // RFC 8441 5: a 2xx would say that the upgrade is done
+    status = 502;  // RFC 8441 5: a 2xx would mean that the upgrade succeeded
   }
   AnswerFields fields(status, head.fields);
   // RFC 8441 5: this field is not used.
@@ -94,7 +94,7 @@ void ServerConnection::Core::flush() {
   }
   busy_ = false;
   settle_close();
-  // What the pipe has no room for goes on with its on_sent().
+  // Output beyond the pipe's room continues in on_sent().
   if (wanted_ && pipe_->queued() < limits::h2_flush) wake();
 }
 
@@ -107,7 +107,7 @@ void ServerConnection::Core::fill() {
     glue_.resume(stream.id_);
     glue_.send();
     if (asked_ || glue_.room_full()) continue;
-    // nghttp2 has no window for it. What opens one makes it ready again.
+    // nghttp2 has no window for it. It becomes ready again when the window opens.
     stream.blocked_ = true;
     TurnList::remove(stream);
   }

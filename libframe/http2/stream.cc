@@ -91,7 +91,7 @@ std::size_t Stream::write(Bytes bytes) {
 void Stream::end(const http::Fields& trailers) {
   assert(answered());
   if (done_) return;
-  // Their names and values last no longer than the call.
+  // Their names and values are valid only during the call.
   for (const http::Field& field : trailers) {
     if (http::allowed_in_trailer(trailers, field.name)) answer_trailers_.add(field.name, field.value);
   }

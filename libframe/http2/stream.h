@@ -1,6 +1,6 @@
 // Stream: one request of a ServerConnection and its answer, the http::ServerStream of HTTP/2.
 //
-// Each way goes by itself:
+// Each direction has its own state:
 //
 //   in    flowing -> ended (END_STREAM came) -> told
 //   out   waiting --answer(), no content--> ended                       END_STREAM on HEADERS
@@ -8,12 +8,12 @@
 //                               flowing --end(trailers)--> trailing --> ended     ... on the trailers
 //                               flowing --abort()--> aborting --> (reset behind the last DATA)
 //
-// `over`: nghttp2 has forgotten the stream, or we reset it. `done`: the handler's last call or last event is behind it.
+// `over`: nghttp2 has removed the stream, or we reset it. `done`: the handler's last call or last event has happened.
 // When both hold, the connection keeps the object for another request.
 //
-// Events without a handler, and a body that is paused, are held and told later, by a timer.
+// Events without a handler, and a paused body, are held and reported later, by a timer.
 //
-// Owned by its connection's Core, on its thread. stream.cc has the calls, stream_events.cc what is told and waited for.
+// Owned by its connection's Core, on its thread. stream.cc has the calls, stream_events.cc the events and the waits.
 #pragma once
 
 #include <cstddef>
@@ -67,12 +67,12 @@ class Stream final : public http::ServerStream, public Turn {
   void on_body(Bytes bytes);
   void on_end();
   void on_sent(std::size_t n);
-  // nghttp2 has forgotten the stream.
+  // nghttp2 has removed the stream.
   void on_over(H2Code code);
-  // The connection dies before the stream has ended.
+  // The connection is destroyed before the stream has ended.
   void part();
   bool has_output() const { return !out_.empty() || out_way_ == Out::ending || out_way_ == Out::trailing; }
-  // Its END_STREAM has left, or its handler is done.
+  // Its END_STREAM was sent, or its handler is done.
   void on_output_end();
 
   // ---- For its pipe.
@@ -81,7 +81,7 @@ class Stream final : public http::ServerStream, public Turn {
   std::size_t queued() const { return queued_; }
 
   bool expects_body() const { return upgraded_ || !request_.body().empty(); }
-  // The handler's last call: it hears nothing more.
+  // The handler's last call: it gets no more events.
   void finish_handler();
   void tell_later();
   void tell();
@@ -92,7 +92,7 @@ class Stream final : public http::ServerStream, public Turn {
   void take_gone(http::Gone gone);
   http::Limit waits_for() const;
   Duration patience(http::Limit limit) const;
-  // Something moved, so the present wait begins again; or another wait may have taken its place.
+  // Bytes moved: restarts the current wait, or starts another one.
   void progress();
   void settle_wait();
   void on_wait_over();
@@ -100,18 +100,18 @@ class Stream final : public http::ServerStream, public Turn {
   ServerConnection::Core& core_;
   Runtime& runtime_;
   Handler* handler_ = nullptr;
-  StreamPipe* pipe_ = nullptr;  // after upgrade(), while it lives
+  StreamPipe* pipe_ = nullptr;  // after upgrade(), while it exists
   RequestReader request_;
   FieldList trailers_;  // of the request
   FieldList answer_trailers_;
   WindowGrowth growth_;
-  ByteQueue held_;                         // arrived, not told yet
+  ByteQueue held_;                         // arrived, not reported yet
   ByteQueue out_;                          // written, not in a frame yet
-  std::size_t queued_ = 0;                 // written, on_sent() not told yet
-  std::size_t sent_untold_ = 0;            // ... of these, in a frame already
+  std::size_t queued_ = 0;                 // written, on_sent() not called yet
+  std::size_t sent_untold_ = 0;            // ... of these, already in a frame
   std::size_t uncredited_ = 0;             // arrived, not credited yet
-  std::optional<http::Gone> gone_;         // the last event, not told yet
-  http::Limit limit_ = http::Limit::none;  // what wait_ stands for
+  std::optional<http::Gone> gone_;         // the last event, not reported yet
+  http::Limit limit_ = http::Limit::none;  // what wait_ waits for
   std::int32_t id_ = 0;
   In in_way_ = In::flowing;
   Out out_way_ = Out::waiting;
@@ -120,9 +120,9 @@ class Stream final : public http::ServerStream, public Turn {
   bool upgraded_ = false;
   bool over_ = false;
   bool done_ = false;
-  bool head_sent_ = false;  // the answer's HEADERS left, so that DATA may follow
-  bool end_sent_ = false;   // our END_STREAM left
-  bool blocked_ = false;    // no window: out of the rotation until that opens
+  bool head_sent_ = false;  // the answer's HEADERS were sent, so DATA may follow
+  bool end_sent_ = false;   // our END_STREAM was sent
+  bool blocked_ = false;    // no window: not in the rotation until it opens
   MemberTimer<Stream, &Stream::tell> later_{*this};
   MemberTimer<Stream, &Stream::on_wait_over> wait_{*this};
 };

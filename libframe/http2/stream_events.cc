@@ -1,5 +1,4 @@
-// The half of Stream that hears from the connection: what its handler is told, at once or later, and how long whom is
-// waited for.
+// The half of Stream that handles the connection's reports: events for its handler, now or later, and the waits.
 #include <cassert>
 #include <string>
 #include <utility>
@@ -73,9 +72,9 @@ void Stream::tell() {
   if (handler_ != nullptr && gone_) tell_gone();
 }
 
-// Whether there is still someone to tell.
+// Returns whether the handler still listens.
 bool Stream::tell_body() {
-  // Out of the stream's hands meanwhile, for a handler may end the stream while it reads.
+  // Moved out of the stream, since a handler may end the stream while it reads.
   ByteQueue telling = std::move(held_);
   while (!telling.empty() && handler_ != nullptr) {
     const Bytes front = telling.front();
@@ -110,7 +109,7 @@ void Stream::part() {
   over_ = true;
   if (std::exchange(done_, true)) return;
   runtime_.timers.disarm(later_);
-  // A paused pipe hears of it, too.
+  // Also reported to a paused pipe.
   Handler* const handler = pipe_ != nullptr ? pipe_->as_handler() : handler_;
   handler_ = nullptr;
   if (handler != nullptr) handler->on_gone(gone);

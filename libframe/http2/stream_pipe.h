@@ -1,7 +1,7 @@
 // StreamPipe: an upgraded stream (RFC 8441) as a Duplex. END_STREAM is its FIN, RST_STREAM its reset. It may outlive
-// its connection: it hears on_closed() and is inert from then on.
+// its connection: it then gets on_closed() and stays inert.
 //
-// Made by Stream::upgrade(), owned by who upgraded; the stream underneath is the connection's.
+// Made by Stream::upgrade(), owned by its caller; the stream beneath belongs to the connection.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ class StreamPipe final : public Duplex, private http::ServerStream::Handler {
   void reset(ErrorKind why) override;
   void credit(std::size_t n) override;
 
-  // Hears of the stream's end even while it is paused.
+  // Gets the stream's end even while paused.
   http::ServerStream::Handler* as_handler() { return this; }
 
  private:

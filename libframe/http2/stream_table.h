@@ -1,6 +1,6 @@
-// StreamTable: from a stream's id to the stream. A look-up is one step or two; opening and closing streams
-// allocates nothing as long as no more of them are open than ever before. Linear probing; a removal closes its gap, so
-// there are no tombstones to collect.
+// StreamTable: a map from stream ids to streams. A lookup takes one or two steps; opening and closing streams allocates
+// only when more of them are open than ever before. Linear probing; a removal closes its gap, so there are no
+// tombstones.
 #pragma once
 
 #include <bit>
@@ -16,7 +16,7 @@ class StreamTable {
  public:
   std::size_t size() const { return size_; }
 
-  // Null when there is none.
+  // Null if there is none.
   Stream* find(std::int32_t id) const {
     if (size_ == 0) return nullptr;
     for (std::size_t at = home(id);; at = next(at)) {
@@ -37,7 +37,7 @@ class StreamTable {
     std::size_t gap = home(id);
     while (slots_[gap].id != id) gap = next(gap);
     for (std::size_t at = next(gap); slots_[at].stream != nullptr; at = next(at)) {
-      // Whoever's way from home leads over the gap moves into it.
+      // An entry whose probe path crosses the gap moves into it.
       const std::size_t way = (at - home(slots_[at].id)) & mask();
       if (way < ((at - gap) & mask())) continue;
       slots_[gap] = slots_[at];
@@ -55,7 +55,7 @@ class StreamTable {
     }
   }
 
-  // Some stream for which `wanted` holds, or null: for taking them out one by one.
+  // Any stream for which `wanted` holds, or null: for removing them one by one.
   template <typename Wanted>
   Stream* any(Wanted wanted) const {
     for (const Slot& slot : slots_) {
@@ -71,7 +71,7 @@ class StreamTable {
   };
 
   std::size_t mask() const { return slots_.size() - 1; }
-  // Fibonacci hashing: ids that follow each other are strewn, so that no run of them has to be walked.
+  // Fibonacci hashing: scatters consecutive ids, so that probe runs stay short.
   std::size_t home(std::int32_t id) const { return static_cast<std::uint32_t>(id) * 0x9e3779b1U >> shift_; }
   std::size_t next(std::size_t at) const { return (at + 1) & mask(); }
 
@@ -90,9 +90,9 @@ class StreamTable {
     }
   }
 
-  std::vector<Slot> slots_;  // a power of two of them, at most half full
+  std::vector<Slot> slots_;  // its size is a power of two, at most half full
   std::size_t size_ = 0;
-  int shift_ = 0;  // a 32-bit hash by so much is a slot
+  int shift_ = 0;  // a 32-bit hash shifted right by this is a slot
 };
 
 }  // namespace tenfold

@@ -1,6 +1,6 @@
-// TurnList: whose turn it is to send. Deficit round robin (Shreedhar and Varghese, 1995): who comes
-// to the front gets a quantum of bytes added to what it did not use the last time, sends while its next frame
-// fits, and goes to the back. Who has nothing more to send leaves, and what it did not use lapses.
+// TurnList: the order in which streams send. Deficit round robin (Shreedhar and Varghese, 1995): the one at the front
+// gets a quantum of bytes added to its unused rest, sends while its next frame fits, and goes to the back. One with
+// nothing to send leaves, and its rest lapses.
 //
 //   if (TurnList::idle(t)) list.push_back(t);   // it has something to send
 //   Turn& t = *list.front();
@@ -8,7 +8,7 @@
 //   t.deficit -= sent;                     // for each frame
 //   list.rotate(t);                        // or list.remove(t): nothing left to send
 //
-// Intrusive, and nothing is owned: a Turn is a base of whoever takes turns, and leaves before it dies.
+// Intrusive, and owns nothing: a Turn is a base class of each member, which must leave before it is destroyed.
 #pragma once
 
 #include <cassert>
@@ -20,8 +20,8 @@ namespace tenfold {
 struct Turn {
   Turn* before = nullptr;
   Turn* behind = nullptr;
-  std::uint32_t deficit = 0;  // bytes that may still go in this turn, or were saved from the last
-  bool begun = false;         // the quantum of this turn was given
+  std::uint32_t deficit = 0;  // bytes that may still be sent in this turn, or were left from the last
+  bool begun = false;         // the quantum of this turn was added
 };
 
 class TurnList {
@@ -43,7 +43,7 @@ class TurnList {
     turn.deficit += static_cast<std::uint32_t>(quantum);
   }
 
-  // Its turn is over: it goes to the back and keeps what it did not use.
+  // Ends its turn: it goes to the back and keeps its unused bytes.
   void rotate(Turn& turn) {
     unlink(turn);
     turn.begun = false;

@@ -54,7 +54,7 @@ void mix(Sum& sum, const char* block) {
   sum = {sum[0] + a, sum[1] + b, sum[2] + c, sum[3] + d, sum[4] + e};
 }
 
-// FIPS 180-4, of a text that is a few blocks long. RFC 6455 has it as a checksum, and no secret rests on it.
+// FIPS 180-4, for a text of a few blocks. RFC 6455 uses it as a checksum; no secret depends on it.
 std::string sha1(std::string text) {
   const std::uint64_t bits = text.size() * 8;
   text += '\x80';

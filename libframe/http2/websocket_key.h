@@ -1,6 +1,6 @@
-// The key of a WebSocket's handshake over HTTP/1.1, for an extended CONNECT that has none, and the answer to it. The
-// answer shows that a WebSocket server has read the key and that no cache or other server answered. Pure but for the
-// random numbers.
+// The key of a WebSocket handshake over HTTP/1.1, for an extended CONNECT, which has none, and the answer to it. The
+// answer shows that a WebSocket server has read the key, and not a cache or another server. Pure but for the random
+// numbers.
 #pragma once
 
 #include <string>

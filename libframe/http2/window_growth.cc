@@ -14,8 +14,8 @@ std::uint32_t WindowGrowth::on_credit(std::size_t n, TimePoint now, const Around
   const Duration when_held_back = 2 * (around.rtt + hosts_share) + around.rtt / 2;
   const bool path_is_longer = around.rtt > Duration::zero() && took <= when_held_back;
   const bool of_no_use = around.company && around.rtt < short_path;  // see grant()
-  // A holder with a queue that stands is the slow part: a larger window would only make that queue longer. What comes
-  // in bursts is a queue for a moment.
+  // A holder with a lasting queue is the slow part: a larger window would only lengthen that queue. A burst makes a
+  // queue for a moment only.
   const bool holder_keeps_up = std::exchange(least_waiting_, all) <= window_ / 4;
   if (!path_is_longer || of_no_use || !holder_keeps_up || window_ >= around.most) return 0;
   std::uint32_t more = around.known > 2 * window_ ? around.known - window_ : window_;

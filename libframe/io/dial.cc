@@ -21,7 +21,7 @@ namespace {
 // RFC 8305 section 5: "A recommended value for a default delay is 250 milliseconds."
 constexpr Duration next_attempt_delay = 250ms;
 
-// A unix socket has no event for room in its backlog.
+// A unix socket has no event that reports room in its backlog.
 constexpr Duration backlog_look = 20ms;
 
 bool is_localhost(const std::string& host) { return ::strcasecmp(host.c_str(), "localhost") == 0; }
@@ -40,7 +40,7 @@ ErrorKind kind_of(int uv_error) {
   }
 }
 
-// Of what is our own want it says what to do; the address has no part in it.
+// For lack of our own resources the text says what to do; the address does not matter.
 std::string detail_of(int uv_error, const Address& address) {
   switch (uv_error) {
     case UV_EMFILE: return "out of file descriptors: raise ulimit -n";
@@ -68,19 +68,19 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     }
   }
 
-  // No call from here on.
+  // No call after this.
   void cancel() {
     on_done_ = nullptr;
     loop_.runtime().timers.disarm(deadline_);
     loop_.runtime().timers.disarm(next_);
     while (!connecting_.empty()) drop(connecting_.back());
-    // One that still waits for a thread of the pool is taken back: look-ups that nobody wants do not pile up behind a
-    // resolver that hangs. One that has begun goes on to its end.
+    // A lookup that still waits for a thread of the pool is cancelled, so that unneeded lookups do not pile up behind a
+    // slow resolver. One that has begun runs to its end.
     if (lookup_ != nullptr) uv_cancel(reinterpret_cast<uv_req_t*>(&std::exchange(lookup_, nullptr)->request));
   }
 
  private:
-  // A connection under way. Dies in its connect callback, which libuv calls on failure and on uv_close(), too.
+  // A connection attempt. Destroyed in its connect callback, which libuv calls on failure and on uv_close() as well.
   struct Connecting {
     uv_connect_t request;
     std::shared_ptr<Attempt> attempt;
@@ -88,7 +88,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     Address peer;
   };
 
-  // A look-up under way: it may end long after the Dial is gone.
+  // A lookup: it may end long after the Dial was destroyed.
   struct Lookup {
     uv_getaddrinfo_t request;
     std::shared_ptr<Attempt> attempt;
@@ -130,7 +130,8 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
       add(address_of(address).host);
     }
     if (is_localhost(address_.host)) {
-      // RFC 6761 6.3: "Users may assume that IPv4 and IPv6 address queries for localhost names will always
+      // RFC 6761 6.3: "Users may assume that IPv4 and IPv6 address queries for localhost names will always resolve to
+      // the respective IP loopback address", even if /etc/hosts has none.
       // resolve to the respective IP loopback address", whatever /etc/hosts leaves out.
       add("127.0.0.1");
       add("::1");
@@ -149,7 +150,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
 
   void on_turn_end() override { next(); }
 
-  // Tries one address more; when there is none left and nothing under way, that was it.
+  // Tries one more address. If none is left and no attempt is pending, the dial fails.
   void next() {
     if (address_.is_unix()) return connect_unix();
     while (on_done_ && tried_ < addresses_.size()) {
@@ -160,7 +161,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     if (on_done_ && connecting_.empty()) fail();
   }
 
-  // Done at once, or never: connect(2) of a unix socket does not wait.
+  // Completes at once or fails: connect(2) of a unix socket does not wait.
   void connect_unix() {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const sockaddr_storage& at = addresses_.front();
@@ -188,7 +189,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
     const int failed = uv_tcp_connect(&connecting->request, socket->tcp(), reinterpret_cast<const sockaddr*>(&address),
                                       [](uv_connect_t* request, int status) {
                                         const std::unique_ptr<Connecting> done(static_cast<Connecting*>(request->data));
-                                        if (done->socket == nullptr) return;  // dropped
+                                        if (done->socket == nullptr) return;  // cancelled
                                         const Loop::Callback callback(done->attempt->loop_);
                                         done->attempt->on_connected(*done, status);
                                       });
@@ -205,7 +206,7 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
   void on_connected(Connecting& done, int status) {
     std::erase(connecting_, &done);
     if (status < 0) {
-      // "refused" says more than what another family's missing route says.
+      // "refused" is more useful than another family's missing route.
       if (last_error_ != UV_ECONNREFUSED) last_error_ = status;
       done.socket->release();
       next();
@@ -248,9 +249,9 @@ class Dial::Attempt final : public std::enable_shared_from_this<Attempt>, privat
   std::vector<sockaddr_storage> addresses_;
   std::size_t tried_ = 0;  // of addresses_
   std::vector<Connecting*> connecting_;
-  Lookup* lookup_ = nullptr;  // under way; dies in its callback
-  int lookup_failed_ = 0;     // libuv's
-  int last_error_ = 0;        // libuv's
+  Lookup* lookup_ = nullptr;  // pending; destroyed in its callback
+  int lookup_failed_ = 0;     // libuv's error
+  int last_error_ = 0;        // libuv's error
   MemberTimer<Attempt, &Attempt::on_deadline> deadline_{*this};
   MemberTimer<Attempt, &Attempt::next> next_{*this};
 };

@@ -1,13 +1,12 @@
-// Dial: a connection to HOST:PORT over TCP, or to a unix socket, within a deadline. A name is looked up on libuv's
-// thread pool; its addresses are tried in turn, the next one 250 ms after the one before it or at its failure
-// (RFC 8305 in short), and the first that answers wins. A unix socket whose backlog is full is tried until the
-// deadline.
+// Dial: opens a connection to HOST:PORT over TCP, or to a unix socket, within a deadline. libuv's thread pool looks up
+// the name; the addresses are tried in turn, each 250 ms after the one before or when that fails (a subset of RFC
+// 8305), and the first that answers wins. A unix socket with a full backlog is tried until the deadline.
 //
 //   dial_ = std::make_unique<Dial>(loop, address, 5s, [this](Result<std::unique_ptr<TcpSocket>> r) { … });
 //
-// Destroying it cancels without a call. The call never comes from inside the constructor. Errors: dns, refused (a unix
-// socket whose file is missing, too), timeout, io; the detail names the address. limit: this process has no descriptor,
-// port or memory to spare.
+// Destroying it cancels without a call. The call never comes from inside the constructor. Errors: dns, refused (also
+// for a unix socket without a file), timeout, io; the detail names the address. limit: this process is out of
+// descriptors, ports or memory.
 #pragma once
 
 #include <functional>
@@ -31,7 +30,7 @@ class Dial {
 
  private:
   class Attempt;
-  std::shared_ptr<Attempt> attempt_;  // shared with libuv's callbacks, which may come after the Dial is gone
+  std::shared_ptr<Attempt> attempt_;  // shared with libuv's callbacks, which may run after the Dial is destroyed
 };
 
 }  // namespace tenfold

@@ -16,10 +16,10 @@
 namespace tenfold {
 namespace {
 
-constexpr std::size_t kept_capacity = 16 * limits::KiB;  // of a batch, for the next one
+constexpr std::size_t kept_capacity = 16 * limits::KiB;  // capacity of a batch that is kept for the next one
 
-// The writer looks for more so long after a batch before it has to be woken: waking a thread costs the caller more than
-// its line does, and lines come in rows.
+// After a batch the writer checks for more lines for this long before it sleeps: waking a thread costs the caller more
+// than writing a line, and lines come in groups.
 constexpr Duration linger = 1ms;
 
 std::uint64_t lines_of(std::string_view text) {
@@ -47,8 +47,7 @@ class LineOutput::Writer {
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
-      // Once lines are dropped, so are those behind them until the writer has come to the place where these are
-      // missing: it reports them there, once.
+      // After a drop, later lines are dropped too until the writer has reached the gap: it reports the gap there, once.
       const bool dropping = dropped_ != 0 && room == Room::common;
       if (dropping || queued_ + line.size() + 1 > most) {
         ++dropped_;
@@ -67,7 +66,7 @@ class LineOutput::Writer {
     const auto last = std::chrono::steady_clock::now() + limits::output_flush_time;
     news_.notify_one();
     std::unique_lock lock(mutex_);
-    // A reader that was given up before and took nothing since is not waited for a second time.
+    // A flush that gave up does not wait again for a reader that has taken nothing since.
     for (bool taken = !gave_up_ || written_ != written_then_; taken && !done();) {
       written_then_ = written_;
       const auto until = std::min(last, std::chrono::steady_clock::now() + limits::output_stalled);
@@ -119,11 +118,11 @@ class LineOutput::Writer {
   bool nothing_new() const { return pending_.empty() && dropped_ == 0; }
   bool done() const { return nothing_new() && !writes_; }
 
-  // `dropped` lines found no room behind those of the batch.
+  // `dropped` lines after those of the batch found no room.
   void put_batch(std::string_view batch, std::uint64_t dropped) {
     while (!batch.empty()) {
       const std::string_view lines = front_lines(batch);
-      // Lines that were lost before these are reported before these. Where that fails, so would the lines.
+      // Lines lost earlier are reported first. If that fails, writing these lines would fail too.
       const std::size_t gone = report() ? put(lines) : 0;
       lost_ += lines_of(lines.substr(gone));
       batch.remove_prefix(lines.size());
@@ -134,7 +133,7 @@ class LineOutput::Writer {
     report();
   }
 
-  // Returns whether no line is lost without a report.
+  // Returns whether all lost lines were reported.
   bool report() {
     if (lost_ == 0) return true;
     const std::string line = dropped_line_(lost_) + '\n';
@@ -143,9 +142,9 @@ class LineOutput::Writer {
     return true;
   }
 
-  // Returns how many bytes of `lines` went; fewer than all when the descriptor fails: no reader, no space, not open.
+  // Returns how many bytes of `lines` were written; fewer if the descriptor fails: no reader, no space, not open.
   std::size_t put(std::string_view lines) {
-    // What a failure cut short gets its line end, so that the next line stands by itself.
+    // Ends a line that a failure cut short, so that the next line stands alone.
     if (torn_ && write_some("\n") == 0) return 0;
     torn_ = false;
     std::size_t gone = 0;
@@ -158,7 +157,7 @@ class LineOutput::Writer {
     return gone;
   }
 
-  // One write(2), for as long as it takes; 0 when it failed.
+  // One write(2); waits as long as it takes. Returns 0 if it failed.
   std::size_t write_some(std::string_view bytes) {
     for (;;) {
       const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
@@ -181,9 +180,9 @@ class LineOutput::Writer {
   const int fd_;
   const DroppedLine dropped_line_;
 
-  // The writer thread's own.
-  std::uint64_t lost_ = 0;  // lines that are gone and not reported yet
-  bool torn_ = false;       // the last byte written was not a line's end
+  // Used by the writer thread only.
+  std::uint64_t lost_ = 0;  // lost lines that are not reported yet
+  bool torn_ = false;       // the last byte written was not a line end
 
   std::mutex mutex_;  // never held across a system call that waits
   std::condition_variable news_;
@@ -191,21 +190,21 @@ class LineOutput::Writer {
 
   // Under mutex_.
   std::string pending_;
-  std::size_t queued_ = 0;          // bytes of pending_ and of the batch that is being written
+  std::size_t queued_ = 0;          // bytes of pending_ and of the current batch
   std::uint64_t dropped_ = 0;       // lines that found no room since the last batch
-  std::uint64_t written_ = 0;       // bytes, ever
-  bool waits_ = false;              // the writer, for news_
-  bool lingers_ = false;            // ... for a moment, and looks for more by itself
+  std::uint64_t written_ = 0;       // bytes, in total
+  bool waits_ = false;              // the writer waits for news_
+  bool lingers_ = false;            // ... for a short time, and then checks for more without a wake-up
   bool writes_ = false;             // the writer has a batch
-  bool ended_ = false;              // nothing more comes
+  bool ended_ = false;              // no more lines follow
   bool gave_up_ = false;            // the last flush() did...
-  std::uint64_t written_then_ = 0;  // ... when so many bytes were written
+  std::uint64_t written_then_ = 0;  // ... the value of written_ at that time
 };
 
 LineOutput::LineOutput(int fd, DroppedLine dropped_line)
     : fd_(fd), writer_(std::make_shared<Writer>(fd, std::move(dropped_line))) {
-  // Signals belong to the loop's thread. And what a write itself raises, SIGPIPE, SIGXFSZ, SIGTTOU, is its error here
-  // and does not end or stop the process.
+  // Signals are for the loop's thread. Signals that a write raises, SIGPIPE, SIGXFSZ, SIGTTOU, become its error here
+  // and do not end or stop the process.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -1,14 +1,14 @@
-// LineOutput: lines for a descriptor that the process was given, stderr or stdout, without ever waiting for its reader.
-// A pipe that nobody reads, a stopped terminal or a slow disk blocks write(2), and O_NONBLOCK is no remedy: it would
-// hold for everyone who shares the open file, the shell included. So whole lines wait in a bounded queue, and a thread
-// of its own writes them, in their order. What finds no room is dropped and counted, and one line reports it.
+// LineOutput: writes lines to a descriptor that the process was given, stderr or stdout, and never waits for its
+// reader. A pipe without a reader, a stopped terminal or a slow disk blocks write(2). O_NONBLOCK is not an option: it
+// affects every process that shares the open file, including the shell. So whole lines wait in a bounded queue, and a
+// thread writes them in order. Lines without room are dropped and counted, and one line reports the count.
 //
 //   LineOutput lines(STDERR_FILENO, dropped_log_line(format, STDERR_FILENO));
 //   lines.write("listening");                      // on the loop's thread; never blocks
 //   lines.flush();                                 // before _exit(2)
 //
-// write() and flush() belong to one thread, the owner's. A line is one write(2), or shares it with others up to
-// PIPE_BUF bytes: another process that writes to the same pipe cannot come in between.
+// write() and flush() belong to one thread, the owner's. Each write(2) has one line, or several up to PIPE_BUF bytes:
+// lines of another process on the same pipe cannot split them.
 #pragma once
 
 #include <cstdint>
@@ -22,24 +22,23 @@ namespace tenfold {
 
 class LineOutput {
  public:
-  // The line that reports `count` dropped lines, without its line end. Called on the writer's thread.
+  // Makes the line that reports `count` dropped lines, without its line end. Called on the writer's thread.
   using DroppedLine = std::function<std::string(std::uint64_t count)>;
 
-  // Which part of the queue a line may take: `reserved` is for the few lines that must not be crowded out by many
-  // others.
+  // The part of the queue that a line may use: `reserved` is for the few lines that other lines must not displace.
   enum class Room : std::uint8_t { common, reserved };
 
   LineOutput(int fd, DroppedLine dropped_line);
-  // flush(); a writer that is stuck is left behind, and ends with the process.
+  // Calls flush(). A writer that is stuck is abandoned and ends with the process.
   ~LineOutput();
   LineOutput(const LineOutput&) = delete;
   LineOutput& operator=(const LineOutput&) = delete;
 
-  // `line` comes without its line end.
+  // `line` has no line end.
   void write(std::string_view line, Room room = Room::common);
 
-  // Waits until everything is written, as long as the reader takes something now and then (limits::output_stalled) and
-  // limits::output_flush_time at most. Returns whether it is.
+  // Waits until everything is written, at most limits::output_flush_time, and only while the reader makes progress
+  // (limits::output_stalled). Returns whether everything was written.
   bool flush();
 
   int fd() const { return fd_; }

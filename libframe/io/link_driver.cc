@@ -22,14 +22,14 @@ void LinkDriver::start(Bytes early) {
 
 void LinkDriver::on_data(Bytes bytes) {
   link_.receive(bytes);
-  // At once: what the link holds of it is bounded by its own windows.
+  // Credited at once: the link's own windows bound what it holds.
   transport_->credit(bytes.size());
 }
 
 void LinkDriver::on_end() { link_.end_of_input({ErrorKind::closed, "the link's connection was closed by the peer"}); }
 
-// Whatever the link wants by now: what it announced before may be gone with the streams that it was of, and only a
-// take_output() lets it announce anew.
+// Checks again whether the link has output: the streams of an earlier announcement may have ended, and only a
+// take_output() lets the link announce output again.
 void LinkDriver::on_sent(std::size_t) {
   const TimePoint now = loop_.runtime().timers.now();
   if (transport_->queued() != 0) {
@@ -46,9 +46,8 @@ void LinkDriver::on_closed(const Error& why) {
 
 void LinkDriver::on_link_output() { loop_.defer(*this); }
 
-// As long as the transport gets rid of what it is given, a large write at a time; where that takes the path a while,
-// small ones, so that what becomes urgent meanwhile is not behind bulk. A transport may keep what it is given to the
-// end of the turn: on_sent() goes on from there.
+// While the transport keeps up, writes are large. On a slow path they are small, so that urgent frames do not wait
+// behind bulk. A transport may keep bytes until the end of the turn: on_sent() continues from there.
 void LinkDriver::flush() {
   for (std::size_t queued = transport_->queued(); queued < limits::flush_small; queued = transport_->queued()) {
     if (!link_.want_output()) return;
@@ -67,7 +66,7 @@ void LinkDriver::on_link_draining() { handler_.on_link_draining(); }
 void LinkDriver::on_link_room() { handler_.on_link_room(); }
 
 void LinkDriver::on_link_closed(const Error& why) {
-  // The last words, a GOAWAY, and the control messages before them.
+  // The last frames: a GOAWAY, and the control messages before it.
   const MutableBytes room = loop_.write_room();
   for (std::size_t left = limits::control_queued; left > room.size(); left -= room.size()) {
     if (link_.take_output(room, *this) == 0) break;

@@ -1,10 +1,10 @@
-// LinkDriver: feeds a Link from its transport and the transport from the Link. Frames are
-// gathered once a turn, and only while the transport has little queued, so that fairness is decided late.
+// LinkDriver: moves bytes between a Link and its transport. Frames are gathered once a turn, and only while the
+// transport has little queued, so that the order of streams is decided late.
 //
 //   driver_ = std::make_unique<LinkDriver>(loop, std::move(socket), Link::Role::agent, options, *this);
 //   driver_->start(early);               // events come from inside, too
 //   driver_->link().send(message);
-//   on_link_closed(why) -> bury driver_  // the GOAWAY is with the transport by then
+//   on_link_closed(why) -> bury driver_  // the transport has the GOAWAY by then
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ namespace tenfold {
 
 class LinkDriver final : private Duplex::Handler, private Deferred, private Link::Handler, private Link::Output {
  public:
-  // Takes the transport after its handshake; `early` are bytes behind the handshake that were
-  // delivered to a former handler and not credited. Events of the link go on to `handler`; on_link_output() stays here.
+  // Takes the transport after its handshake. `early` are bytes after the handshake that were delivered to an earlier
+  // handler and not credited. The link's events go to `handler`, except on_link_output().
   LinkDriver(Loop& loop, std::unique_ptr<Duplex> transport, Link::Role role, const LinkOptions& options,
              Link::Handler& handler);
   ~LinkDriver();
@@ -52,7 +52,7 @@ class LinkDriver final : private Duplex::Handler, private Deferred, private Link
   std::unique_ptr<Duplex> transport_;
   Link::Handler& handler_;
   Link link_;
-  TimePoint kept_since_ = never;  // a part of a write waits for the path
+  TimePoint kept_since_ = never;  // since when a part of a write has waited for the path
   TimePoint slow_until_{};        // small writes until then
 };
 

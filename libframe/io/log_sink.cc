@@ -23,7 +23,7 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
   return spdlog::level::info;
 }
 
-// The level by the name that --log-level takes.
+// The level by its --log-level name.
 class LevelName final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -41,7 +41,7 @@ class LevelName final : public spdlog::custom_flag_formatter {
   }
 };
 
-// Of text that went through printable(): what is left to guard are the quotes themselves.
+// For text that went through printable(): only quotes are left to escape.
 void append_quoted(std::string& line, std::string_view text) {
   line += '"';
   for (const char c : text) {
@@ -78,7 +78,7 @@ void append_json(std::string& line, const LogField& field) {
   }
 }
 
-// As spdlog's own sink for terminals has them.
+// The colours of spdlog's own terminal sinks.
 std::string_view colour_of(LogLevel level) {
   switch (level) {
     case LogLevel::trace: return "\x1b[37m";
@@ -94,7 +94,7 @@ constexpr std::string_view colour_ends = "\x1b[m";
 
 bool has_colours(int fd) { return ::isatty(fd) == 1 && spdlog::details::os::is_color_terminal(); }
 
-// Makes lines, each without its end. For one thread.
+// Formats lines, without their ends. For one thread.
 class LineFormat {
  public:
   LineFormat(LogFormat format, int fd)
@@ -133,7 +133,7 @@ class LineFormat {
   const LogFormat format_;
   const bool coloured_;
   spdlog::pattern_formatter pattern_;
-  std::string body_;  // room for the event and its fields, kept for the next line
+  std::string body_;  // the buffer for the event and its fields, reused by the next line
   spdlog::memory_buf_t made_;
 };
 
@@ -159,7 +159,7 @@ std::unique_ptr<Log> make_log_sink(LineOutput& output, LogFormat format, LogLeve
 }
 
 LineOutput::DroppedLine dropped_log_line(LogFormat format, int fd) {
-  const auto lines = std::make_shared<LineFormat>(format, fd);  // a std::function is copied
+  const auto lines = std::make_shared<LineFormat>(format, fd);  // std::function copies its target
   return [lines](std::uint64_t count) {
     return std::string(lines->line(LogLevel::warn, "log-dropped", {{"n", count}}));
   };

@@ -11,27 +11,27 @@
 namespace tenfold {
 namespace {
 
-// A deadline that is missed by so much was missed by a loop that stood still, or by a host that did.
+// A deadline missed by this much means that the loop or the host stood still.
 constexpr Duration late = 1s;
 
 }  // namespace
 
-// Where each part of a turn hangs in uv_run(), in its order:
+// The parts of a turn in uv_run(), in order:
 //
 //   timer    deadlines that have passed
-//   idle     what they deferred. While it runs, libuv does not sleep, so that it is
-//            started by the first defer() and stopped when nothing is deferred any more
-//   prepare  sets the timer to the next deadline; when there are spare blocks, the one that gives them back, too
+//   idle     what they deferred. While it is active, libuv does not sleep: the first
+//            defer() starts it, and it stops when nothing is deferred
+//   prepare  sets the timer to the next deadline; with spare blocks, also the timer that frees them
 //   (sleep, then the sockets' events)
-//   check    what those deferred, before anything sleeps again
+//   check    what those deferred, before the next sleep
 struct Loop::Handles {
   uv_loop_t loop;
   uv_timer_t timer;
   uv_idle_t idle;
   uv_prepare_t prepare;
   uv_check_t check;
-  uv_async_t wake;  // from post()
-  uv_timer_t tidy;  // while there are spare blocks; holds nobody up
+  uv_async_t wake;  // for post()
+  uv_timer_t tidy;  // active while there are spare blocks; does not keep the loop running
 
   struct Signal {
     uv_signal_t handle;
@@ -61,8 +61,8 @@ Loop::Loop(Log& log)
       handles_(std::make_unique<Handles>()),
       read_room_(new std::uint8_t[limits::read_at_once]),
       write_room_(new std::uint8_t[limits::flush_bulk]) {
-  // libuv writes with write(2) and sendmsg(2) without MSG_NOSIGNAL: a peer that went away must be an
-  // error of that one socket.
+  // libuv writes with write(2) and sendmsg(2) without MSG_NOSIGNAL: a peer that has closed must only cause an error of
+  // that socket.
   std::signal(SIGPIPE, SIG_IGN);
   start_handles();
 }
@@ -106,7 +106,7 @@ void Loop::start_handles() {
   });
   uv_check_start(&h.check, [](uv_check_t* handle) {
     Loop& loop = *static_cast<Loop*>(handle->data);
-    // What was put off to the present belongs to this turn: what it writes leaves with the rest.
+    // Deadlines that are due now run in this turn, so that their output leaves with the rest.
     if (std::exchange(loop.late_, false) || loop.timers_.next() <= loop.timers_.now()) loop.run_timers();
     loop.run_deferred();
     loop.rearm_timer();
@@ -171,8 +171,8 @@ void Loop::defer(Deferred& work) {
   last_deferred_ = &work;
 }
 
-// What is deferred from inside waits for the next round: first links gather their frames, then TLS makes records of
-// them, then sockets write those. After so many rounds new events are heard in between.
+// Work deferred from inside waits for the next round: first links gather their frames, then TLS makes records of them,
+// then sockets write those. After a number of rounds new events are handled in between.
 void Loop::run_deferred() {
   constexpr int rounds = 4;
   for (int round = 0; round < rounds && deferred_ != 0; ++round) {
@@ -197,8 +197,8 @@ void Loop::rearm_timer() {
     uv_timer_stop(&handles_->timer);
     return;
   }
-  // libuv counts whole milliseconds of the same clock: rounded up, a deadline has passed when it fires. What is due
-  // already fires before the next wait.
+  // libuv counts whole milliseconds of the same clock. Rounded up, the deadline has passed when the timer fires. A
+  // deadline already due fires before the next wait.
   const auto due = std::chrono::ceil<std::chrono::milliseconds>(next.time_since_epoch()).count();
   const auto now = static_cast<std::int64_t>(uv_now(&handles_->loop));
   const auto delay = static_cast<std::uint64_t>(next > timers_.now() && due > now ? due - now : 0);
@@ -207,7 +207,7 @@ void Loop::rearm_timer() {
       [](uv_timer_t* handle) {
         Loop& loop = *static_cast<Loop*>(handle->data);
         loop.armed_for_ = never;
-        // The process stood still: what came meanwhile is heard before anybody is blamed for silence.
+        // The process stood still: events that arrived meanwhile are handled before deadlines expire.
         if (loop.timers_.next() < std::chrono::steady_clock::now() - late) {
           loop.late_ = true;
         } else {
@@ -217,7 +217,7 @@ void Loop::rearm_timer() {
       delay, 0);
 }
 
-// A heap gives back by itself only what lies at its end, and something small always lies behind.
+// A heap returns only the pages at its end, and some small allocation usually lies behind the free ones.
 void Loop::drop_spare_blocks_later() {
   uv_timer_t& tidy = handles_->tidy;
   if (blocks_.spare_blocks() == 0 || uv_is_active(reinterpret_cast<uv_handle_t*>(&tidy)) != 0) return;

@@ -1,10 +1,8 @@
-// Loop: one libuv loop with everything that lives on it: the time, the timers, the
-// graveyard, the blocks, the work that is put off to the end of a turn. Only
-// io/ includes uv.h.
+// Loop: one libuv loop and the state on it: the time, the timers, the graveyard, the blocks, and the work deferred to
+// the end of a turn. Only io/ includes uv.h.
 //
-// A turn: events are handled, one callback after another, the graveyard cleared after each; then what was
-// deferred runs (this is where links gather their frames into one write); then the
-// loop sleeps until the next event or deadline.
+// A turn: events are handled, one callback after another, and the graveyard is cleared after each; then deferred work
+// runs (links gather their frames into one write); then the loop sleeps until the next event or deadline.
 //
 //   Loop loop(log);
 //   auto listener = TcpListener::open(loop, address, on_accept);
@@ -27,7 +25,7 @@ struct uv_loop_s;
 
 namespace tenfold {
 
-// Work at the end of this turn, once, however often it is deferred. Owned by who defers it.
+// Work at the end of this turn, once, however often it is deferred. Owned by the deferring object.
 class Deferred {
  public:
   Deferred() = default;
@@ -40,7 +38,7 @@ class Deferred {
 
  private:
   friend class Loop;
-  class Loop* loop_ = nullptr;  // set while it waits
+  class Loop* loop_ = nullptr;  // set while it is deferred
   Deferred* next_ = nullptr;
   Deferred* previous_ = nullptr;
 };
@@ -48,27 +46,27 @@ class Deferred {
 class Loop {
  public:
   explicit Loop(Log& log);
-  ~Loop();  // everything on it must have been closed
+  ~Loop();  // everything on it must be closed by then
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Until stop(), or until nothing is left to wait for: no open socket or listener, no armed timer, no
-  // deferred or posted work. A watched signal alone holds nobody up.
+  // Runs until stop(), or until there is no open socket or listener, no armed timer, and no deferred or posted work. A
+  // watched signal does not keep it running.
   void run();
   void stop();
 
   // Runs `task` on this loop's thread in a later turn; from any thread.
   void post(std::function<void()> task);
 
-  // On the loop's thread.
+  // Call on the loop's thread.
   void defer(Deferred& work);
 
   // Calls `on_signal` for each `signum` from now on, until the loop is destroyed.
   void watch_signal(int signum, std::function<void()> on_signal);
 
-  // Counts work on libuv's thread pool, the look-up of a name, while it lives. Such work cannot be taken back once it
-  // has begun: the destructor waits for its end, and so does exit(3). A program that is to end asks has_pool_work()
-  // before, and ends by _exit(2) then.
+  // Counts work on libuv's thread pool (name lookups) during its lifetime. Such work cannot be cancelled after it has
+  // begun: the destructor and exit(3) wait for its end. A program that wants to exit checks has_pool_work() first, and
+  // then uses _exit(2).
   class PoolWork {
    public:
     explicit PoolWork(Loop& loop) : loop_(loop) { ++loop_.pool_work_; }
@@ -85,8 +83,8 @@ class Loop {
   PartingSockets& parting_sockets() { return parting_sockets_; }
   uv_loop_s* uv();
 
-  // Every callback from libuv into io/ runs inside one of these: it sets the time
-  // at its start and clears the graveyard at its end.
+  // Every libuv callback in io/ runs inside one of these: it sets the time at its start and clears the graveyard at its
+  // end.
   class Callback {
    public:
     explicit Callback(Loop& loop);
@@ -96,8 +94,8 @@ class Loop {
     Loop& loop_;
   };
 
-  // Scratch, whole and reused by everyone, valid within one callback only: for reads (limits::read_at_once); for
-  // frames that leave together (limits::flush_bulk).
+  // Shared scratch memory, valid within one callback only: for reads (limits::read_at_once); for frames that are sent
+  // together (limits::flush_bulk).
   MutableBytes read_room();
   MutableBytes write_room();
 
@@ -126,10 +124,10 @@ class Loop {
 
   Deferred* first_deferred_ = nullptr;
   Deferred* last_deferred_ = nullptr;
-  std::size_t deferred_ = 0;     // how many wait
-  std::size_t pool_work_ = 0;    // that has not ended
-  TimePoint armed_for_ = never;  // what the uv timer is set to
-  bool late_ = false;            // deadlines wait until this turn's events were heard
+  std::size_t deferred_ = 0;     // how many are deferred
+  std::size_t pool_work_ = 0;    // how many have not ended
+  TimePoint armed_for_ = never;  // the time that the uv timer is set to
+  bool late_ = false;            // deadlines wait until this turn's events were handled
   bool stopped_ = false;
   bool in_callback_ = false;
 

@@ -16,7 +16,7 @@ namespace {
 constexpr Duration first_look = 1ms;
 constexpr Duration longest_pause = 100ms;
 
-// Bytes that the kernel has and the peer's host has not acknowledged; none of a connection that is over.
+// Bytes in the kernel that the peer's host has not acknowledged; none if the connection has ended.
 bool has_unsent(int fd) {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;

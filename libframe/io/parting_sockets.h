@@ -1,9 +1,9 @@
-// PartingSockets: TCP connections that were cut while the kernel still had bytes of theirs to send. An RST at once
-// would destroy these, and with them the end of an answer that was written whole. Each is kept until the peer's host
-// has acknowledged all, at most limits::parting_kernel, and reset (or, when its FIN is out, closed) then.
+// PartingSockets: TCP connections that were cut while the kernel still had bytes of theirs to send. An immediate RST
+// would destroy those bytes, and with them the end of a complete answer. Each connection is kept until the peer's host
+// has acknowledged everything, at most limits::parting_kernel; then it is reset (or closed, if its FIN was sent).
 //
-// Linux has no event for an empty send queue, so each is looked at again, after 1 ms first, then twice as long each
-// time.
+// Linux has no event for an empty send queue, so each connection is polled: first after 1 ms, then after twice as long
+// each time.
 //
 // Owned by the Loop, on its thread.
 #pragma once
@@ -18,12 +18,12 @@ namespace tenfold {
 class PartingSockets {
  public:
   explicit PartingSockets(TimerQueue& timers) : timers_(timers) {}
-  ~PartingSockets();  // resets those that are left
+  ~PartingSockets();  // resets the remaining ones
   PartingSockets(const PartingSockets&) = delete;
   PartingSockets& operator=(const PartingSockets&) = delete;
 
-  // Takes over the connection behind `fd`, which the caller closes, if the kernel has bytes of it that the peer has
-  // not acknowledged. False: it has none, or there is no room; the caller resets it himself.
+  // Takes over the connection of `fd`, which the caller closes, if the kernel has bytes that the peer has not
+  // acknowledged. False: there are none, or there is no room; the caller resets it.
   bool take(int fd, bool fin_sent);
 
   std::size_t size() const { return sockets_.size(); }
@@ -39,7 +39,7 @@ class PartingSockets {
 
   TimerQueue& timers_;
   std::vector<Socket> sockets_;
-  Duration pause_{};  // until the next look
+  Duration pause_{};  // until the next poll
   MemberTimer<PartingSockets, &PartingSockets::look> timer_{*this};
 };
 

@@ -7,7 +7,7 @@
 
 namespace tenfold {
 
-// What the pool's thread has in its hands: it may outlive the job.
+// The state that the pool's thread uses: it may outlive the job.
 struct PoolJob::Run {
   Run(Loop& l, PoolJob& j, Work w, Done d) : loop(l), job(&j), work(std::move(w)), done(std::move(d)), under_way(l) {
     request.data = this;
@@ -15,7 +15,7 @@ struct PoolJob::Run {
 
   uv_work_t request{};
   Loop& loop;
-  PoolJob* job;  // null: forgotten
+  PoolJob* job;  // null: abandoned
   Work work;
   Done done;
   std::string result;

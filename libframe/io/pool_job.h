@@ -1,9 +1,9 @@
-// PoolJob: something that takes long, done on a thread of libuv's pool and reported on the loop.
+// PoolJob: slow work that runs on a thread of libuv's pool and reports to the loop.
 //
 //   job_ = std::make_unique<PoolJob>(loop, [input] { return slow(input); }, [this](std::string result) { … });
 //
-// `work` owns what it needs and touches nothing else. `done` comes once, in a later turn; destroying the job before
-// that forgets it: the work may go on to its end, unheard. Inside `done`, bury it.
+// `work` owns its inputs and touches nothing else. `done` is called once, in a later turn. If the job is destroyed
+// before that, the work may run to its end, and its result is dropped. Inside `done`, bury the job.
 #pragma once
 
 #include <functional>

@@ -16,7 +16,7 @@ bool bind_to(int fd, const sockaddr_storage& at) {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&at), size_of(at)) == 0;
 }
 
-// 0 when a process listens there, else the errno of a connect(2).
+// 0 if a process listens there, otherwise the errno of connect(2).
 int probe(const sockaddr_storage& at) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
@@ -25,7 +25,7 @@ int probe(const sockaddr_storage& at) {
   return failed == EAGAIN ? 0 : failed;  // its backlog is full
 }
 
-// Of a path where bind(2) found a file. Empty: the way is free now.
+// For a path where bind(2) found a file. Empty: the path is free now; otherwise the reason that it is not.
 std::string remove_stale(const std::string& path, const sockaddr_storage& at) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT ? std::string() : system_reason(errno);

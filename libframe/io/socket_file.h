@@ -1,11 +1,11 @@
-// SocketFile: the file that a listening unix socket has in the file system, from bind(2) to the end.
+// SocketFile: the file of a listening unix socket, from bind(2) to the end of the listener.
 //
 //   Result<std::unique_ptr<SocketFile>> file = SocketFile::bind(fd, path, 0660);
 //   if (!file) return file.error();
 //   listen(fd, …);
 //
-// A file that a dead process left behind is replaced; one that a process listens on is an error. Owned by the listener,
-// on its thread.
+// A file left by a dead process is replaced; one that a process listens on is an error. Owned by the listener, on its
+// thread.
 #pragma once
 
 #include <sys/types.h>
@@ -19,10 +19,10 @@ namespace tenfold {
 
 class SocketFile {
  public:
-  // `fd`: of AF_UNIX, not bound yet. The file has `mode` before anybody can connect. Errors (io) name the path and the
-  // reason: "unix:/run/app.sock: permission denied".
+  // `fd`: an AF_UNIX socket, not yet bound. The file has `mode` before a client can connect. Errors (io) name the path
+  // and the reason: "unix:/run/app.sock: permission denied".
   static Result<std::unique_ptr<SocketFile>> bind(int fd, const std::string& path, unsigned mode);
-  // Removes the file, unless another one lies there by now.
+  // Removes the file, unless it was replaced by another one.
   ~SocketFile();
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;

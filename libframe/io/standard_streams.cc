@@ -11,7 +11,7 @@ namespace tenfold {
 void open_closed_streams() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-    // The lowest free number is this one. Without O_CLOEXEC, as the three are.
+    // open() returns the lowest free number, which is this one. No O_CLOEXEC, like the other standard streams.
     if (::open("/dev/null", O_RDWR) < 0) return;
   }
 }

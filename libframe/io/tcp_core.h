@@ -1,11 +1,11 @@
-// TcpSocket::Core: the half of a TcpSocket that libuv knows. It has two holders, the
-// wrapper and the uv handle, and dies when both have let go: the wrapper in its destructor, the
-// handle in its close callback. Private to io/.
+// TcpSocket::Core: the half of a TcpSocket that libuv uses. It has two holders, the wrapper and the uv handle, and is
+// destroyed when both have released it: the wrapper in its destructor, the handle in its close callback. Private to
+// io/.
 //
 //              connection up            FIN heard, FIN sent, or a failure, or reset()
 //   connecting --------------> open ---------------------------------------------> closed
 //
-// While it is open each way has its own state:
+// While it is open, each direction has its own state:
 //
 //   in:   flowing -> ended                          (FIN heard)
 //   out:  flowing -> ending -> ended                (end() called -> FIN sent behind the queue)
@@ -31,14 +31,14 @@ class TcpSocket::Core final : private Deferred {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // Connecting or accepting is the maker's, on this handle. libuv asks of a TCP handle only that it is a stream socket;
-  // a unix one is opened on it, too.
+  // The maker connects or accepts on this handle. libuv only requires a TCP handle to be a stream socket, so a unix
+  // socket is opened on it, too.
   uv_tcp_t* tcp() { return &tcp_; }
   static Core& of(const void* handle) { return *static_cast<Core*>(static_cast<const uv_handle_t*>(handle)->data); }
 
-  // The connection is up; over TCP with TCP_NODELAY set.
+  // The connection is established; over TCP with TCP_NODELAY set.
   void open(Address peer);
-  // The wrapper, or the maker, lets go. An open connection is reset.
+  // The wrapper or the maker releases it. An open connection is reset.
   void release();
 
   void set_handler(Handler* handler);
@@ -60,13 +60,14 @@ class TcpSocket::Core final : private Deferred {
   enum class Out : std::uint8_t { flowing, ending, ended, broken };
   enum class Pause : std::uint8_t { no_handler, window };
 
-  // Of the queue in one write; what waits for the kernel goes in fewer: as many as libuv takes without allocating.
+  // Runs of the queue in one write; libuv writes fewer after the kernel was full: as many as it takes without
+  // allocating.
   static constexpr std::size_t most_runs = 16;
   static constexpr std::size_t most_runs_waiting = 4;
-  // What is written goes to the kernel when the turn ends, all in one call: an answer's head and body, or the frames
-  // of one read. So much on an empty queue goes at once, without a copy...
+  // Written bytes go to the kernel at the end of the turn, in one call: an answer's head and body, or the frames of one
+  // read. A write of this size on an empty queue goes at once, without a copy...
   static constexpr std::size_t large_write = 32 * limits::KiB;
-  // ... and so much in the queue does not wait for the turn's end.
+  // ... and a queue of this size does not wait for the end of the turn.
   static constexpr std::size_t full_queue = 64 * limits::KiB;
 
   ~Core() = default;
@@ -96,18 +97,18 @@ class TcpSocket::Core final : private Deferred {
 
   Loop& loop_;
   Handler* handler_ = nullptr;
-  ByteQueue queue_;                             // written and not yet taken by the kernel
-  std::size_t untold_ = 0;                      // gone, and on_sent() is to tell of it
-  std::size_t in_flight_ = 0;                   // of its front: these belong to write_ until its callback
+  ByteQueue queue_;                             // written, not yet taken by the kernel
+  std::size_t untold_ = 0;                      // sent, not yet reported by on_sent()
+  std::size_t in_flight_ = 0;                   // the front of queue_ that belongs to write_ until its callback
   std::size_t uncredited_ = 0;                  // delivered to a handler
-  std::size_t window_ = limits::buffered_high;  // reading stops when so many are uncredited...
-  int write_error_ = 0;                         // libuv's, when out_ is broken
+  std::size_t window_ = limits::buffered_high;  // reading stops at this many uncredited bytes...
+  int write_error_ = 0;                         // libuv's error, when out_ is broken
   PauseSet<Pause> paused_;
   State state_ = State::connecting;
   In in_ = In::flowing;
   Out out_ = Out::flowing;
   bool reading_ = false;     // libuv reads, or would if it were not paused
-  bool had_share_ = false;   // of this turn: a whole read
+  bool had_share_ = false;   // it had a whole read in this turn
   bool held_ = true;         // by a wrapper or a maker
   bool handle_open_ = true;  // until libuv's close callback
   Address peer_;

@@ -21,23 +21,23 @@ namespace tenfold {
 namespace {
 
 constexpr int backlog = 4096;        // the kernel caps it at net.core.somaxconn
-constexpr int accepts_a_turn = 64;   // then the others' events
-constexpr Duration warn_every = 1s;  // about a want of descriptors
-constexpr Duration rest = 100ms;     // after a failure that is not one connection's own
-constexpr int probe_every = 10;      // seconds, once a connection was quiet for limits::tcp_keepalive
-constexpr int probes = 6;            // without an answer: then it is dead
+constexpr int accepts_a_turn = 64;   // then other events are handled
+constexpr Duration warn_every = 1s;  // about a lack of descriptors
+constexpr Duration rest = 100ms;     // pause after a failure that does not concern one connection
+constexpr int probe_every = 10;      // seconds, after a connection was quiet for limits::tcp_keepalive
+constexpr int probes = 6;            // without an answer: then the connection is dead
 
 int open_socket(int family) { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
-// The listening socket of TCP, or -1 with errno set.
+// Returns the listening TCP socket, or -1 with errno set.
 int listen_on(const sockaddr_storage& at, bool both_families) {
   const int fd = open_socket(at.ss_family);
   if (fd < 0) return -1;
   const int on = 1;
   const int v6_only = both_families ? 0 : 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // What is accepted inherits these: some calls a listener, none a connection. A visitor may be silent for an hour, and
-  // one whose host is gone must not be waited for so long.
+  // Accepted sockets inherit these options: a few calls per listener, none per connection. A visitor may be silent for
+  // an hour, but a connection whose host is gone must end earlier.
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const int idle = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::tcp_keepalive).count());
   ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -52,7 +52,7 @@ int listen_on(const sockaddr_storage& at, bool both_families) {
   return -1;
 }
 
-// A socket that listens, and the file of a unix one.
+// A listening socket, and the file of a unix one.
 struct Listening {
   int fd;
   std::unique_ptr<SocketFile> file;
@@ -104,7 +104,7 @@ class TcpListener::Core {
     loop_.runtime().timers.disarm(rested_);
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
              [](uv_handle_t* handle) { delete static_cast<Core*>(handle->data); });
-    file_ = nullptr;  // first: no file is left that no process listens on
+    file_ = nullptr;  // first: a file without a listening process must not remain
     ::close(fd_);
     if (reserve_ >= 0) ::close(reserve_);
   }
@@ -127,7 +127,7 @@ class TcpListener::Core {
     });
   }
 
-  // Returns whether another one may be waiting.
+  // Returns whether another connection may be waiting.
   bool accept() {
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
@@ -139,7 +139,7 @@ class TcpListener::Core {
     switch (errno) {
       case EAGAIN: return false;
       case EINTR:
-      case ECONNABORTED:  // gone before we came to it
+      case ECONNABORTED:  // the peer left before it was accepted
       case EPROTO: return true;
       case EMFILE:
       case ENFILE: return turn_away(errno);
@@ -158,7 +158,7 @@ class TcpListener::Core {
     on_accept_(std::unique_ptr<TcpSocket>(new TcpSocket(socket)));
   }
 
-  // No descriptor is left: the reserve makes room to accept one and close it at once.
+  // Out of descriptors: gives up the reserve to accept one connection and close it at once.
   bool turn_away(int error) {
     warn(error);
     if (reserve_ < 0) return rest_from(error);
@@ -190,8 +190,8 @@ class TcpListener::Core {
 
   Loop& loop_;
   const int fd_;
-  std::unique_ptr<SocketFile> file_;  // of a unix socket
-  int reserve_;                       // a descriptor to give up when there is no other; -1: not to be had
+  std::unique_ptr<SocketFile> file_;  // for a unix socket
+  int reserve_;                       // a spare descriptor; -1: none could be opened
   bool open_ = true;
   TimePoint warned_{};
   OnAccept on_accept_;

@@ -1,12 +1,12 @@
-// TcpListener: accepts connections, at a TCP port or at a unix socket, and hands each on as a TcpSocket.
+// TcpListener: accepts connections at a TCP port or a unix socket, and passes each on as a TcpSocket.
 //
 //   auto listener = TcpListener::open(loop, {"127.0.0.1", 7080}, [&](std::unique_ptr<TcpSocket> socket) { … });
 //   if (!listener) return listener.error();
 //
 // Sockets accepted over TCP have TCP_NODELAY, and keepalive after limits::tcp_keepalive of quiet.
 //
-// When the process has no file descriptor left, who comes is told so by an immediate close, through a descriptor
-// kept in reserve, so that the backlog does not wake the loop for ever; the log says it once a second.
+// When the process is out of descriptors, a new connection is accepted through a reserved descriptor and closed at
+// once, so that the backlog does not wake the loop forever. The log says so once a second.
 #pragma once
 
 #include <functional>
@@ -21,26 +21,26 @@ namespace tenfold {
 
 class TcpListener {
  public:
-  static constexpr unsigned default_unix_mode = 0660;  // its owner and its group may connect
+  static constexpr unsigned default_unix_mode = 0660;  // owner and group may connect
 
   // May destroy the listener.
   using OnAccept = std::function<void(std::unique_ptr<TcpSocket>)>;
 
-  // `address.host` must be an IP (empty: every address of both families). Port 0: the system's choice. A unix socket's
-  // file is made with `unix_mode`; one that a dead process left behind is replaced.
-  // Errors (io) name the address and the reason: "127.0.0.1:80: permission denied".
+  // `address.host` must be an IP (empty: every address of both families). Port 0: chosen by the system. A unix socket's
+  // file is made with `unix_mode`; a file left by a dead process is replaced. Errors (io) name the address and the
+  // reason: "127.0.0.1:80: permission denied".
   static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Address& address, OnAccept on_accept,
                                                    unsigned unix_mode = default_unix_mode);
   ~TcpListener();  // stops listening at once, and removes a unix socket's file; accepted sockets live on
 
-  std::uint16_t port() const;  // 0 of a unix socket
-  Address address() const;     // with the port that it got
+  std::uint16_t port() const;  // 0 for a unix socket
+  Address address() const;     // with the port that the system chose
 
  private:
   class Core;
   explicit TcpListener(Core* core) : core_(core) {}
 
-  Core* core_;  // dies in its uv handle's close callback
+  Core* core_;  // destroyed in its uv handle's close callback
 };
 
 }  // namespace tenfold

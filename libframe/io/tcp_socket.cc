@@ -27,8 +27,8 @@ void TcpSocket::Core::open(Address peer) {
   peer_ = std::move(peer);
   state_ = State::open;
   if (!peer_.host.starts_with("127.") && peer_.host != "::1") return;
-  // What never leaves the machine meets no queue and no loss, and congestion control is only a cost. BBR, where it is
-  // the system's choice, paces by timers: a fifth of a bulk transfer's cpu. A failure changes nothing.
+  // Loopback traffic meets no queue and no loss, so congestion control only costs. BBR, if it is the system's default,
+  // paces by timers: a fifth of a bulk transfer's cpu. Failure to set it is ignored.
   constexpr std::string_view simplest = "reno";
   ::setsockopt(fd(), IPPROTO_TCP, TCP_CONGESTION, simplest.data(), simplest.size());
 }
@@ -46,15 +46,15 @@ void TcpSocket::Core::set_handler(Handler* handler) {
     pause(Pause::no_handler);
   } else {
     resume(Pause::no_handler);
-    // What could not be told while nobody listened.
+    // Reports what could not be reported without a handler.
     if (untold_ != 0 || out_ == Out::broken || (in_ == In::ended && out_ == Out::ended)) loop_.defer(*this);
   }
 }
 
 // ---- Reading -----------------------------------------------------------------
 
-// libuv goes on listening until something comes, and stops then: a pause in which nothing comes, as when a pipe changes
-// hands, costs no epoll_ctl(2).
+// libuv keeps polling until bytes come, and stops then: a pause in which nothing comes, as when a pipe changes its
+// handler, costs no epoll_ctl(2).
 void TcpSocket::Core::pause(Pause reason) { paused_.pause(reason); }
 
 void TcpSocket::Core::resume(Pause reason) {
@@ -62,8 +62,9 @@ void TcpSocket::Core::resume(Pause reason) {
   uv_read_start(stream(), on_alloc, on_read);
 }
 
-// No room makes libuv call on_read() with UV_ENOBUFS, and read nothing. It would go on for 32 reads as long as they
-// fill their room, 2 MiB of a download, while all others wait; so who had one whole read has had its share of the turn.
+// An empty buffer makes libuv call on_read() with UV_ENOBUFS and read nothing. Otherwise libuv reads up to 32 times in
+// a row while reads fill the buffer, 2 MiB of a download, and other sockets wait. So each socket gets one whole read
+// per turn.
 void TcpSocket::Core::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room) {
   Core& core = of(handle);
   *room = uv_buf_init(nullptr, 0);
@@ -74,9 +75,9 @@ void TcpSocket::Core::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* room)
 }
 
 void TcpSocket::Core::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* room) {
-  if (n == 0) return;  // nothing there after all
+  if (n == 0) return;  // nothing to read
   Core& core = of(stream);
-  // An end that came along with the last bytes is told without asking for room: it is there still when we read on.
+  // An end that arrives with the last bytes is reported without a buffer: it will be seen again when reading resumes.
   if (core.paused_.paused()) {
     core.reading_ = false;
     uv_read_stop(stream);
@@ -98,8 +99,8 @@ void TcpSocket::Core::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* ro
   }
 }
 
-// libuv takes a hang-up that comes along with the last bytes for an end, an RST as well. A cut
-// must not look like an end: the kernel knows which one it was.
+// libuv reports a hang-up that arrives with the last bytes as an end, even for an RST. A cut must not look like an end,
+// so the kernel is asked.
 int TcpSocket::Core::pending_error() const {
   int error = 0;
   socklen_t length = sizeof error;
@@ -158,14 +159,14 @@ void TcpSocket::Core::on_turn_end() {
   settle();
 }
 
-// How much the kernel takes now.
+// Returns how many bytes the kernel took.
 std::size_t TcpSocket::Core::try_write(const uv_buf_t* buffers, std::size_t count) {
   const int n = uv_try_write(stream(), buffers, static_cast<unsigned>(count));
   if (n < 0 && n != UV_EAGAIN) break_off(n);
   return static_cast<std::size_t>(std::max(n, 0));
 }
 
-// Sends the queue as far as the kernel takes it, the rest by way of libuv; no event.
+// Writes what the kernel takes of the queue, and passes the rest to libuv; no event.
 void TcpSocket::Core::push() {
   while (!queue_.empty()) {
     Bytes runs[most_runs];
@@ -185,7 +186,7 @@ void TcpSocket::Core::push() {
   if (out_ == Out::ending) send_fin();
 }
 
-// Hands the front of the queue to libuv, which writes it when the kernel takes it.
+// Passes the front of the queue to libuv, which writes it when the kernel has room.
 void TcpSocket::Core::flush() {
   Bytes runs[most_runs_waiting];
   uv_buf_t buffers[most_runs_waiting];
@@ -226,20 +227,20 @@ void TcpSocket::Core::flushed() {
 void TcpSocket::Core::end() {
   if (state_ != State::open || out_ != Out::flowing) return;
   out_ = Out::ending;
-  // Now, and not when the turn ends: by then the owner may have let go of the socket.
+  // Now, not at the end of the turn: the owner may release the socket before that.
   if (in_flight_ == 0) push();
   if (untold_ != 0 || in_ == In::ended) loop_.defer(*this);
 }
 
 void TcpSocket::Core::send_fin() {
   out_ = Out::ended;
-  // Not uv_shutdown(): that waits for a turn of the loop, and so loses a FIN when the
-  // socket is destroyed right after end(). A failure is the reading side's to tell.
+  // Not uv_shutdown(): it waits for a turn of the loop, so the FIN is lost if the socket is destroyed right after
+  // end(). The reading side reports a failure.
   ::shutdown(fd(), SHUT_WR);
 }
 
-// A write failed. A peer that answers early and resets (a 413, say) may have left its answer in
-// our receive buffer: while it is being read the end is told from there, behind the last byte.
+// A write failed. A peer that answers early and resets (a 413, say) may have left its answer in our receive buffer:
+// while that is read, the read side reports the end, after the last byte.
 void TcpSocket::Core::break_off(int uv_error) {
   out_ = Out::broken;
   write_error_ = uv_error;
@@ -250,11 +251,11 @@ void TcpSocket::Core::break_off(int uv_error) {
 
 // ---- The end -----------------------------------------------------------------
 
-// Tells the last event when there is one to tell.
+// Sends the last event if it is due.
 void TcpSocket::Core::settle() {
   if (state_ != State::open || handler_ == nullptr) return;
   if (out_ == Out::broken) {
-    // Also while it is paused: whoever holds the bytes back resumes it, and hears the end behind the last one.
+    // Also while paused: the holder of the pause resumes the socket, and gets the end after the last byte.
     const bool still_read = in_ == In::flowing && (write_error_ == UV_EPIPE || write_error_ == UV_ECONNRESET);
     if (!still_read) close(error_of(write_error_));
   } else if (in_ == In::ended && out_ == Out::ended) {
@@ -271,11 +272,11 @@ void TcpSocket::Core::close(const Error& why) {
 void TcpSocket::Core::reset(ErrorKind why) {
   if (state_ == State::closed) return;
   handler_ = nullptr;
-  // A FIN in place of an RST would make a cut look like a clean end. Behind our FIN the kernel sends on what it
-  // has; and who no longer wants an idle connection just closes it.
+  // A FIN in place of an RST would make a cut look like a clean end. After our FIN the kernel still sends its queue; an
+  // unneeded idle connection is simply closed.
   const bool idle = why == ErrorKind::cancelled && queue_.empty() && uncredited_ == 0;
   const bool fin_sent = out_ == Out::ended;
-  // What a unix socket took is in its peer's queue already, and stays there.
+  // Bytes that a unix socket took are already in its peer's queue, and stay there.
   const bool orderly = state_ == State::open && !peer_.is_unix() && queue_.empty() && (fin_sent || !idle);
   const bool parts = orderly && loop_.parting_sockets().take(fd(), fin_sent);
   close_handle(state_ == State::open && !fin_sent && !idle && !parts);

@@ -1,11 +1,11 @@
-// TcpSocket: a TCP connection, or one of a unix socket, as a Duplex. Writes go to the kernel at once while it
-// takes them (uv_try_write); the rest waits in blocks and goes gathered. Reads use the loop's one
-// room, so an idle socket holds no buffer.
+// TcpSocket: a TCP or unix socket connection as a Duplex. Writes go to the kernel directly while it has room
+// (uv_try_write); the rest waits in blocks and is written gathered. Reads use the loop's shared buffer, so an idle
+// socket holds none.
 //
-// A unix socket has no RST: whatever cuts it, its peer reads what was sent before and then an end, or a cut where bytes
-// of his were left unread. What tunes TCP changes nothing there.
+// A unix socket has no RST: when it is cut, its peer reads the bytes sent before and then an end, or a reset if bytes
+// from the peer were left unread. Options that tune TCP have no effect on it.
 //
-// The wrapper may die at any time; the uv handle detaches and dies in its close callback.
+// The wrapper may be destroyed at any time; the uv handle detaches and is destroyed in its close callback.
 #pragma once
 
 #include "base/address.h"
@@ -23,23 +23,23 @@ class TcpSocket final : public Duplex {
   std::size_t write(Bytes bytes) override;
   std::size_t queued() const override;
   void end() override;
-  // With an RST, unless our FIN is out already, or the connection was idle (nothing unsent or
-  // uncredited) and is only not wanted any more (cancelled). What the kernel took before goes first
-  // (parting_sockets.h); what it did not is dropped.
+  // Sends an RST, unless our FIN was sent already, or the connection was idle (nothing unsent or uncredited) and is
+  // only no longer needed (cancelled). Bytes that the kernel has taken are sent first (parting_sockets.h); other bytes
+  // are dropped.
   void reset(ErrorKind why) override;
   void credit(std::size_t n) override;
 
-  // Of a connection that is up: an IP and a port, or a unix socket; a client of one has no name there.
+  // The peer of an established connection: an IP and a port, or a unix socket; a unix client has no name.
   const Address& peer() const;
   Address local() const;
 
-  // TCP_NODELAY is always on. These are for sockets between agent and broker.
+  // TCP_NODELAY is always on. The following are for sockets between agent and broker.
   void set_notsent_lowat(int bytes);
   void set_user_timeout(Duration timeout);
-  // SO_KEEPALIVE: probes after so much quiet, so that no NAT on the way forgets the connection, and a dead one ends.
+  // SO_KEEPALIVE: probes after this quiet time, so that NATs keep the connection, and a dead one ends.
   void set_keepalive(Duration quiet);
 
-  // How far ahead of the credit it reads; limits::buffered_high from the start.
+  // How many bytes it reads ahead of the credit; initially limits::buffered_high.
   void set_window(std::size_t bytes);
 
  private:
@@ -49,7 +49,7 @@ class TcpSocket final : public Duplex {
 
   explicit TcpSocket(Core* core);
 
-  Core* core_;  // lets go of it in the destructor; the uv handle may hold it longer
+  Core* core_;  // released by the destructor; the uv handle may hold it longer
 };
 
 }  // namespace tenfold

@@ -26,10 +26,10 @@ TlsSocket::~TlsSocket() { reset(ErrorKind::cancelled); }
 void TlsSocket::set_handler(Duplex::Handler* handler) {
   if (state_ == State::closed) return;
   handler_ = handler;
-  // The handshake goes on without a handler; after it, nobody listening means that nothing is read.
+  // The handshake continues without a handler; after it, nothing is read without one.
   if (state_ == State::open) transport_->set_handler(handler == nullptr ? nullptr : this);
   if (handler == nullptr) return;
-  unsent_ = unsent();  // what left while nobody listened is nobody's to hear of
+  unsent_ = unsent();  // bytes sent while there was no handler are not reported
   if (!early_.empty() || end_heard_ || failure_) loop_.defer(*this);
 }
 
@@ -48,13 +48,13 @@ std::size_t TlsSocket::write(Bytes bytes) {
   encrypt();
   engine_.write(bytes);
   const std::size_t told = std::exchange(unsent_, unsent_ + bytes.size());
-  unsent_ = std::max(told, unsent());  // of what was told as queued only an event tells that it left
+  unsent_ = std::max(told, unsent());  // bytes that were reported as queued are reported as sent only by the event
   return told + bytes.size() - unsent_;
 }
 
 std::size_t TlsSocket::queued() const { return unsent(); }
 
-// Of unsent_, what can still be here.
+// The part of unsent_ that may still be queued.
 std::size_t TlsSocket::unsent() const {
   return std::min(unsent_, plain_.size() + engine_.held() + transport_->queued());
 }
@@ -63,7 +63,7 @@ void TlsSocket::encrypt() {
   while (!plain_.empty()) {
     const Bytes run = plain_.front();
     engine_.write(run);
-    if (failure_) return;  // which has cleared it
+    if (failure_) return;  // it has cleared the queue
     plain_.consume(run.size());
   }
 }
@@ -86,7 +86,7 @@ void TlsSocket::end() {
 
 void TlsSocket::on_tls_output(Bytes ciphertext) { transport_->write(ciphertext); }
 
-// Tells of what has left since it was last asked.
+// Reports bytes sent since the last call.
 void TlsSocket::settle_sent() {
   const std::size_t gone = unsent_ - unsent();
   unsent_ -= gone;
@@ -161,7 +161,7 @@ void TlsSocket::on_closed(const Error& why) {
   tell();
 }
 
-// The first failure is the one that counts. What the engine has to say about it, its alert, goes out before it is told.
+// Only the first failure counts. The engine's alert, if any, is sent before the failure is reported.
 void TlsSocket::fail(const Error& why) {
   if (failure_ || state_ == State::closed) return;
   failure_ = why;
@@ -170,7 +170,7 @@ void TlsSocket::fail(const Error& why) {
   loop_.defer(*this);
 }
 
-// Tells the handler what stands out, in its order: early bytes, the peer's end, the close.
+// Reports pending events to the handler, in order: early bytes, the peer's end, the close.
 void TlsSocket::tell() {
   if (handler_ == nullptr || state_ == State::closed || !tell_early()) return;
   if (end_heard_ && !std::exchange(end_told_, true)) {
@@ -185,7 +185,7 @@ void TlsSocket::tell() {
   std::exchange(handler_, nullptr)->on_closed(both_ended ? Error{} : failure_);
 }
 
-// Returns whether the handler still listens, and has all.
+// Returns whether the handler still listens and has all early bytes.
 bool TlsSocket::tell_early() {
   while (handler_ != nullptr && !early_.empty()) {
     const Bytes run = early_.front();

@@ -1,11 +1,11 @@
-// TlsSocket: a TLS connection over another pipe, as a Duplex. A close_notify is FIN; the
-// transport's end without one is a cut. Reads and writes before the handshake is done wait.
+// TlsSocket: a TLS connection over another Duplex, as a Duplex. A close_notify is FIN; the transport's end without one
+// is a cut. Reads and writes before the end of the handshake wait.
 //
-// Both accounts are kept in the transport's own terms, so that nothing is bounded twice:
+// Both byte counts are kept in the transport's terms, so that nothing is bounded twice:
 //   in:   of the ciphertext delivered, as many bytes stay uncredited as there is plaintext that the
 //         handler has not credited. The transport's window bounds both.
 //   out:  plaintext counts as queued while the transport has at least as much ciphertext queued. Ciphertext is
-//         never the shorter, so what counts as sent is.
+//         never shorter than its plaintext, so bytes that count as sent were sent.
 #pragma once
 
 #include <functional>
@@ -23,9 +23,9 @@ namespace tenfold {
 
 class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngine::Handler, private Deferred {
  public:
-  // `on_ready`: once, when the handshake is done (may be empty). A handshake that does not end
-  // within limits::tls_handshake_time is on_closed(timeout); one that fails, on_closed(tls). Takes over
-  // the transport from its start: no handler, nothing delivered.
+  // `on_ready`: called once, when the handshake is done (may be empty). A handshake that exceeds
+  // limits::tls_handshake_time is on_closed(timeout); one that fails, on_closed(tls). Takes over a new transport: no
+  // handler, nothing delivered.
   TlsSocket(Loop& loop, std::unique_ptr<Duplex> transport, std::shared_ptr<TlsContext> context, TlsEngine::Role role,
             std::string_view host, std::function<void()> on_ready = {});
   ~TlsSocket() override;
@@ -38,13 +38,13 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void credit(std::size_t n) override;
 
  private:
-  // So much becomes records at once, without a copy, unless it goes into one with what is queued...
+  // A write of this size becomes records at once, without a copy, unless it shares a record with queued bytes...
   static constexpr std::size_t large_write = 8 * limits::KiB;
   static constexpr std::size_t record = 16 * limits::KiB;  // of plaintext: RFC 8446 5.1
-  // ... and so much in the queue does not wait for the turn's end.
+  // ... and a queue of this size does not wait for the end of the turn.
   static constexpr std::size_t full_queue = 64 * limits::KiB;
 
-  // Of both ways. A failure leads from anywhere to closed.
+  // A failure leads from any state to closed.
   //   handshaking -> open -> closed
   enum class State : std::uint8_t { handshaking, open, closed };
 
@@ -53,7 +53,7 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   void on_end() override;
   void on_sent(std::size_t n) override;
   void on_closed(const Error& why) override;
-  // The engine's: the first from inside any call, the others from inside on_data() above.
+  // The engine's events: on_tls_output() from inside any call, the others from inside on_data() above.
   void on_tls_output(Bytes ciphertext) override;
   void on_tls_ready() override;
   void on_tls_data(Bytes plaintext) override;
@@ -75,17 +75,17 @@ class TlsSocket final : public Duplex, private Duplex::Handler, private TlsEngin
   Duplex::Handler* handler_ = nullptr;
   std::function<void()> on_ready_;
   TlsEngine engine_;
-  ByteQueue plain_;                       // written in this turn: one record, not one a write
-  ByteQueue early_;                       // plaintext that came while nobody listened
+  ByteQueue plain_;                       // written in this turn: becomes one record, not one per write
+  ByteQueue early_;                       // plaintext that came without a handler
   std::size_t uncredited_ = 0;            // plaintext, early_ included
   std::size_t transport_uncredited_ = 0;  // ciphertext
-  std::size_t unsent_ = 0;                // plaintext taken by write() and not told as sent
+  std::size_t unsent_ = 0;                // plaintext taken by write() and not reported as sent
   MemberTimer<TlsSocket, &TlsSocket::on_deadline> deadline_{*this};
-  Error failure_;  // to be told in tell()
+  Error failure_;  // to be reported in tell()
   State state_ = State::handshaking;
   bool ended_ = false;      // end() was called
   bool end_heard_ = false;  // the peer's close_notify came
-  bool end_told_ = false;   // ... and the handler knows
+  bool end_told_ = false;   // ... and was reported
 };
 
 }  // namespace tenfold

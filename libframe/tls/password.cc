@@ -23,7 +23,7 @@ std::string password_hash(std::string_view password, std::string_view salt) {
   std::string hash(hash_bytes, '\0');
   const int made = EVP_PBE_scrypt(password.data(), password.size(), octets(salt), salt.size(), scrypt_n, scrypt_r,
                                   scrypt_p, scrypt_memory, octets(hash), hash.size());
-  // Without memory for it no password is right.
+  // Out of memory: an empty hash, which matches no password.
   return made == 1 ? hash : std::string{};
 }
 

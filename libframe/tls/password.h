@@ -1,4 +1,4 @@
-// Passwords and keys as OpenSSL hashes them.
+// Password and keyed hashes, by OpenSSL.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace tenfold {
 
-// scrypt (RFC 7914) with N 16384, r 8, p 1: 32 bytes. Slow on purpose, some 50 ms: not on a loop's thread.
+// scrypt (RFC 7914) with N 16384, r 8, p 1: 32 bytes. Slow by design, about 50 ms: do not call it on a loop's thread.
 std::string password_hash(std::string_view password, std::string_view salt);
 
 // HMAC-SHA-256: 32 bytes.

@@ -29,10 +29,10 @@ int write(BIO* bio, const char* data, std::size_t size, std::size_t* taken) {
 }
 
 long control(BIO*, int command, long, void*) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;  // everything else is about files, sockets and filters
+  return command == BIO_CTRL_FLUSH ? 1 : 0;  // all other commands concern files, sockets and filters
 }
 
-// Immutable, so made once for all.
+// Immutable and shared, so created once.
 const BIO_METHOD* method() {
   static const BIO_METHOD* const made = [] {
     BIO_METHOD* m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "tenfold");

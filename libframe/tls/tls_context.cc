@@ -15,7 +15,7 @@
 namespace tenfold {
 namespace {
 
-// RFC 7301 3.1: each name behind its length.
+// RFC 7301 3.1: each name after its length.
 constexpr unsigned char http1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 // RFC 9325 4.2: with TLS 1.2 only AEAD suites with an ephemeral key exchange.
@@ -25,15 +25,15 @@ Error bad_file(const char* what, const std::string& path, const std::string& why
   return {ErrorKind::usage, std::string(what) + " " + printable(path) + ": " + why};
 }
 
-// Empty when the file can be read.
+// Empty if the file can be read, otherwise the reason.
 std::string unreadable(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
   if (file == nullptr || (std::fgetc(file.get()) == EOF && std::ferror(file.get()) != 0)) return system_reason(errno);
   return {};
 }
 
-// Chooses http/1.1 where the peer offers it. Who offers only something else, or
-// nothing, goes on without ALPN: an agent behind an old library still gets its link.
+// Selects http/1.1 if the peer offers it. A peer that offers other protocols, or none, continues without ALPN: an agent
+// with an old library still gets its link.
 int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
                 unsigned int offered_length, void*) {
   unsigned char* chosen = nullptr;
@@ -45,13 +45,13 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, cons
   return SSL_TLSEXT_ERR_OK;
 }
 
-// An encrypted key is an error, not a question on the terminal. `asked` learns of it.
+// An encrypted key is an error; OpenSSL must not prompt on the terminal. Sets `asked`.
 int no_passphrase(char*, int, int, void* asked) {
   *static_cast<bool*>(asked) = true;
   return -1;
 }
 
-// Of a PEM file that gave no certificate. The queue's first error is the innermost one.
+// The reason that a PEM file yielded no certificate. The queue's first error is the innermost one.
 std::string why_no_certificate() {
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
@@ -61,7 +61,7 @@ std::string why_no_certificate() {
   return none ? "no certificate in it" : words;
 }
 
-// Takes the key for the certificate that `context` has.
+// Loads the key for the certificate of `context`.
 Error use_key(SSL_CTX* context, const TlsServerOptions& options) {
   const X509* certificate = SSL_CTX_get0_certificate(context);
   bool encrypted = false;
@@ -70,7 +70,7 @@ Error use_key(SSL_CTX* context, const TlsServerOptions& options) {
   const bool taken = SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
   SSL_CTX_set_default_passwd_cb(context, nullptr);
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
-  // A key of another type than the certificate's is taken without a word: for a certificate still to come.
+  // OpenSSL accepts a key of another type than the certificate's without an error, for a certificate that may follow.
   if (taken && X509_check_private_key(certificate, SSL_CTX_get0_privatekey(context)) == 1) return {};
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
@@ -84,7 +84,7 @@ void set_common(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(context, tls12_ciphers);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  // An idle connection gives its record buffers back.
+  // Idle connections free their record buffers.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 }
@@ -103,7 +103,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& o
   set_common(context);
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
-  // One stateless ticket: a browser comes back without our signature, and nothing is kept here for it.
+  // One stateless ticket: a returning browser needs no new signature, and the server stores nothing for it.
   SSL_CTX_set_num_tickets(context, 1);
 
   ERR_clear_error();

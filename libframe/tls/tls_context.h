@@ -1,6 +1,5 @@
-// TlsContext: what many connections share: keys, roots, versions. TLS 1.2 and 1.3, ALPN
-// `http/1.1`, RELEASE_BUFFERS so that an idle connection is small. The folder tls/ is the only
-// one that includes OpenSSL.
+// TlsContext: the state that connections share: keys, roots, versions. TLS 1.2 and 1.3, ALPN `http/1.1`,
+// RELEASE_BUFFERS so that idle connections are small. Only the folder tls/ includes OpenSSL.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +16,7 @@ namespace tenfold {
 struct TlsServerOptions {
   std::string cert_file{};                                      // PEM, the chain
   std::string key_file{};                                       // PEM, not encrypted
-  std::uint64_t records_per_key = limits::tls_records_per_key;  // then our key is renewed
+  std::uint64_t records_per_key = limits::tls_records_per_key;  // after these records our key is renewed
 };
 
 struct TlsClientOptions {
@@ -28,8 +27,7 @@ struct TlsClientOptions {
 
 class TlsContext {
  public:
-  // Errors (usage) name the file and what is wrong with it, the key that does not fit the
-  // certificate included.
+  // Errors (usage) name the file and the reason, including a key that does not match the certificate.
   static Result<std::shared_ptr<TlsContext>> server(const TlsServerOptions& options);
   static Result<std::shared_ptr<TlsContext>> client(const TlsClientOptions& options);
   ~TlsContext();

@@ -16,11 +16,11 @@
 namespace tenfold {
 namespace {
 
-// Plaintext of one receive() is gathered here before it is handed on: what is read at once is told once.
+// The plaintext of one receive() is gathered here, so that bytes read at once are delivered at once.
 constexpr std::size_t scratch_bytes = 64 * limits::KiB;
 constexpr std::size_t record_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
 
-// What others left in the thread's queue must not be taken for the outcome of the next call.
+// Errors that other calls left in the thread's queue must not be mistaken for the result of the next call.
 void forget_errors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -62,7 +62,7 @@ class TlsEngine::Core final : private TlsBio::Output {
     bio_.input = ciphertext;
     if (state_ == State::handshaking) handshake();
     if (state_ == State::open) decrypt();
-    // OpenSSL reads until it wants more; what a failure or the peer's end leaves is of no use to anybody.
+    // OpenSSL reads until it needs more; bytes after a failure or the peer's end are useless.
     bio_.input = {};
     receiving_ = false;
   }
@@ -137,9 +137,10 @@ class TlsEngine::Core final : private TlsBio::Output {
       forget_errors();
       outcome = outcome_of(ssl_, SSL_read_ex(ssl_, scratch.data() + filled, scratch.size() - filled, &n));
       filled += n;
-      // OpenSSL holds no ciphertext behind the record that it reads: to ask for more of nothing is in vain.
+      // OpenSSL holds no ciphertext beyond the record that it reads, so another call without input would return
+      // nothing.
       if (outcome == TlsOutcome::done && bio_.input.empty() && SSL_pending(ssl_) == 0) outcome = TlsOutcome::want_input;
-      // A failure shows itself behind the plaintext that came whole before it.
+      // Plaintext that came before a failure is delivered first.
       if (filled != 0 && (outcome != TlsOutcome::done || filled == scratch.size())) {
         const Error why = outcome == TlsOutcome::failed ? connection_error(refusal_, first()) : Error{};
         handler_.on_tls_data({scratch.data(), std::exchange(filled, 0)});
@@ -153,7 +154,7 @@ class TlsEngine::Core final : private TlsBio::Output {
 
   void encrypt(Bytes plaintext) {
     if (state_ == State::failed) return;
-    // RFC 8446 5.5: a key wears out; TLS 1.3 renews it in passing.
+    // RFC 8446 5.5 limits the use of a key; TLS 1.3 renews it without a handshake.
     records_ += (plaintext.size() + record_bytes - 1) / record_bytes;
     if (records_ >= context_->records_per_key() && SSL_version(ssl_) >= TLS1_3_VERSION) {
       records_ = 0;
@@ -166,7 +167,7 @@ class TlsEngine::Core final : private TlsBio::Output {
 
   void send_close_notify() {
     forget_errors();
-    SSL_shutdown(ssl_);  // 0: ours is out, the peer's is still to come
+    SSL_shutdown(ssl_);  // 0: ours was sent, the peer's has not come
   }
 
   void fail() { fail(connection_error(refusal_, first())); }
@@ -180,17 +181,17 @@ class TlsEngine::Core final : private TlsBio::Output {
 
   const std::shared_ptr<TlsContext> context_;
   Handler& handler_;
-  std::string host_;     // a client's
-  std::string refusal_;  // what the check of the peer's certificate said
+  std::string host_;     // of a client
+  std::string refusal_;  // the result of the check of the peer's certificate
   TlsBio bio_;
   ByteQueue held_;  // plaintext that waits for the handshake
   SSL* const ssl_;
-  std::uint64_t records_ = 0;            // written with the present key
-  std::array<std::uint8_t, 8> first_{};  // of the peer's bytes: do they look like TLS?
+  std::uint64_t records_ = 0;            // written with the current key
+  std::array<std::uint8_t, 8> first_{};  // the peer's first bytes: used to detect a peer that does not speak TLS
   std::size_t first_count_ = 0;
   State state_ = State::handshaking;
   bool ending_ = false;     // end() was called
-  bool end_heard_ = false;  // close_notify was heard
+  bool end_heard_ = false;  // close_notify was received
   bool receiving_ = false;
 };
 

@@ -1,15 +1,13 @@
-// TlsEngine: one TLS connection as a transform: ciphertext in, plaintext out, and the
-// other way. No socket.
+// TlsEngine: one TLS connection as a transform between ciphertext and plaintext. No socket.
 //
 //   TlsEngine engine(runtime, context, TlsEngine::Role::client, "broker.example", handler);
 //   engine.start();                       // a client's first flight
 //   engine.receive(ciphertext);           // events come from inside
 //   engine.write(plaintext);              // on_tls_output() comes from inside
 //
-// A close_notify is on_tls_end(); the end of the transport without one is the
-// caller's to call a cut. Plaintext written before the handshake is done waits
-// inside. The caller stops feeding by what it holds of on_tls_data(), and stops
-// writing by what it holds of on_tls_output(): nothing in here says no.
+// A close_notify is on_tls_end(); the caller reports the transport's end without one as a cut. Plaintext written before
+// the handshake is done waits inside. The engine has no back-pressure: the caller bounds its input by the bytes that it
+// holds from on_tls_data(), and its writes by those from on_tls_output().
 //
 // A handler must not destroy the engine from inside an event.
 #pragma once
@@ -31,23 +29,23 @@ class TlsEngine {
 
   class Handler {
    public:
-    // Encrypted, for the peer: a record or a flight, from inside any call; valid during the event, in which the engine
+    // Ciphertext for the peer: a record or a flight, from inside any call. Valid during the event, in which the engine
     // must not be called.
     virtual void on_tls_output(Bytes ciphertext) = 0;
-    // Peer authenticated (a client that verifies) and keys agreed.
+    // The keys are agreed, and a verifying client has authenticated its peer.
     virtual void on_tls_ready() = 0;
-    // Decrypted; valid during the call.
+    // Plaintext; valid during the call.
     virtual void on_tls_data(Bytes plaintext) = 0;
-    // close_notify: the peer's clean end.
+    // close_notify: the peer closed cleanly.
     virtual void on_tls_end() = 0;
-    // Kind tls or protocol. The last event: the alert for the peer, if there is one, came before it.
+    // Kind tls or protocol. The last event; the alert for the peer, if any, was output before it.
     virtual void on_tls_error(const Error& why) = 0;
 
    protected:
     ~Handler() = default;
   };
 
-  // `host`: a client's: SNI and the name (or IP) that the certificate must bear. Empty for a server.
+  // `host`: for a client: the SNI, and the name (or IP) that the certificate must contain. Empty for a server.
   TlsEngine(Runtime& runtime, std::shared_ptr<TlsContext> context, Role role, std::string_view host, Handler& handler);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;
@@ -56,7 +54,7 @@ class TlsEngine {
   void start();
   void receive(Bytes ciphertext);
   void write(Bytes plaintext);
-  // Queues close_notify behind what was written.
+  // Queues close_notify after what was written.
   void end();
 
   bool ready() const;

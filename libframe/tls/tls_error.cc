@@ -13,7 +13,7 @@
 namespace tenfold {
 namespace {
 
-constexpr std::size_t names_shown = 3;  // of a certificate that is for somebody else
+constexpr std::size_t names_shown = 3;  // of a certificate for another host
 
 struct FreeNames {
   void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
@@ -31,8 +31,7 @@ std::string_view view(const ASN1_STRING* text) {
           static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
 
-// Whom a certificate is for: its subject alternative names (RFC 9525 section 2: the
-// common name is not looked at any more).
+// The hosts of a certificate: its subject alternative names (RFC 9525 section 2: the common name is no longer used).
 std::string names_of(const X509* certificate) {
   const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));

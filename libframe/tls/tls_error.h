@@ -1,5 +1,5 @@
-// The one interpreter of what OpenSSL reports: its return codes and its error queue
-// as an Error that tells a person what is wrong. Private to tls/.
+// Translates OpenSSL's return codes and error queue into an Error with a readable reason. The only place that does so.
+// Private to tls/.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -11,23 +11,23 @@
 
 namespace tenfold {
 
-// What a call on an SSL came to.
+// The result of a call on an SSL.
 enum class TlsOutcome {
   done,
-  want_input,  // nothing more to do before more ciphertext arrives
+  want_input,  // more ciphertext is needed
   ended,       // close_notify was read
   failed,      // the connection is over
 };
 TlsOutcome outcome_of(const SSL* ssl, int returned);
 
-// Why a connection failed; drains the error queue. `refusal`: what the certificate check said,
-// if it did. `first`: the first bytes that the peer sent.
+// The reason that a connection failed; drains the error queue. `refusal`: the result of the certificate check, if it
+// failed. `first`: the peer's first bytes.
 Error connection_error(const std::string& refusal, Bytes first);
 
-// What is wrong with a certificate at its check; `host` is the one asked for. Empty when nothing is.
+// The fault that the check found in a certificate; `host` is the one asked for. Empty if there is none.
 std::string certificate_refusal(X509_STORE_CTX* check, const std::string& host);
 
-// The last error in the queue, as OpenSSL words it; drains the queue.
+// OpenSSL's text for the last error in the queue; drains the queue.
 std::string drain_reason();
 
 }  // namespace tenfold

@@ -1,5 +1,5 @@
-// MemoryPipe: two Duplex ends back to back without a socket. Nothing moves by itself: the
-// test pumps, and says how the bytes are cut.
+// MemoryPipe: two connected Duplex ends without a socket. Bytes move only when the test pumps, which also decides how
+// they are split.
 //
 //   MemoryPipe pipe(runtime);
 //   auto left = pipe.take_left(); auto right = pipe.take_right();
@@ -32,7 +32,7 @@ class MemoryPipe {
   std::unique_ptr<Duplex> take_left() { return std::make_unique<End>(shared_[0], shared_[1]); }
   std::unique_ptr<Duplex> take_right() { return std::make_unique<End>(shared_[1], shared_[0]); }
 
-  // Moves at most `chop` bytes each way, and the ends behind them; returns whether anything moved.
+  // Moves at most `chop` bytes in each direction, and the ends after them; returns whether anything moved.
   bool step(std::size_t chop = static_cast<std::size_t>(-1)) {
     bool moved = false;
     for (int i = 0; i < 2; ++i) moved |= deliver(*shared_[i], *shared_[1 - i], chop);
@@ -40,7 +40,7 @@ class MemoryPipe {
     return moved;
   }
 
-  // Until nothing moves any more.
+  // Steps until nothing moves.
   void pump(std::size_t chop = static_cast<std::size_t>(-1)) {
     while (step(chop)) {
     }
@@ -53,7 +53,7 @@ class MemoryPipe {
   std::size_t right_uncredited() const { return shared_[1]->uncredited; }
 
  private:
-  // One end's state, which outlives its wrapper.
+  // One end's state; it outlives the wrapper.
   struct Shared {
     explicit Shared(BlockPool& blocks) : out(blocks) {}
     ByteQueue out;
@@ -112,7 +112,7 @@ class MemoryPipe {
     const Bytes front = from.out.front();
     const std::size_t n = std::min({front.size(), room, chop});
     if (n != 0) {
-      // A copy, so that a handler that keeps the view is found out by the sanitizer.
+      // A copy, so that the sanitizer detects a handler that keeps the view.
       const std::unique_ptr<std::uint8_t[]> copy(new std::uint8_t[n]);
       std::copy_n(front.data(), n, copy.get());
       from.out.consume(n);

@@ -46,7 +46,7 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
 Certificate make_body(const std::string& common_name, EVP_PKEY* key, bool expired) {
   Certificate certificate(X509_new());
   X509_set_version(certificate.get(), X509_VERSION_3);
-  static long serial = 1;  // an authority must not sign the same number twice
+  static long serial = 1;  // an authority must not use a serial number twice
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial++);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), expired ? -2 * day : -day);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), expired ? -day : day);

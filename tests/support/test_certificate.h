@@ -1,4 +1,4 @@
-// Certificates for tests, made on the spot: an authority of their own, and what it signs.
+// Generated certificates for tests: an authority, and what it signs.
 //
 //   TemporaryDirectory dir;
 //   const CertificateFiles files = make_certificate(dir.path(), {"broker.example", "127.0.0.1"});
@@ -10,7 +10,7 @@
 
 namespace tenfold::test {
 
-// A folder that is gone, with what is in it, at the end of the test.
+// A folder that is removed with its files at the end of the test.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -19,7 +19,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   const std::string& path() const { return path_; }
-  // Writes a file into it and returns its path.
+  // Writes a file in it and returns its path.
   std::string write(const std::string& name, const std::string& content) const;
 
  private:
@@ -34,15 +34,15 @@ struct CertificateFiles {
 
 struct CertificateOptions {
   bool expired = false;      // since yesterday
-  bool self_signed = false;  // by its own key; `ca` then names an authority that did not sign it
+  bool self_signed = false;  // `ca` then names an authority that did not sign it
   bool rsa = false;          // 2048 bits; else P-256
 };
 
-// Names that are IPs become IP names. Each call makes its own files, and its own authority.
+// IPs in `names` become IP names. Each call makes its own files, and its own authority.
 CertificateFiles make_certificate(const std::string& directory, const std::vector<std::string>& names,
                                   const CertificateOptions& options = {});
 
-// The same key under a passphrase, beside it; returns its path.
+// Encrypts the key with a passphrase into a file beside it; returns its path.
 std::string encrypt_key(const std::string& path);
 
 }  // namespace tenfold::test
