@@ -74,6 +74,7 @@ void Assignment::on_new_tunnel_reply(const Reply& reply) {
 void Assignment::on_new_tunnel_link(LinkGrant grant) {
   desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
   visit_->tune_for_link();
+  const std::shared_ptr<Visit> visit = visit_->shared_from_this();  // its connection leaves its owner
   http::ResponseHead head;
   head.status = 101;
   head.fields = {{"Upgrade", handshake::upgrade_token}};
@@ -170,10 +171,12 @@ void Assignment::on_app_request_over(AppRequest::Ending ending, const Error& why
       if (record_.why) return finish(Outcome::failed);  // by the agent's own word
       return finish(upgraded_visit_ != nullptr ? Outcome::upgraded : Outcome::served);
     case AppRequest::Ending::failed: return fail(why);
-    case AppRequest::Ending::stands:
+    case AppRequest::Ending::stands: {
+      const std::shared_ptr<Visit> visit = visit_->shared_from_this();  // the connection closes
       std::exchange(stream_, nullptr)->reset();
       record_.why = why;
       return finish(Outcome::left);
+    }
     case AppRequest::Ending::gone: return on_gone({why, limit});
   }
 }
@@ -204,6 +207,7 @@ void Assignment::fail(const Error& why) {
   record_.why = why;
   tunnel_ = nullptr;
   if (!stream_->answered()) return answer(failure_reply(why, stream_->head(), record_.request_id), Outcome::failed);
+  const std::shared_ptr<Visit> visit = visit_->shared_from_this();  // the connection may close
   // "After the head has gone out, a failure is a visible cut, never a clean end."
   std::exchange(stream_, nullptr)->abort();
   finish(Outcome::failed);

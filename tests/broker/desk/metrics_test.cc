@@ -107,9 +107,10 @@ TEST_CASE("each request is counted once, by how it ended") {
     CHECK(rig.metrics.requests(Outcome::own) == 1);
   }
   SUBCASE("made a link") {
+    const std::shared_ptr<int> tuned = rig.visit->tuned;
     rig.browser_says("GET /wanted HTTP/1.1\r\nHost: example.test\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n");
     REQUIRE(rig.link != nullptr);
-    CHECK(rig.visit->tuned == 1);
+    CHECK(*tuned == 1);
     CHECK(rig.metrics.requests(Outcome::linked) == 1);
   }
   SUBCASE("upgraded by the app, at the end of that") {
@@ -129,11 +130,10 @@ TEST_CASE("each request is counted once, by how it ended") {
 
 TEST_CASE("an upgraded visit lasts as long as what became of it") {
   Rig rig;
+  const std::weak_ptr<TestVisit> visit = rig.visit;
   rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   rig.app_says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   CHECK(rig.visitor_closed);
-  const std::weak_ptr<TestVisit> visit = rig.visit;
-  rig.visit = nullptr;
   CHECK_FALSE(visit.expired());
   SUBCASE("until both ends are done") {
     rig.app().pipe->end();
