@@ -192,9 +192,12 @@ void Assignment::on_gone(const http::Gone& gone) {
   if (new_tunnel_ != nullptr) desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
   record_.why = gone.why;
   record_.limit = gone.limit;
-  if (gone.why.kind != ErrorKind::protocol) return finish(Outcome::left);
-  // What broke the rules is refused next, and has its record then, unless its answer has begun.
-  if (!answered) return leave();
+  // What broke the rules, or is unanswered when the server ends, is refused next, and has its record then, unless its
+  // answer has begun.
+  const bool server_ends = gone.why.kind == ErrorKind::closed && gone.why.origin == Origin::broker;
+  const bool broke_rules = gone.why.kind == ErrorKind::protocol;
+  if ((server_ends || broke_rules) && !answered) return leave();
+  if (!broke_rules) return finish(Outcome::left);
   record_.reason = record_.why.detail;
   finish(Outcome::rejected);
 }

@@ -102,6 +102,20 @@ TEST_CASE("each request is counted once, by how it ended") {
     rig.pump();
     CHECK(rig.metrics.requests(Outcome::left) == 1);
   }
+  SUBCASE("refused by the server's end") {
+    rig.browser_says(get);
+    rig.visitor->end_now({503, "draining"});
+    rig.pump();
+    CHECK(rig.browser->heard.starts_with("HTTP/1.1 503 "));
+    CHECK(rig.metrics.failures("draining") == 1);
+  }
+  SUBCASE("cut by the server's end") {
+    rig.browser_says(get);
+    rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok");
+    rig.visitor->end_now({503, "draining"});
+    rig.pump();
+    CHECK(rig.browser->cut);
+  }
   SUBCASE("answered by the broker itself") {
     rig.browser_says("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n");
     CHECK(rig.metrics.requests(Outcome::own) == 1);
