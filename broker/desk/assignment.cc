@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "broker/admission/client_address.h"
 #include "broker/app/forwarded_head.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/request_log.h"
@@ -116,7 +117,7 @@ void Assignment::to_tunnel(NameTable::Found found) {
   if (came_round_again(head.fields, route_.name, side.request_ids.broker_id())) {
     return fail({ErrorKind::loop, {}, Origin::visitor});
   }
-  client_ip_.assign(visit_->ip());
+  client_ip_.assign(as_ip(visit_->ip()));
   if (visit_->from_proxy()) client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
   tunnel_ = std::move(found.tunnel);
   own_login_ = false;

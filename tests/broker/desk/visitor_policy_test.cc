@@ -92,6 +92,14 @@ TEST_CASE("a visitor from an address that is not let in gets 403, and the app no
   CHECK(rig.tunnel->opened == 1);
 }
 
+TEST_CASE("a visitor by a unix socket comes from this machine") {
+  Rig rig;
+  guard(rig, {{"127.0.0.1"}, {"203.0.113.0/24"}, {}});
+  rig.connect(unix_peer);
+  rig.browser_says(get + "\r\n");
+  CHECK(rig.tunnel->opened == 1);
+}
+
 TEST_CASE("behind a listed proxy the visitor's address counts, and not the proxy's") {
   Rig rig;
   REQUIRE_FALSE(rig.proxies.add("203.0.113.9"));
