@@ -17,19 +17,19 @@ Assignment::Assignment(Desk& desk, std::size_t at)
 
 Assignment::~Assignment() = default;
 
-void Assignment::begin(http::ServerStream& stream, Visit& visit, std::string_view request_id) {
+void Assignment::begin(http::ServerStream& stream, Visit& visit) {
   stream_ = &stream;
   visit_ = &visit;
-  record_.begin(desk_.side().runtime.now(), request_id, visit.address());
+  std::string_view id = desk_.side().request_ids.next();
+  if (visit.from_proxy()) {
+    if (const std::string_view claimed = claimed_request_id(stream.head().fields); !claimed.empty()) id = claimed;
+  }
+  record_.begin(desk_.side().runtime.now(), id, visit.address());
 }
 
 void Assignment::assign(http::ServerStream& stream, Visit& visit) {
   const http::RequestHead& head = stream.head();
-  std::string_view id = desk_.side().request_ids.next();
-  if (visit.from_proxy()) {
-    if (const std::string_view claimed = claimed_request_id(head.fields); !claimed.empty()) id = claimed;
-  }
-  begin(stream, visit, id);
+  begin(stream, visit);
   stream.set_handler(this);
   desk_.side().router.route(head.authority, route_);
   switch (route_.to) {
@@ -43,7 +43,7 @@ void Assignment::assign(http::ServerStream& stream, Visit& visit) {
 }
 
 void Assignment::refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit) {
-  begin(stream, visit, desk_.side().request_ids.next());
+  begin(stream, visit);
   record_.limit = limit;
   if (fault.status == 503) return fail({ErrorKind::closed, fault.reason, Origin::broker});
   record_.reason = fault.reason;
