@@ -281,6 +281,12 @@ void ServerConnection::refuse(const http::Fault& fault, http::Limit limit) {
 // Tells who answers, if somebody does already.
 void ServerConnection::fail_request(const Error& why, http::Limit limit) {
   if (http::ServerStream::Handler* handler = std::exchange(handler_, nullptr)) handler->on_gone({why, limit});
+  release_body();
+}
+
+// What who answered still held of the body.
+void ServerConnection::release_body() {
+  if (body_held_ != 0) connection_->credit(std::exchange(body_held_, 0));
 }
 
 void ServerConnection::read_body() {

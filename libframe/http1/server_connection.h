@@ -126,6 +126,7 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   void on_head();
   void refuse(const http::Fault& fault, http::Limit limit = http::Limit::none);
   void fail_request(const Error& why, http::Limit limit);
+  void release_body();
   void settle_held();
   std::size_t settle_answer();
   Awaited awaited_now() const;

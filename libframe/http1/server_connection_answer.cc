@@ -62,12 +62,12 @@ void ServerConnection::end(const http::Fields& trailers) {
     connection_->write(to_bytes(shared_.head));
   }
   handler_ = nullptr;
+  release_body();
   if (refused_) linger_until_ = runtime_.now() + limits::linger_refused;
   if (!keep_ || !request_whole_) return linger();
   state_ = State::idle;
   answered_ = false;
   answer_unsent_ = 0;
-  body_held_ = 0;
   reader_.clear();
   runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace);
   if (!processing_ && (!held_.empty() || ended_)) runtime_.timers.arm(go_on_, runtime_.now());
@@ -90,6 +90,7 @@ http::Upgraded ServerConnection::upgrade(const http::ResponseHead& switch_head) 
   }
   held_.clear();
   handler_ = nullptr;
+  release_body();
   connection_->set_handler(nullptr);
   upgraded.pipe = std::move(connection_);
   reader_.clear();
@@ -132,6 +133,7 @@ void ServerConnection::arm_linger() {
 
 void ServerConnection::abort() {
   handler_ = nullptr;
+  release_body();
   if (connection_->queued() == 0) return cut({});
   state_ = State::cutting;
   stop_reading();

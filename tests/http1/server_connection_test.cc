@@ -89,7 +89,11 @@ class Rig final : private http1::ServerConnection::Owner {
   }
 
   std::size_t chop_;
+
+ public:
   MemoryPipe wire_;
+
+ private:
   http1::ServerShared shared_{rt.runtime};
 };
 
@@ -357,6 +361,26 @@ TEST_CASE("draining answers what runs and then closes, and at the end of its tim
     rig.pump();
     CHECK(rig.client.cut);
   }
+}
+
+TEST_CASE("what who answered still holds of a body is given back when it is over") {
+  Rig rig;
+  rig.client.reads = false;
+  SUBCASE("by the answer's end") {
+    rig.say(post("/echo", std::string(100'000, 'x')));
+    rig.client.pipe->credit(rig.client.held);
+  }
+  SUBCASE("by a refusal in its middle") {
+    rig.say("POST /hold HTTP/1.1\r\nHost: site.example\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx\r\n");
+    CHECK(rig.site.faults.size() == 1);
+  }
+  SUBCASE("by the server's end") {
+    rig.say("POST /hold HTTP/1.1\r\nHost: site.example\r\nContent-Length: 10\r\n\r\nhello");
+    rig.connection->end_now({503, "draining"});
+  }
+  rig.pump();
+  CHECK(rig.site.whole_bodies + rig.site.gone.size() == 1);
+  CHECK(rig.wire_.right_uncredited() == 0);
 }
 
 TEST_CASE("a connection that is destroyed tells who answers on it") {
