@@ -54,6 +54,10 @@ class Admission {
   // One more tunnel on a link that was admitted: by address alone.
   handshake::Refusal admit_another(std::string_view client_ip);
 
+  // Whether another tunnel of that address may stand. To be asked again when its name is claimed: others that were
+  // admitted at the same time may stand by then.
+  bool has_room(std::string_view client_ip) const;
+
   // No tunnel came of an attempt that was counted, for a reason that has nothing to do with limits.
   void refund(std::string_view client_ip);
 

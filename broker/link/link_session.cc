@@ -148,6 +148,10 @@ class LinkSession::Seating final : private Claiming::Owner {
   }
 
   void on_claimed(Claiming&, const Claim& claim) override {
+    if (!has_room(claim)) {
+      session_.side_.registry.give_up(claim);
+      return on_claim_failed(claiming_, handshake::Refusal::limit);
+    }
     session_.seat(claim, request_id_, token_, policy_);
     session_.end_seating(*this);
   }
@@ -156,6 +160,13 @@ class LinkSession::Seating final : private Claiming::Owner {
     if (charged_) session_.side_.admission.refund(session_.grant_.client_ip);
     session_.refuse(request_id_, why);
     session_.end_seating(*this);
+  }
+
+  // What was asked for in one go was admitted before any of it stood.
+  bool has_room(const Claim& claim) const {
+    const auto& seats = session_.seats_;
+    if (seats.size() >= limits::tunnels_per_link && !seats.contains(claim.name)) return false;
+    return !charged_ || session_.side_.admission.has_room(session_.grant_.client_ip);
   }
 
   LinkSession& session_;

@@ -144,6 +144,13 @@ TEST_CASE("a new tunnel waits for its claim, and is refused when the registry is
     CHECK(late.rig.browser->heard.find("registry-away") != std::string::npos);
     CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
   }
+  SUBCASE("it answers when the address has all that it may have") {
+    for (std::size_t i = 0; i < limits::tunnels_per_ip; ++i) late.rig.admission.on_tunnel_up("203.0.113.9");
+    late.registry.answer();
+    late.rig.pump();
+    CHECK(late.rig.browser->heard.find("\"code\":\"limit\"") != std::string::npos);
+    CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
+  }
   SUBCASE("the client leaves") {
     late.rig.browser->pipe->reset(ErrorKind::cancelled);
     late.rig.pump();

@@ -276,6 +276,32 @@ TEST_CASE("a link with as many tunnels as it may have still takes back one of it
   CHECK(one->refusal("") == "limit");
 }
 
+TEST_CASE("tunnels that a link asks for in one go are no more than it may have") {
+  AdmissionOptions options;
+  SUBCASE("of its address") {
+    options.tunnels_per_ip = 3;
+    Sessions sessions(options);
+    const auto one = sessions.link("one-tunnel", first_token);
+    one->flood(6, "");
+    CHECK(sessions.names.size() == 3);
+    CHECK(one->heard.size() == 6);
+    // Only what came of it is charged.
+    for (std::size_t i = 0; i < 2; ++i) sessions.admission.on_tunnel_down(office);
+    std::size_t more = 0;
+    while (sessions.admission.admit_another(office) == handshake::Refusal::none) ++more;
+    CHECK(more == limits::creates_per_ip - 2);
+  }
+  SUBCASE("of its own") {
+    options.tunnels_per_ip = options.creates_per_ip = 2 * limits::tunnels_per_link;
+    Sessions sessions(options);
+    const auto one = sessions.link("one-tunnel", first_token);
+    for (std::size_t i = 1; i < limits::tunnels_per_link - 1; ++i) REQUIRE(one->ask("").has_registered());
+    one->rest();
+    one->flood(6, "");
+    CHECK(sessions.names.size() == limits::tunnels_per_link);
+  }
+}
+
 TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
   Sessions sessions;
   const auto one = sessions.link("one-tunnel", first_token);
