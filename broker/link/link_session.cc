@@ -135,6 +135,9 @@ class LinkSession::Seating final : private Claiming::Owner {
     claiming_.start({name_, token_, {}}, shown);
   }
 
+  // An Unregister of a name that is not granted yet ends its tunnel when it is.
+  void give_back(std::string_view name) { given_back_ = given_back_ || name == name_; }
+
  private:
   handshake::Refusal may_claim(Claiming&, bool resumed, std::string& owner) override {
     owner = session_.grant_.owner;
@@ -153,6 +156,7 @@ class LinkSession::Seating final : private Claiming::Owner {
       return on_claim_failed(claiming_, handshake::Refusal::limit);
     }
     session_.seat(claim, request_id_, token_, policy_);
+    if (given_back_) session_.unseat(claim.name, "unregister");
     session_.end_seating(*this);
   }
 
@@ -176,6 +180,7 @@ class LinkSession::Seating final : private Claiming::Owner {
   std::string token_;
   std::shared_ptr<const VisitorPolicy> policy_;
   bool charged_ = false;
+  bool given_back_ = false;
 };
 
 void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
@@ -212,8 +217,12 @@ void LinkSession::on_control(const control::ControlMessage& message) {
       on_register(asked.request_id(), read_registration(asked));
       break;
     }
-    case ControlMessage::kUnregister: unseat(message.unregister().name(), "unregister"); break;
+    case ControlMessage::kUnregister:
+      unseat(message.unregister().name(), "unregister");
+      for (const auto& seating : seatings_) seating->give_back(message.unregister().name());
+      break;
     case ControlMessage::kGoodbye:
+      seatings_.clear();
       while (!seats_.empty()) unseat(std::string(seats_.begin()->first), "goodbye");
       driver_.link().drain();
       break;

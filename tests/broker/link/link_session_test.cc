@@ -113,10 +113,31 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     turn();
   }
 
+  // In one go, before an answer can have come.
+  void ask_and_give_back(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_unregister()->set_name(name);
+    ask_and(name, message);
+  }
+  void ask_and_leave(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_goodbye();
+    ask_and(name, message);
+  }
+
   std::vector<control::ControlMessage> heard;
   bool over = false;  // the broker's session
 
  private:
+  void ask_and(const std::string& name, const control::ControlMessage& then) {
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    agent_->link().send(message);
+    agent_->link().send(then);
+    turn();
+  }
   void on_link_session_closed(LinkSession&) override {
     over = true;
     loop_.runtime().graveyard.bury(std::move(session_));
@@ -300,6 +321,21 @@ TEST_CASE("tunnels that a link asks for in one go are no more than it may have")
     one->flood(6, "");
     CHECK(sessions.names.size() == limits::tunnels_per_link);
   }
+}
+
+TEST_CASE("a name that is given back before it was granted is not granted any more") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  SUBCASE("by Unregister") {
+    one->ask_and_give_back("two-tunnel");
+    CHECK_FALSE(one->over);
+    CHECK(sessions.room() == most - 1);
+  }
+  SUBCASE("by Goodbye") {
+    one->ask_and_leave("two-tunnel");
+    CHECK(sessions.room() == most);
+  }
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
 }
 
 TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
