@@ -174,6 +174,7 @@ std::size_t ServerConnection::read_request_body(Bytes bytes) {
     refuse(body_.fault());
     return step.taken;
   }
+  rest_ = bytes.subspan(step.taken);
   if (!step.payload.empty()) {
     continue_awaited_ = false;
     body_held_ += step.payload.size();
@@ -183,6 +184,7 @@ std::size_t ServerConnection::read_request_body(Bytes bytes) {
     request_whole_ = true;
     if (handler_ != nullptr) handler_->on_body_end(body_.trailers());
   }
+  rest_ = {};
   if (state_ == State::serving) await_visitor(Awaited::sender);
   return step.taken;
 }

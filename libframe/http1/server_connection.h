@@ -156,7 +156,7 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   BodyReader body_;
   http::BodySize body_size_;
   ByteQueue held_;                 // not looked at yet: pipelined requests, a body that nobody reads yet; not credited
-  Bytes rest_;                     // while on_request() is on the stack: what came behind the head
+  Bytes rest_;                     // while an event is told of what was read: what came behind that
   std::size_t body_held_ = 0;      // bytes of on_body() that were not credited
   std::size_t answer_unsent_ = 0;  // bytes of write() not reported as gone
   std::unique_ptr<Rare> rare_;

@@ -4,6 +4,7 @@
 //   GET /big?N            200, N octets 'x', written as they leave
 //   POST /echo            200, the request's body; credit goes back as the answer leaves
 //   POST /take            200 and the body's size, once it is whole; its trailers as fields
+//   POST /after           upgraded to an echo once the body is whole
 //   POST /hold            the request's body is never credited, nor answered
 //   POST /deaf            403 at once, the body unread
 //   GET /trailers         200, a body, and trailers
@@ -88,6 +89,7 @@ class Pages {
       if (target.starts_with("/big?")) return serve_big(target.substr(5));
       if (target == "/echo") return serve_echo();
       if (target == "/take") return stream->read_body();
+      if (target == "/after") return stream->read_body();
       if (target == "/hold") {
         hold = true;
         return stream->read_body();
@@ -183,6 +185,7 @@ class Pages {
     void on_body_end(const http::Fields& trailers) override {
       ++site.whole_bodies;
       if (hold) return;
+      if (stream->head().target == "/after") return serve_upgrade();
       if (echo) return finish({});
       std::string text = std::to_string(taken);
       for (const http::Field& field : trailers) text.append(" ").append(field.name).append("=").append(field.value);

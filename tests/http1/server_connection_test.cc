@@ -363,6 +363,19 @@ TEST_CASE("draining answers what runs and then closes, and at the end of its tim
   }
 }
 
+TEST_CASE("an upgrade behind a body hands out what came behind that") {
+  each_way([](Rig& rig) {
+    rig.say("POST /after HTTP/1.1\r\nHost: site.example\r\nContent-Length: 2\r\n\r\nokearly");
+    CHECK(rig.client.heard.ends_with("\r\n\r\nearly"));
+  });
+  // The same when it waited behind another request.
+  Rig rig;
+  rig.say(get("/late") + "POST /after HTTP/1.1\r\nHost: site.example\r\nContent-Length: 2\r\n\r\nokearly");
+  rig.site.answer_late();
+  rig.pump();
+  CHECK(rig.client.heard.ends_with("\r\n\r\nearly"));
+}
+
 TEST_CASE("what who answered still holds of a body is given back when it is over") {
   Rig rig;
   rig.client.reads = false;
