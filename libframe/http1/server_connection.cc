@@ -225,7 +225,9 @@ void ServerConnection::on_sent(std::size_t) {
       return;
     }
     case State::idle:
-      return held_.empty() ? runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace) : go_on();
+      runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace);
+      if (!held_.empty()) go_on();
+      return;
     case State::lingering: return arm_linger();
     case State::cutting:
       if (connection_->queued() == 0) return cut({});

@@ -376,6 +376,19 @@ TEST_CASE("an upgrade behind a body hands out what came behind that") {
   CHECK(rig.client.heard.ends_with("\r\n\r\nearly"));
 }
 
+TEST_CASE("a client who takes its answers slowly keeps its next request") {
+  Rig rig;
+  rig.client.reads = false;
+  rig.say(get("/big?500000") + get("/hello"));
+  for (int i = 0; i < 200 && rig.client.held != 0; ++i) {
+    const std::size_t some = std::min<std::size_t>(rig.client.held, 4000);
+    rig.client.held -= some;
+    rig.client.pipe->credit(some);
+    rig.pass(30s);
+  }
+  CHECK(rig.client.heard.ends_with("hello"));
+}
+
 TEST_CASE("what who answered still holds of a body is given back when it is over") {
   Rig rig;
   rig.client.reads = false;
