@@ -42,6 +42,7 @@ void ServerConnection::answer(const http::ResponseHead& answer_head, http::BodyS
 }
 
 std::size_t ServerConnection::write(Bytes bytes) {
+  if (bytes.empty()) return settle_answer();  // as a chunk it would be the last one
   answer_unsent_ += bytes.size();
   if (answer_body_ == Body::chunked) {
     connection_->write(ChunkHead(bytes.size()).bytes());

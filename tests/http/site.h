@@ -98,6 +98,7 @@ class Pages {
       if (target == "/empty") return answer_text(204, "");
       if (target == "/trailers") {
         stream->answer({200, "OK", 1, {{"Trailer", "X-Sum"}}}, {http::BodySize::Kind::unknown, 0});
+        stream->write({});
         stream->write(to_bytes("body"));
         return finish({{"X-Sum", "42"}, {"Content-Length", "4"}});
       }
