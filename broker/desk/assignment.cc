@@ -219,7 +219,7 @@ void Assignment::fail(const Error& why) {
 
 void Assignment::answer(const Reply& reply, Outcome outcome) {
   record_.status = reply.status;
-  record_.body_out = reply.body.size();
+  record_.body_out = stream_->head().method == "HEAD" ? 0 : reply.body.size();
   send_reply(reply, desk_.date(), *std::exchange(stream_, nullptr));
   finish(outcome);
 }

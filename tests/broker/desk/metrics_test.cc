@@ -120,6 +120,10 @@ TEST_CASE("each request is counted once, by how it ended") {
     rig.browser_says("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n");
     CHECK(rig.metrics.requests(Outcome::own) == 1);
   }
+  SUBCASE("answered by the broker itself, to a HEAD") {
+    rig.browser_says("HEAD / HTTP/1.1\r\nHost: nobody.example.test\r\n\r\n");
+    CHECK(rig.metrics.body_out() == 0);
+  }
   SUBCASE("made a link") {
     const std::shared_ptr<int> tuned = rig.visit->tuned;
     rig.browser_says("GET /wanted HTTP/1.1\r\nHost: example.test\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n");
