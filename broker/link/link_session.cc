@@ -151,9 +151,9 @@ class LinkSession::Seating final : private Claiming::Owner {
   }
 
   void on_claimed(Claiming&, const Claim& claim) override {
-    if (!has_room(claim)) {
+    if (session_.draining_ || !has_room(claim)) {
       session_.side_.registry.give_up(claim);
-      return on_claim_failed(claiming_, handshake::Refusal::limit);
+      return on_claim_failed(claiming_, session_.draining_ ? handshake::Refusal::draining : handshake::Refusal::limit);
     }
     session_.seat(claim, request_id_, token_, policy_);
     if (given_back_) session_.unseat(claim.name, "unregister");
@@ -185,6 +185,7 @@ class LinkSession::Seating final : private Claiming::Owner {
 
 void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
   using handshake::Refusal;
+  if (draining_) return refuse(request_id, Refusal::draining);
   if (request_id == 0 || asked.kind != "http") return refuse(request_id, Refusal::bad_request);
   if (!asked.name.empty() && !is_tunnel_name(asked.name)) return refuse(request_id, Refusal::bad_name);
   if (seatings_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
@@ -222,6 +223,7 @@ void LinkSession::on_control(const control::ControlMessage& message) {
       for (const auto& seating : seatings_) seating->give_back(message.unregister().name());
       break;
     case ControlMessage::kGoodbye:
+      draining_ = true;
       seatings_.clear();
       while (!seats_.empty()) unseat(std::string(seats_.begin()->first), "goodbye");
       driver_.link().drain();
@@ -231,6 +233,7 @@ void LinkSession::on_control(const control::ControlMessage& message) {
 }
 
 void LinkSession::on_link_draining() {
+  draining_ = true;
   for (auto& [name, seat] : seats_) seat.tunnel->detach();
 }
 

@@ -14,6 +14,7 @@
 #include "proto/control.pb.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
+#include "tunnels/wanting.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
@@ -38,6 +39,7 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
   }
   ~Linked() {
     session_ = nullptr;
+    streams.clear();
     agent_ = nullptr;
     loop_.runtime().graveyard.clear();
   }
@@ -125,7 +127,19 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     ask_and(name, message);
   }
 
+  // A Register, and behind it a GOAWAY.
+  void ask_and_drain(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    agent_->link().send(message);
+    agent_->link().drain();
+    turn();
+  }
+
   std::vector<control::ControlMessage> heard;
+  std::vector<std::unique_ptr<LinkStream>> streams;
   bool over = false;  // the broker's session
 
  private:
@@ -142,7 +156,7 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     over = true;
     loop_.runtime().graveyard.bury(std::move(session_));
   }
-  void on_link_stream(std::unique_ptr<LinkStream>) override {}
+  void on_link_stream(std::unique_ptr<LinkStream> stream) override { streams.push_back(std::move(stream)); }
   void on_control(const control::ControlMessage& message) override { heard.push_back(message); }
   void on_link_output() override {}
   void on_link_draining() override {}
@@ -336,6 +350,24 @@ TEST_CASE("a name that is given back before it was granted is not granted any mo
     CHECK(sessions.room() == most);
   }
   CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
+}
+
+TEST_CASE("a link that takes no new stream gets no new tunnel") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  broker::test::Wanting visitor;
+  sessions.names.find("one-tunnel").tunnel->open(visitor);
+  REQUIRE(visitor.upstream);
+  visitor.upstream->write(to_bytes("hello"));
+  one->turn();
+  REQUIRE(one->streams.size() == 1);
+  one->heard.clear();
+  one->ask_and_drain("two-tunnel");
+  CHECK_FALSE(one->over);
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
+  REQUIRE(one->heard.size() == 1);
+  CHECK(one->heard[0].refused().code() == "draining");
+  visitor.upstream.drop(ErrorKind::cancelled);
 }
 
 TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
