@@ -100,6 +100,12 @@ handshake::Refusal Admission::admit_another(std::string_view client_ip) {
   return Refusal::none;
 }
 
+bool Admission::has_room(std::string_view client_ip) const {
+  if (is_this_machine(client_ip)) return true;
+  const auto found = addresses_.find(address_group(client_ip));
+  return found == addresses_.end() || found->second.tunnels < options_.tunnels_per_ip;
+}
+
 void Admission::refund(std::string_view client_ip) {
   const auto found = addresses_.find(address_group(client_ip));
   if (found == addresses_.end() || found->second.creates == 0) return;

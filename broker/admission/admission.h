@@ -54,6 +54,10 @@ class Admission {
   // One more tunnel on an admitted link: limited by address only.
   handshake::Refusal admit_another(std::string_view client_ip);
 
+  // Whether another tunnel of that address may stand. To be asked again when its name is claimed: others that were
+  // admitted at the same time may stand by then.
+  bool has_room(std::string_view client_ip) const;
+
   // A counted attempt yielded no tunnel, for a reason unrelated to limits.
   void refund(std::string_view client_ip);
 

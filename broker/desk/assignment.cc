@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "broker/admission/client_address.h"
 #include "broker/app/forwarded_head.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/request_log.h"
@@ -16,19 +17,19 @@ Assignment::Assignment(Desk& desk, std::size_t at)
 
 Assignment::~Assignment() = default;
 
-void Assignment::begin(http::ServerStream& stream, Visit& visit, std::string_view request_id) {
+void Assignment::begin(http::ServerStream& stream, Visit& visit) {
   stream_ = &stream;
   visit_ = &visit;
-  record_.begin(desk_.side().runtime.now(), request_id, visit.address());
+  std::string_view id = desk_.side().request_ids.next();
+  if (visit.from_proxy()) {
+    if (const std::string_view claimed = claimed_request_id(stream.head().fields); !claimed.empty()) id = claimed;
+  }
+  record_.begin(desk_.side().runtime.now(), id, visit.address());
 }
 
 void Assignment::assign(http::ServerStream& stream, Visit& visit) {
   const http::RequestHead& head = stream.head();
-  std::string_view id = desk_.side().request_ids.next();
-  if (visit.from_proxy()) {
-    if (const std::string_view claimed = claimed_request_id(head.fields); !claimed.empty()) id = claimed;
-  }
-  begin(stream, visit, id);
+  begin(stream, visit);
   stream.set_handler(this);
   desk_.side().router.route(head.authority, route_);
   switch (route_.to) {
@@ -42,7 +43,7 @@ void Assignment::assign(http::ServerStream& stream, Visit& visit) {
 }
 
 void Assignment::refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit) {
-  begin(stream, visit, desk_.side().request_ids.next());
+  begin(stream, visit);
   record_.limit = limit;
   if (fault.status == 503) return fail({ErrorKind::closed, fault.reason, Origin::broker});
   record_.reason = fault.reason;
@@ -74,6 +75,7 @@ void Assignment::on_new_tunnel_reply(const Reply& reply) {
 void Assignment::on_new_tunnel_link(LinkGrant grant) {
   desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
   visit_->tune_for_link();
+  const std::shared_ptr<Visit> visit = visit_->shared_from_this();  // its connection leaves its owner
   http::ResponseHead head;
   head.status = 101;
   head.fields = {{"Upgrade", handshake::upgrade_token}};
@@ -115,7 +117,7 @@ void Assignment::to_tunnel(NameTable::Found found) {
   if (came_round_again(head.fields, route_.name, side.request_ids.broker_id())) {
     return fail({ErrorKind::loop, {}, Origin::visitor});
   }
-  client_ip_.assign(visit_->ip());
+  client_ip_.assign(as_ip(visit_->ip()));
   if (visit_->from_proxy()) client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
   tunnel_ = std::move(found.tunnel);
   own_login_ = false;
@@ -170,10 +172,12 @@ void Assignment::on_app_request_over(AppRequest::Ending ending, const Error& why
       if (record_.why) return finish(Outcome::failed);  // reported by the agent
       return finish(upgraded_visit_ != nullptr ? Outcome::upgraded : Outcome::served);
     case AppRequest::Ending::failed: return fail(why);
-    case AppRequest::Ending::stands:
+    case AppRequest::Ending::stands: {
+      const std::shared_ptr<Visit> visit = visit_->shared_from_this();  // the connection closes
       std::exchange(stream_, nullptr)->reset();
       record_.why = why;
       return finish(Outcome::left);
+    }
     case AppRequest::Ending::gone: return on_gone({why, limit});
   }
 }
@@ -189,9 +193,12 @@ void Assignment::on_gone(const http::Gone& gone) {
   if (new_tunnel_ != nullptr) desk_.side().runtime.graveyard.bury(std::move(new_tunnel_));
   record_.why = gone.why;
   record_.limit = gone.limit;
-  if (gone.why.kind != ErrorKind::protocol) return finish(Outcome::left);
-  // A request that broke the protocol is refused next and recorded then, unless its answer has begun.
-  if (!answered) return leave();
+  // A request that broke the protocol, or is unanswered when the server ends, is refused next and recorded then, unless
+  // its answer has begun.
+  const bool server_ends = gone.why.kind == ErrorKind::closed && gone.why.origin == Origin::broker;
+  const bool broke_rules = gone.why.kind == ErrorKind::protocol;
+  if ((server_ends || broke_rules) && !answered) return leave();
+  if (!broke_rules) return finish(Outcome::left);
   record_.reason = record_.why.detail;
   finish(Outcome::rejected);
 }
@@ -204,6 +211,7 @@ void Assignment::fail(const Error& why) {
   record_.why = why;
   tunnel_ = nullptr;
   if (!stream_->answered()) return answer(failure_reply(why, stream_->head(), record_.request_id), Outcome::failed);
+  const std::shared_ptr<Visit> visit = visit_->shared_from_this();  // the connection may close
   // "After the head has gone out, a failure is a visible cut, never a clean end."
   std::exchange(stream_, nullptr)->abort();
   finish(Outcome::failed);
@@ -211,7 +219,7 @@ void Assignment::fail(const Error& why) {
 
 void Assignment::answer(const Reply& reply, Outcome outcome) {
   record_.status = reply.status;
-  record_.body_out = reply.body.size();
+  record_.body_out = stream_->head().method == "HEAD" ? 0 : reply.body.size();
   send_reply(reply, desk_.date(), *std::exchange(stream_, nullptr));
   finish(outcome);
 }

@@ -71,7 +71,7 @@ class Assignment final : private http::ServerStream::Handler,
   void on_new_tunnel_reply(const Reply& reply) override;
   void on_new_tunnel_link(LinkGrant grant) override;
 
-  void begin(http::ServerStream& stream, Visit& visit, std::string_view request_id);
+  void begin(http::ServerStream& stream, Visit& visit);
   void ask_own_site();
   void look_up(std::string_view name, bool for_status);
   void to_tunnel(NameTable::Found found);

@@ -81,6 +81,11 @@ Refusal NewTunnel::may_claim(Claiming&, bool resumed, std::string& owner) {
 }
 
 void NewTunnel::on_claimed(Claiming&, const Claim& claim) {
+  if (verdict_.charged && !makers_.admission.has_room(request_.client_ip)) {
+    refund();
+    makers_.registry.give_up(claim);
+    return reply(handshake_refusal(Refusal::limit));
+  }
   if (!link_) return reply(classic_grant(claim));
   owner_.on_new_tunnel_link({claim, makers_.own_site.tunnel_url(claim.name, request_.scheme, request_.head.authority),
                              std::move(token_), std::string(request_.client_ip), std::move(tunnel_owner_),

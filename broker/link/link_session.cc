@@ -136,6 +136,9 @@ class LinkSession::Seating final : private Claiming::Owner {
     claiming_.start({name_, token_, {}}, shown);
   }
 
+  // An Unregister of a name that is not granted yet ends its tunnel when it is.
+  void give_back(std::string_view name) { given_back_ = given_back_ || name == name_; }
+
  private:
   handshake::Refusal may_claim(Claiming&, bool resumed, std::string& owner) override {
     owner = session_.grant_.owner;
@@ -149,7 +152,12 @@ class LinkSession::Seating final : private Claiming::Owner {
   }
 
   void on_claimed(Claiming&, const Claim& claim) override {
+    if (session_.draining_ || !has_room(claim)) {
+      session_.side_.registry.give_up(claim);
+      return on_claim_failed(claiming_, session_.draining_ ? handshake::Refusal::draining : handshake::Refusal::limit);
+    }
     session_.seat(claim, request_id_, token_, policy_);
+    if (given_back_) session_.unseat(claim.name, "unregister");
     session_.end_seating(*this);
   }
 
@@ -159,6 +167,13 @@ class LinkSession::Seating final : private Claiming::Owner {
     session_.end_seating(*this);
   }
 
+  // What was asked for in one go was admitted before any of it stood.
+  bool has_room(const Claim& claim) const {
+    const auto& seats = session_.seats_;
+    if (seats.size() >= limits::tunnels_per_link && !seats.contains(claim.name)) return false;
+    return !charged_ || session_.side_.admission.has_room(session_.grant_.client_ip);
+  }
+
   LinkSession& session_;
   const std::uint32_t request_id_;
   Claiming claiming_;
@@ -166,10 +181,12 @@ class LinkSession::Seating final : private Claiming::Owner {
   std::string token_;
   std::shared_ptr<const VisitorPolicy> policy_;
   bool charged_ = false;
+  bool given_back_ = false;
 };
 
 void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
   using handshake::Refusal;
+  if (draining_) return refuse(request_id, Refusal::draining);
   if (request_id == 0 || asked.kind != "http") return refuse(request_id, Refusal::bad_request);
   if (!asked.name.empty() && !is_tunnel_name(asked.name)) return refuse(request_id, Refusal::bad_name);
   if (seatings_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
@@ -202,8 +219,13 @@ void LinkSession::on_control(const control::ControlMessage& message) {
       on_register(asked.request_id(), read_registration(asked));
       break;
     }
-    case ControlMessage::kUnregister: unseat(message.unregister().name(), "unregister"); break;
+    case ControlMessage::kUnregister:
+      unseat(message.unregister().name(), "unregister");
+      for (const auto& seating : seatings_) seating->give_back(message.unregister().name());
+      break;
     case ControlMessage::kGoodbye:
+      draining_ = true;
+      seatings_.clear();
       while (!seats_.empty()) unseat(std::string(seats_.begin()->first), "goodbye");
       driver_.link().drain();
       break;
@@ -212,6 +234,7 @@ void LinkSession::on_control(const control::ControlMessage& message) {
 }
 
 void LinkSession::on_link_draining() {
+  draining_ = true;
   for (auto& [name, seat] : seats_) seat.tunnel->detach();
 }
 

@@ -90,6 +90,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   LinkPipes pipes_;                              // of the seats' tunnels
   std::unordered_map<std::string, Seat> seats_;  // by name
   std::vector<std::unique_ptr<Seating>> seatings_;
+  bool draining_ = false;  // the link takes no new stream
 };
 
 }  // namespace tenfold::broker

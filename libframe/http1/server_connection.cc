@@ -174,6 +174,7 @@ std::size_t ServerConnection::read_request_body(Bytes bytes) {
     refuse(body_.fault());
     return step.taken;
   }
+  rest_ = bytes.subspan(step.taken);
   if (!step.payload.empty()) {
     continue_awaited_ = false;
     body_held_ += step.payload.size();
@@ -183,6 +184,7 @@ std::size_t ServerConnection::read_request_body(Bytes bytes) {
     request_whole_ = true;
     if (handler_ != nullptr) handler_->on_body_end(body_.trailers());
   }
+  rest_ = {};
   if (state_ == State::serving) await_visitor(Awaited::sender);
   return step.taken;
 }
@@ -222,7 +224,9 @@ void ServerConnection::on_sent(std::size_t) {
       return;
     }
     case State::idle:
-      return held_.empty() ? runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace) : go_on();
+      runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace);
+      if (!held_.empty()) go_on();
+      return;
     case State::lingering: return arm_linger();
     case State::cutting:
       if (connection_->queued() == 0) return cut({});
@@ -280,6 +284,12 @@ void ServerConnection::refuse(const http::Fault& fault, http::Limit limit) {
 // Reports to the handler, if there is one.
 void ServerConnection::fail_request(const Error& why, http::Limit limit) {
   if (http::ServerStream::Handler* handler = std::exchange(handler_, nullptr)) handler->on_gone({why, limit});
+  release_body();
+}
+
+// What who answered still held of the body.
+void ServerConnection::release_body() {
+  if (body_held_ != 0) connection_->credit(std::exchange(body_held_, 0));
 }
 
 void ServerConnection::read_body() {

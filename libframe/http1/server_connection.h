@@ -127,6 +127,7 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   void on_head();
   void refuse(const http::Fault& fault, http::Limit limit = http::Limit::none);
   void fail_request(const Error& why, http::Limit limit);
+  void release_body();
   void settle_held();
   std::size_t settle_answer();
   Awaited awaited_now() const;
@@ -156,7 +157,7 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   BodyReader body_;
   http::BodySize body_size_;
   ByteQueue held_;                 // not processed yet: pipelined requests, a body that is not being read; not credited
-  Bytes rest_;                     // while on_request() is on the stack: the bytes after the head
+  Bytes rest_;                     // during an event: the bytes behind what it reports
   std::size_t body_held_ = 0;      // bytes of on_body() that are not credited
   std::size_t answer_unsent_ = 0;  // bytes of write() not reported as sent
   std::unique_ptr<Rare> rare_;

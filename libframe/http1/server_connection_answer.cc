@@ -42,6 +42,7 @@ void ServerConnection::answer(const http::ResponseHead& answer_head, http::BodyS
 }
 
 std::size_t ServerConnection::write(Bytes bytes) {
+  if (bytes.empty()) return settle_answer();  // as a chunk it would be the last one
   answer_unsent_ += bytes.size();
   if (answer_body_ == Body::chunked) {
     connection_->write(ChunkHead(bytes.size()).bytes());
@@ -62,12 +63,12 @@ void ServerConnection::end(const http::Fields& trailers) {
     connection_->write(to_bytes(shared_.head));
   }
   handler_ = nullptr;
+  release_body();
   if (refused_) linger_until_ = runtime_.now() + limits::linger_refused;
   if (!keep_ || !request_whole_) return linger();
   state_ = State::idle;
   answered_ = false;
   answer_unsent_ = 0;
-  body_held_ = 0;
   reader_.clear();
   runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace);
   if (!processing_ && (!held_.empty() || ended_)) runtime_.timers.arm(go_on_, runtime_.now());
@@ -90,6 +91,7 @@ http::Upgraded ServerConnection::upgrade(const http::ResponseHead& switch_head) 
   }
   held_.clear();
   handler_ = nullptr;
+  release_body();
   connection_->set_handler(nullptr);
   upgraded.pipe = std::move(connection_);
   reader_.clear();
@@ -132,6 +134,7 @@ void ServerConnection::arm_linger() {
 
 void ServerConnection::abort() {
   handler_ = nullptr;
+  release_body();
   if (connection_->queued() == 0) return cut({});
   state_ = State::cutting;
   stop_reading();

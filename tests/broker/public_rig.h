@@ -146,10 +146,10 @@ class TestPasswords final : public PasswordCheck {
 class TestVisit final : public Visit {
  public:
   using Visit::Visit;
-  int tuned = 0;
+  std::shared_ptr<int> tuned = std::make_shared<int>(0);
 
  private:
-  void tune_for_link() override { ++tuned; }
+  void tune_for_link() override { ++*tuned; }
 };
 
 class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
@@ -246,6 +246,7 @@ class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
     visitor_closed = true;
     if (gone.limit != http::Limit::none) rt.log.info("cut", {{"limit", to_string(gone.limit)}});
     rt.graveyard.bury(std::move(visitor));
+    visit = nullptr;
   }
   void open_link(std::unique_ptr<Duplex> connection, LinkGrant given, std::string_view, Bytes early) override {
     link = std::move(connection);

@@ -4,6 +4,8 @@
 //   GET /big?N            200, N octets 'x', written as they leave
 //   POST /echo            200, the request's body; credit goes back as the answer leaves
 //   POST /take            200 and the body's size, once it is whole; its trailers as fields
+//   POST /after           upgraded to an echo once the body is whole
+//   POST /hold            the request's body is never credited, nor answered
 //   POST /deaf            403 at once, the body unread
 //   GET /trailers         200, a body, and trailers
 //   GET /hints            103, then 200
@@ -87,10 +89,16 @@ class Pages {
       if (target.starts_with("/big?")) return serve_big(target.substr(5));
       if (target == "/echo") return serve_echo();
       if (target == "/take") return stream->read_body();
+      if (target == "/after") return stream->read_body();
+      if (target == "/hold") {
+        hold = true;
+        return stream->read_body();
+      }
       if (target == "/deaf") return answer_text(403, "no");
       if (target == "/empty") return answer_text(204, "");
       if (target == "/trailers") {
         stream->answer({200, "OK", 1, {{"Trailer", "X-Sum"}}}, {http::BodySize::Kind::unknown, 0});
+        stream->write({});
         stream->write(to_bytes("body"));
         return finish({{"X-Sum", "42"}, {"Content-Length", "4"}});
       }
@@ -170,12 +178,15 @@ class Pages {
     // ---- of the stream
     void on_body(Bytes bytes) override {
       taken += bytes.size();
+      if (hold) return;
       if (!echo) return stream->credit(bytes.size());
       waiting += bytes.size();
       give_back(stream->write(bytes));
     }
     void on_body_end(const http::Fields& trailers) override {
       ++site.whole_bodies;
+      if (hold) return;
+      if (stream->head().target == "/after") return serve_upgrade();
       if (echo) return finish({});
       std::string text = std::to_string(taken);
       for (const http::Field& field : trailers) text.append(" ").append(field.name).append("=").append(field.value);
@@ -214,6 +225,7 @@ class Pages {
     std::size_t left = 0;
     std::size_t taken = 0;
     bool echo = false;
+    bool hold = false;
   };
 
   std::vector<std::unique_ptr<Page>> pages_;

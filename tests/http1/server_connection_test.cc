@@ -89,7 +89,11 @@ class Rig final : private http1::ServerConnection::Owner {
   }
 
   std::size_t chop_;
+
+ public:
   MemoryPipe wire_;
+
+ private:
   http1::ServerShared shared_{rt.runtime};
 };
 
@@ -357,6 +361,52 @@ TEST_CASE("draining answers what runs and then closes, and at the end of its tim
     rig.pump();
     CHECK(rig.client.cut);
   }
+}
+
+TEST_CASE("an upgrade behind a body hands out what came behind that") {
+  each_way([](Rig& rig) {
+    rig.say("POST /after HTTP/1.1\r\nHost: site.example\r\nContent-Length: 2\r\n\r\nokearly");
+    CHECK(rig.client.heard.ends_with("\r\n\r\nearly"));
+  });
+  // The same when it waited behind another request.
+  Rig rig;
+  rig.say(get("/late") + "POST /after HTTP/1.1\r\nHost: site.example\r\nContent-Length: 2\r\n\r\nokearly");
+  rig.site.answer_late();
+  rig.pump();
+  CHECK(rig.client.heard.ends_with("\r\n\r\nearly"));
+}
+
+TEST_CASE("a client who takes its answers slowly keeps its next request") {
+  Rig rig;
+  rig.client.reads = false;
+  rig.say(get("/big?500000") + get("/hello"));
+  for (int i = 0; i < 200 && rig.client.held != 0; ++i) {
+    const std::size_t some = std::min<std::size_t>(rig.client.held, 4000);
+    rig.client.held -= some;
+    rig.client.pipe->credit(some);
+    rig.pass(30s);
+  }
+  CHECK(rig.client.heard.ends_with("hello"));
+}
+
+TEST_CASE("what who answered still holds of a body is given back when it is over") {
+  Rig rig;
+  rig.client.reads = false;
+  SUBCASE("by the answer's end") {
+    rig.say(post("/echo", std::string(100'000, 'x')));
+    rig.client.pipe->credit(rig.client.held);
+  }
+  SUBCASE("by a refusal in its middle") {
+    rig.say("POST /hold HTTP/1.1\r\nHost: site.example\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx\r\n");
+    CHECK(rig.site.faults.size() == 1);
+  }
+  SUBCASE("by the server's end") {
+    rig.say("POST /hold HTTP/1.1\r\nHost: site.example\r\nContent-Length: 10\r\n\r\nhello");
+    rig.connection->end_now({503, "draining"});
+  }
+  rig.pump();
+  CHECK(rig.site.whole_bodies + rig.site.gone.size() == 1);
+  CHECK(rig.wire_.right_uncredited() == 0);
 }
 
 TEST_CASE("a connection that is destroyed tells who answers on it") {

@@ -127,6 +127,35 @@ TEST_CASE("a visitor who leaves while the registry is asked is forgotten") {
   CHECK(late.rig.tunnel->opened == 0);
 }
 
+TEST_CASE("the server's end refuses who still waits for the registry, once") {
+  Late late;
+  SUBCASE("for a name") { late.rig.browser_says(post); }
+  SUBCASE("for a claim") {
+    late.rig.browser_says(
+        "GET /wanted HTTP/1.1\r\nHost: example.test\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n");
+  }
+  late.rig.visitor->end_now({503, "draining"});
+  late.rig.pump();
+  late.registry.answer();
+  late.rig.pump();
+  CHECK(late.rig.browser->heard.starts_with("HTTP/1.1 503 "));
+  CHECK(late.rig.tunnel->opened == 0);
+  CHECK(late.rig.link == nullptr);
+  CHECK(late.rig.metrics.failures("draining") == 1);
+  CHECK(late.rig.metrics.requests(Outcome::left) == 0);
+}
+
+TEST_CASE("a visitor's FIN behind half a request is heard when the registry has answered") {
+  Late late;
+  late.rig.browser->say("POST / HTTP/1.1\r\nHost: myapp.example.test\r\nContent-Length: 5\r\n\r\nhel");
+  late.rig.browser->pipe->end();
+  late.rig.pump();
+  late.registry.answer();
+  late.rig.pump();
+  CHECK(late.rig.visitor_closed);
+  CHECK(late.rig.metrics.requests(Outcome::left) == 1);
+}
+
 TEST_CASE("a new tunnel waits for its claim, and is refused when the registry is away") {
   Late late;
   const std::string ask = "GET /wanted HTTP/1.1\r\nHost: example.test\r\n\r\n";
@@ -142,6 +171,13 @@ TEST_CASE("a new tunnel waits for its claim, and is refused when the registry is
     late.rig.pump();
     CHECK(late.rig.browser->heard.starts_with("HTTP/1.1 503 "));
     CHECK(late.rig.browser->heard.find("registry-away") != std::string::npos);
+    CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
+  }
+  SUBCASE("it answers when the address has all that it may have") {
+    for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) late.rig.admission.on_tunnel_up("203.0.113.9");
+    late.registry.answer();
+    late.rig.pump();
+    CHECK(late.rig.browser->heard.find("\"code\":\"limit\"") != std::string::npos);
     CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
   }
   SUBCASE("the client leaves") {

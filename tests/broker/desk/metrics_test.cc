@@ -102,14 +102,33 @@ TEST_CASE("each request is counted once, by how it ended") {
     rig.pump();
     CHECK(rig.metrics.requests(Outcome::left) == 1);
   }
+  SUBCASE("refused by the server's end") {
+    rig.browser_says(get);
+    rig.visitor->end_now({503, "draining"});
+    rig.pump();
+    CHECK(rig.browser->heard.starts_with("HTTP/1.1 503 "));
+    CHECK(rig.metrics.failures("draining") == 1);
+  }
+  SUBCASE("cut by the server's end") {
+    rig.browser_says(get);
+    rig.app_says("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok");
+    rig.visitor->end_now({503, "draining"});
+    rig.pump();
+    CHECK(rig.browser->cut);
+  }
   SUBCASE("answered by the broker itself") {
     rig.browser_says("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n");
     CHECK(rig.metrics.requests(Outcome::own) == 1);
   }
+  SUBCASE("answered by the broker itself, to a HEAD") {
+    rig.browser_says("HEAD / HTTP/1.1\r\nHost: nobody.example.test\r\n\r\n");
+    CHECK(rig.metrics.body_out() == 0);
+  }
   SUBCASE("made a link") {
+    const std::shared_ptr<int> tuned = rig.visit->tuned;
     rig.browser_says("GET /wanted HTTP/1.1\r\nHost: example.test\r\nConnection: Upgrade\r\nUpgrade: tenfold/1\r\n\r\n");
     REQUIRE(rig.link != nullptr);
-    CHECK(rig.visit->tuned == 1);
+    CHECK(*tuned == 1);
     CHECK(rig.metrics.requests(Outcome::linked) == 1);
   }
   SUBCASE("upgraded by the app, at the end of that") {
@@ -129,11 +148,10 @@ TEST_CASE("each request is counted once, by how it ended") {
 
 TEST_CASE("an upgraded visit lasts as long as what became of it") {
   Rig rig;
+  const std::weak_ptr<TestVisit> visit = rig.visit;
   rig.browser_says("GET / HTTP/1.1\r\nHost: myapp.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   rig.app_says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   CHECK(rig.visitor_closed);
-  const std::weak_ptr<TestVisit> visit = rig.visit;
-  rig.visit = nullptr;
   CHECK_FALSE(visit.expired());
   SUBCASE("until both ends are done") {
     rig.app().pipe->end();

@@ -23,6 +23,7 @@ std::shared_ptr<const VisitorPolicy> policy_of(const VisitorRules& rules) {
 void guard(Rig& rig, const VisitorRules& rules) {
   const Result<Claim> claim = rig.names.claim({"myapp", "proof"});
   REQUIRE(claim);
+  rig.tunnel = std::make_shared<TestTunnel>(rig.rt, "myapp");
   rig.names.attach(*claim, rig.tunnel, policy_of(rules));
 }
 
@@ -88,6 +89,14 @@ TEST_CASE("a visitor from an address that is not let in gets 403, and the app no
   CHECK(heard.find("This tunnel is not open to this address.") != std::string::npos);
   CHECK(rig.tunnel->opened == 0);
   rig.connect("198.51.100.7");
+  rig.browser_says(get + "\r\n");
+  CHECK(rig.tunnel->opened == 1);
+}
+
+TEST_CASE("a visitor by a unix socket comes from this machine") {
+  Rig rig;
+  guard(rig, {{"127.0.0.1"}, {"203.0.113.0/24"}, {}});
+  rig.connect(unix_peer);
   rig.browser_says(get + "\r\n");
   CHECK(rig.tunnel->opened == 1);
 }

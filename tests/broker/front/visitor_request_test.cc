@@ -331,6 +331,13 @@ TEST_CASE("a request id of a listed proxy is the request's own, another visitor'
   rig.connect();
   rig.browser_says(request);
   CHECK(rig.browser->take().find("\r\nX-Request-Id: his-own\r\n") != std::string::npos);
+  // Of one that is refused, too.
+  rig.browser_says(
+      "POST / HTTP/1.1\r\nHost: myapp.example.test\r\nX-Request-Id: his-own\r\nTransfer-Encoding: "
+      "chunked\r\n\r\nx\r\n");
+  const std::string refused = rig.browser->take();
+  CHECK(refused.starts_with("HTTP/1.1 400 "));
+  CHECK(refused.find("\r\nX-Request-Id: his-own\r\n") != std::string::npos);
 }
 
 TEST_CASE("a request that went through a tunnel of the same name at another broker has not come round") {

@@ -15,6 +15,7 @@
 #include "proto/control.pb.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
+#include "tunnels/wanting.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
@@ -39,6 +40,7 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
   }
   ~Linked() {
     session_ = nullptr;
+    streams.clear();
     agent_ = nullptr;
     loop_.runtime().graveyard.clear();
   }
@@ -114,15 +116,48 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     turn();
   }
 
+  // In one go, before an answer can have come.
+  void ask_and_give_back(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_unregister()->set_name(name);
+    ask_and(name, message);
+  }
+  void ask_and_leave(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_goodbye();
+    ask_and(name, message);
+  }
+
+  // A Register, and behind it a GOAWAY.
+  void ask_and_drain(const std::string& name) {
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    agent_->link().send(message);
+    agent_->link().drain();
+    turn();
+  }
+
   std::vector<control::ControlMessage> heard;
+  std::vector<std::unique_ptr<LinkStream>> streams;
   bool over = false;  // the broker's session
 
  private:
+  void ask_and(const std::string& name, const control::ControlMessage& then) {
+    control::ControlMessage message;
+    message.mutable_register_()->set_request_id(7);
+    message.mutable_register_()->set_name(name);
+    message.mutable_register_()->set_kind("http");
+    agent_->link().send(message);
+    agent_->link().send(then);
+    turn();
+  }
   void on_link_session_closed(LinkSession&) override {
     over = true;
     loop_.runtime().graveyard.bury(std::move(session_));
   }
-  void on_link_stream(std::unique_ptr<LinkStream>) override {}
+  void on_link_stream(std::unique_ptr<LinkStream> stream) override { streams.push_back(std::move(stream)); }
   void on_control(const control::ControlMessage& message) override { heard.push_back(message); }
   void on_link_output() override {}
   void on_link_draining() override {}
@@ -275,6 +310,65 @@ TEST_CASE("a link with as many tunnels as it may have still takes back one of it
   CHECK(one->refusal("") == "limit");
   CHECK(one->ask("one-tunnel", first_token).has_registered());
   CHECK(one->refusal("") == "limit");
+}
+
+TEST_CASE("tunnels that a link asks for in one go are no more than it may have") {
+  AdmissionOptions options;
+  SUBCASE("of its address") {
+    options.tunnels_per_ip = 3;
+    Sessions sessions(options);
+    const auto one = sessions.link("one-tunnel", first_token);
+    one->flood(6, "");
+    CHECK(sessions.names.size() == 3);
+    CHECK(one->heard.size() == 6);
+    // Only what came of it is charged.
+    for (std::size_t i = 0; i < 2; ++i) sessions.admission.on_tunnel_down(office);
+    std::size_t more = 0;
+    while (sessions.admission.admit_another(office) == handshake::Refusal::none) ++more;
+    CHECK(more == rules::creates_per_ip - 2);
+  }
+  SUBCASE("of its own") {
+    options.tunnels_per_ip = options.creates_per_ip = 2 * limits::tunnels_per_link;
+    Sessions sessions(options);
+    const auto one = sessions.link("one-tunnel", first_token);
+    for (std::size_t i = 1; i < limits::tunnels_per_link - 1; ++i) REQUIRE(one->ask("").has_registered());
+    one->rest();
+    one->flood(6, "");
+    CHECK(sessions.names.size() == limits::tunnels_per_link);
+  }
+}
+
+TEST_CASE("a name that is given back before it was granted is not granted any more") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  SUBCASE("by Unregister") {
+    one->ask_and_give_back("two-tunnel");
+    CHECK_FALSE(one->over);
+    CHECK(sessions.room() == most - 1);
+  }
+  SUBCASE("by Goodbye") {
+    one->ask_and_leave("two-tunnel");
+    CHECK(sessions.room() == most);
+  }
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
+}
+
+TEST_CASE("a link that takes no new stream gets no new tunnel") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_token);
+  broker::test::Wanting visitor;
+  sessions.names.find("one-tunnel").tunnel->open(visitor);
+  REQUIRE(visitor.upstream);
+  visitor.upstream->write(to_bytes("hello"));
+  one->turn();
+  REQUIRE(one->streams.size() == 1);
+  one->heard.clear();
+  one->ask_and_drain("two-tunnel");
+  CHECK_FALSE(one->over);
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
+  REQUIRE(one->heard.size() == 1);
+  CHECK(one->heard[0].refused().code() == "draining");
+  visitor.upstream.drop(ErrorKind::cancelled);
 }
 
 TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
