@@ -81,6 +81,13 @@ void Assignment::on_new_tunnel_link(LinkGrant grant) {
   head.fields = {{"Upgrade", handshake::upgrade_token}};
   record_.status = head.status;
   http::Upgraded link = std::exchange(stream_, nullptr)->upgrade(head);
+  if (link.ended) {
+    // A link that cannot be answered on is none: the name stays whose it was.
+    desk_.side().registry.give_up(grant.claim);
+    link.pipe->reset(ErrorKind::closed);
+    desk_.side().runtime.graveyard.bury(std::move(link.pipe));
+    return finish(Outcome::left);
+  }
   desk_.side().links.open_link(std::move(link.pipe), std::move(grant), record_.peer, to_bytes(link.early));
   finish(Outcome::linked);
 }

@@ -1,5 +1,6 @@
 #include "broker/desk/router.h"
 
+#include "http/head.h"
 #include "http/host.h"
 
 namespace tenfold::broker {
@@ -7,21 +8,21 @@ namespace tenfold::broker {
 void Router::route(std::string_view host, Route& route) const {
   host = http::without_port(host);
   if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  const std::size_t label = host.find('.');
+  const bool below =
+      label != std::string_view::npos && label != 0 && http::equal_nocase(host.substr(label + 1), domain_);
+  if (below) {
+    route.to = Route::To::tunnel;
+    host = host.substr(0, label);
+  } else if (http::equal_nocase(host, domain_) || http::is_ip_literal(host)) {
+    route.to = Route::To::own_site;
+  } else {
+    route.to = Route::To::nowhere;
+  }
   route.name.assign(host);
   for (char& c : route.name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  if (route.name == domain_ || http::is_ip_literal(route.name)) {
-    route.to = Route::To::own_site;
-    return;
-  }
-  const std::size_t label = route.name.find('.');
-  if (label != std::string::npos && label != 0 && std::string_view(route.name).substr(label + 1) == domain_) {
-    route.to = Route::To::tunnel;
-    route.name.resize(label);
-    return;
-  }
-  route.to = Route::To::nowhere;
 }
 
 }  // namespace tenfold::broker

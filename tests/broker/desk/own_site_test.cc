@@ -618,3 +618,13 @@ TEST_CASE("the handshake carries a whole Register, whose words count over the pa
     }
   }
 }
+
+TEST_CASE("who asks for a link and says FIN behind it gets none, and takes no name") {
+  Rig rig;
+  rig.browser->say("GET /wanted HTTP/1.1\r\nHost: example.test\r\n" + upgrade + "\r\n");
+  rig.browser->pipe->end();
+  rig.pump();
+  CHECK(rig.link == nullptr);
+  CHECK(rig.names.find("wanted").state == NameTable::State::unknown);
+  CHECK(rig.browser->cut);
+}
