@@ -7,6 +7,7 @@
 
 #include "agent/links/version.h"
 #include "base/limits.h"
+#include "http/authority.h"
 #include "http/head.h"
 #include "io/log_sink.h"
 #include "mux/handshake.h"

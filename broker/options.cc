@@ -10,8 +10,8 @@
 #include "broker/admission/client_address.h"
 #include "broker/desk/router.h"
 #include "broker/rules.h"
+#include "http/authority.h"
 #include "http/head.h"
-#include "http/host.h"
 namespace tenfold::broker {
 namespace {
 

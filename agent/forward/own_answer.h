@@ -1,6 +1,7 @@
 // The answers that the agent gives in place of the app, on a pooled socket and to a slow app. Each is complete, in the
-// form that the request's Accept asks for, and the last of its pipe. They use the broker's table (mux/failure.h), name
-// the cause and never the local address; `Tenfold-Cause` has its code, for a broker's log. Pure.
+// form that the request's Accept asks for, and the last of its pipe. They use the broker's table
+// (http/failure_texts.h), name the cause and never the local address; `Tenfold-Cause` has its code, for a broker's log.
+// Pure.
 #pragma once
 
 #include <string>

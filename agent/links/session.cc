@@ -6,7 +6,7 @@
 #include "agent/links/version.h"
 #include "agent/rules.h"
 #include "base/limits.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 #include "mux/link_stream.h"
 
 namespace tenfold {

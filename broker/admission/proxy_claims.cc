@@ -1,6 +1,6 @@
 #include "broker/admission/proxy_claims.h"
 
-#include "http/host.h"
+#include "http/authority.h"
 namespace tenfold::broker {
 namespace {
 

@@ -8,9 +8,9 @@
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
 #include "broker/rules.h"
+#include "http/failure_texts.h"
 #include "http1/answer_guess.h"
 #include "http1/head_writer.h"
-#include "mux/failure.h"
 
 namespace tenfold::broker {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "mux/failure.h"
+#include "http/failure_texts.h"
 
 namespace tenfold::broker {
 namespace {

@@ -44,7 +44,7 @@ class Metrics {
   std::uint64_t requests(Outcome outcome) const { return outcomes_[static_cast<std::size_t>(outcome)]; }
   // Answers by the first digit of their status, 1 to 5.
   std::uint64_t answers(int hundreds) const { return statuses_[static_cast<std::size_t>(hundreds)]; }
-  // By the code of mux/failure.h; 0 if it has not happened.
+  // By the code of http/failure_texts.h; 0 if it has not happened.
   std::uint64_t failures(std::string_view code) const;
   std::uint64_t body_in() const { return body_in_; }
   std::uint64_t body_out() const { return body_out_; }

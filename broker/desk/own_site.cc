@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
-#include "http/host.h"
+#include "http/authority.h"
 #include "mux/handshake.h"
 
 namespace tenfold::broker {

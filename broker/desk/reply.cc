@@ -1,9 +1,9 @@
 #include "broker/desk/reply.h"
 
 #include "base/limits.h"
+#include "http/failure_texts.h"
 #include "http/page.h"
 #include "http1/head_writer.h"
-#include "mux/failure.h"
 
 namespace tenfold::broker {
 namespace {

@@ -22,8 +22,8 @@ struct Reply {
 // JSON with this status, as in the classic protocol.
 Reply json_reply(int status, std::string body);
 
-// The answer for a failure, from the one table (mux/failure.h), in the form that the visitor accepts. `head`: the
-// request's; `request_id` appears in the page and in X-Request-Id.
+// The answer for a failure, from the one table (http/failure_texts.h), in the form that the visitor accepts. `head`:
+// the request's; `request_id` appears in the page and in X-Request-Id.
 Reply failure_reply(const Error& why, const http::RequestHead& head, std::string_view request_id);
 
 // The answer for a request that cannot be served: the fault's name is the code.

@@ -1,6 +1,6 @@
 #include "broker/desk/request_log.h"
 
-#include "mux/failure.h"
+#include "http/failure_texts.h"
 
 namespace tenfold::broker {
 namespace {
@@ -23,7 +23,7 @@ void log_failed(Log& log, const RequestRecord& record) {
   log.at(form.level, "failed",
          {{"tunnel", record.tunnel},
           {"code", form.code},
-          {"origin", to_string(form.origin)},
+          {"origin", to_string(record.why.origin)},
           {waited ? "limit" : "cause", cause},
           {"detail", detail},
           {"request", record.request_id},

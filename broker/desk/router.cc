@@ -1,7 +1,7 @@
 #include "broker/desk/router.h"
 
+#include "http/authority.h"
 #include "http/head.h"
-#include "http/host.h"
 
 namespace tenfold::broker {
 

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "broker/admission/secret.h"
 #include "broker/tunnels/tunnel_name.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 #include "mux/link_stream.h"
 #include "mux/registration.h"
 

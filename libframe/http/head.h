@@ -86,16 +86,6 @@ bool wants_keep_alive(int minor_version, const Fields& fields);
 // What a trailer must not carry (RFC 9110 6.5.1): framing, routing, authentication, and hop-by-hop fields.
 bool allowed_in_trailer(const Fields& trailers, std::string_view name);
 
-// "http" or "https" if the target is absolute and has that scheme (in any case), otherwise "".
-std::string_view target_scheme(std::string_view target);
-
-// The authority of an absolute-form target, userinfo included; "" for all other forms.
-std::string_view target_authority(std::string_view target);
-
-// Whether `text` is uri-host [ ":" port ]: a DNS name without empty labels, an IPv4 address or an IPv6 address in
-// brackets, and a port from 1 to 65535 or an empty one. No userinfo, no percent-encoding, not empty.
-bool is_authority(std::string_view text);
-
 // ---- implementation of the template
 
 template <typename Each>

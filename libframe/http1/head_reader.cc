@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "http/authority.h"
 #include "http/octets.h"
 
 namespace tenfold::http1 {

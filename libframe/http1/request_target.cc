@@ -1,6 +1,6 @@
 #include "http1/request_target.h"
 
-#include "http/host.h"
+#include "http/authority.h"
 
 namespace tenfold::http1 {
 namespace {

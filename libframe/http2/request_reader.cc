@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "http/authority.h"
 #include "http/octets.h"
 #include "http2/websocket_key.h"
 

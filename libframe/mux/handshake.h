@@ -1,5 +1,5 @@
 // The handshake that makes a link of a request: what each end decides, as tables. The HTTP/1.1
-// around it is the callers' (broker/link, agent/session); this is the part that must be the same on both sides.
+// around it is the callers' (broker/desk, agent/links); this is the part that must be the same on both sides.
 // Specification: docs/PROTOCOL.md, "Handshake".
 #pragma once
 

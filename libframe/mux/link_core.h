@@ -25,7 +25,7 @@
 #include "http2/nghttp2_glue.h"
 #include "http2/stream_table.h"
 #include "http2/turn_list.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 #include "mux/keepalive.h"
 #include "mux/link.h"
 #include "mux/link_stream.h"

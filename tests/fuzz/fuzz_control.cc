@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "fuzz_support.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 
 namespace {
 

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "fuzz_support.h"
+#include "http/authority.h"
 #include "http1/body_framing.h"
 #include "http1/head_reader.h"
 #include "http1/head_writer.h"

@@ -1,5 +1,6 @@
 // The questions about fields that every message is asked.
 #include "http/head.h"
+#include "http/authority.h"
 
 #include <doctest/doctest.h>
 

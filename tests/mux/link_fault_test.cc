@@ -1,7 +1,7 @@
 // Peers that break the protocol: what each gets, and that nothing else comes of it.
 #include "base/limits.h"
 #include "link_target.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 
 using namespace tenfold;
 using namespace tenfold::test;

@@ -3,7 +3,7 @@
 
 #include "base/limits.h"
 #include "link_target.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 
 using namespace tenfold;
 using namespace tenfold::test;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "links/agent_fixture.h"
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 #include "mux/link_stream.h"
 
 namespace tenfold::test {

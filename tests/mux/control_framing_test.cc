@@ -1,5 +1,5 @@
 // Control messages, whole, byte-wise and chopped, and what is none.
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // Failures as a visitor is told of them: one table from (origin, kind) to status, code, text and log level. The broker
 // answers by it, and so does an agent that answers in its app's place on a pooled socket. docs/OPERATING.md shows the
-// same table; tests/mux/failure_test.cc holds the two together.
+// same table; tests/http/failure_texts_test.cc holds the two together.
 //
 // The code is stable, for programs: it stands in JSON answers, in the log and as a metric's label.
 #pragma once

@@ -1,4 +1,4 @@
-#include "mux/control_codec.h"
+#include "mux/control_framing.h"
 
 #include <google/protobuf/stubs/logging.h>
 

@@ -1,4 +1,4 @@
-#include "mux/failure.h"
+#include "http/failure_texts.h"
 
 #include <algorithm>
 #include <array>

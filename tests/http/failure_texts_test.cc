@@ -1,5 +1,5 @@
 // The table of failures, by itself and against docs/OPERATING.md.
-#include "mux/failure.h"
+#include "http/failure_texts.h"
 
 #include <doctest/doctest.h>
 
