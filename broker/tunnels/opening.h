@@ -2,8 +2,8 @@
 // who is next, whose request the app has not answered yet, and who takes nothing of his answer: an opening stands in at
 // most one.
 //
-//   class Exchange : Opening { … };
-//   tunnel->open(exchange);   // one of the two events follows, perhaps from inside open()
+//   class AppRequest : Opening { … };
+//   tunnel->open(request);   // one of the two events follows, perhaps from inside open()
 //   on_open(upstream)         // mine, until give_back() or destruction
 //
 // Owned by who wants the pipe. Destroying it, or withdraw(), takes it out of its list.

@@ -1,16 +1,15 @@
-// PipeWatch: what a tunnel notices of the pipes that are out, and cannot see by itself.
+// PipeWatch: what a tunnel learns from its pipes that are in use.
 //
 // - An app that serves one connection at a time (a single-threaded development server) leaves a new connection in its
-//   backlog while a kept, idle one blocks it. So when a request is not answered for rules::app_stuck_time, the idle
-//   pipes are closed, and none is kept until it is. An answer to a later request shows that the app most likely
-//   accepted the earlier ones, too, and is only slow with them: their time begins again.
-// - Visitors who take nothing of their answers hold pipes that others wait for. The one who has stood longest goes,
-// when
-//   somebody waits and he has stood for rules::reader_stands.
+//   backlog while a kept, idle one blocks it. So when a request has no answer for rules::app_stuck_time, the idle pipes
+//   are closed, and none is kept until it has one. An answer to a later request shows that the app most likely accepted
+//   the earlier ones, too, and is only slow with them: their time starts again.
+// - Visitors who read nothing of their answers hold pipes that others wait for. While a request waits, the visitor who
+//   has read nothing for the longest time, rules::reader_stands at least, is cut.
 //
-//   watch.asked(exchange);      // its request is on a pipe that may be new to the app
-//   watch.answered(exchange);   // the first byte of an answer
-//   watch.stands(exchange);  watch.moves(exchange);
+//   watch.asked(request);      // it is on a pipe that may be new to the app
+//   watch.answered(request);   // the first byte of an answer
+//   watch.stands(request);  watch.moves(request);
 //
 // Part of its tunnel. Borrows the openings, which take themselves out (Opening::withdraw).
 #pragma once

@@ -2,9 +2,9 @@
 // whether a classic pool, an agent's link or one day another replica answers, nothing above
 // knows.
 //
-//   tunnel->open(exchange);                   // see opening.h
+//   tunnel->open(request);                   // see opening.h
 //   on_open(upstream)                         // mine, until give_back() or destruction
-//   upstream.watch().asked(exchange);         // see pipe_watch.h
+//   upstream.watch().asked(request);         // see pipe_watch.h
 //   Upstream::give_back(upstream, keep);      // at the end of a message, clean: may serve another request
 //
 // Ownership: the registry holds a tunnel, and each Upstream that is out holds it too (hence
