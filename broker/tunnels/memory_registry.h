@@ -13,7 +13,7 @@ class MemoryRegistry final : public Registry {
 
   void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
               std::shared_ptr<const VisitorPolicy> policy) override {
-    names_.attach(claim, std::move(tunnel), std::move(policy));
+    names_.attach(claim, tunnel, std::move(policy));
   }
   void hold(const Claim& claim) override { names_.hold(claim); }
   void release(const Claim& claim) override { names_.release(claim); }

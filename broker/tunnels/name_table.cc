@@ -57,7 +57,7 @@ void NameTable::give_up(const Claim& claim) {
   runtime_.timers.arm_in(*entry, rules::name_held);
 }
 
-void NameTable::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+void NameTable::attach(const Claim& claim, const std::shared_ptr<Tunnel>& tunnel,
                        std::shared_ptr<const VisitorPolicy> policy) {
   const auto [entry, member] = place_of(claim);
   if (entry == nullptr) return;

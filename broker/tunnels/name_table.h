@@ -56,7 +56,7 @@ class NameTable {
 
   // The claim's tunnel stands. Those that it replaces hand over to it: all that the name had; of a claim that joins,
   // the one with the same proof. `policy`: of the name from now on; null: everybody may come.
-  void attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
+  void attach(const Claim& claim, const std::shared_ptr<Tunnel>& tunnel,
               std::shared_ptr<const VisitorPolicy> policy = nullptr);
 
   // The tunnel is gone; when it was the last one, the name waits for its owner for rules::name_held.

@@ -27,8 +27,8 @@ Nghttp2Glue::Setup setup(const ServerOptions& options) {
   setup.header_list = limits::h2_header_list;
   setup.acks_queued = limits::h2_acks_queued;
   // The guard counts all resets, so nghttp2's own limit is never reached first.
-  setup.reset_burst = 2 * limits::h2_reset_burst;
-  setup.reset_rate = 2 * limits::h2_reset_rate;
+  setup.reset_burst = std::uint64_t{2} * limits::h2_reset_burst;
+  setup.reset_rate = std::uint64_t{2} * limits::h2_reset_rate;
   setup.extended_connect = true;
   return setup;
 }
