@@ -49,17 +49,6 @@ bool may_serve_another(const http::ResponseHead& head, http1::Framing::Kind kind
          (kind != Kind::none || !speaks_of_a_body(head.fields));
 }
 
-http::BodySize size_of(const http1::Framing& framing) {
-  using Kind = http::BodySize::Kind;
-  switch (framing.kind) {
-    case http1::Framing::Kind::none: return {Kind::none, framing.length};
-    case http1::Framing::Kind::length: return {Kind::known, framing.length};
-    case http1::Framing::Kind::chunked:
-    case http1::Framing::Kind::until_close: break;
-  }
-  return {Kind::unknown, 0};
-}
-
 // A head that is too large is not malformed: the message must not say so.
 Error bad_answer(std::string_view reason) {
   std::string says = "is not valid HTTP: " + std::string(reason);
@@ -294,9 +283,9 @@ bool AppRequest::take_head(Bytes rest) {
     // RFC 9110 7.8: an Upgrade means nothing to HTTP/1.0.
     http::ResponseHead without = head;
     std::erase_if(without.fields, [](const http::Field& field) { return http::equal_nocase(field.name, "Upgrade"); });
-    stream_->answer(without, size_of(framed.framing));
+    stream_->answer(without, http1::body_size(framed.framing));
   } else {
-    stream_->answer(head, size_of(framed.framing));
+    stream_->answer(head, http1::body_size(framed.framing));
   }
   if (!answer_body_.done()) return true;
   finish(rest.empty());

@@ -16,8 +16,6 @@ namespace {
 using handshake::Refusal;
 using nlohmann::json;
 
-constexpr std::size_t resume_token_bytes = 16;
-
 // Identifies a client without a resume token: its address and its token's owner. Empty: unidentified.
 std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
   if (client_ip == unknown_client) return {};
@@ -51,8 +49,8 @@ void NewTunnel::start(std::string_view name, bool link) {
     if (!policy) return reply(handshake_refusal(Refusal::bad_request, name_, policy.error().detail));
     policy_ = std::make_shared<const VisitorPolicy>(*std::move(policy));
   }
-  const bool shown = token_.size() == resume_token_bytes;
-  if (!shown) token_ = random_bytes(resume_token_bytes);
+  const bool shown = token_.size() == rules::resume_token_bytes;
+  if (!shown) token_ = random_bytes(rules::resume_token_bytes);
   claiming_.start({name_, token_, {}}, shown);
 }
 

@@ -5,17 +5,13 @@
 
 #include "base/limits.h"
 #include "broker/admission/secret.h"
+#include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "mux/control_framing.h"
 #include "mux/link_stream.h"
 #include "mux/registration.h"
 
 namespace tenfold::broker {
-namespace {
-
-constexpr std::size_t resume_token_bytes = 16;
-
-}  // namespace
 
 LinkSession::LinkSession(const LinkSide& side, Owner& owner, std::unique_ptr<Duplex> connection, LinkGrant grant,
                          std::string address)
@@ -129,8 +125,8 @@ class LinkSession::Seating final : private Claiming::Owner {
         claiming_(session.side_.registry, static_cast<Claiming::Owner&>(*this)) {}
 
   void start(Registration asked, std::shared_ptr<const VisitorPolicy> policy) {
-    const bool shown = asked.resume_token.size() == resume_token_bytes;
-    token_ = shown ? std::move(asked.resume_token) : random_bytes(resume_token_bytes);
+    const bool shown = asked.resume_token.size() == rules::resume_token_bytes;
+    token_ = shown ? std::move(asked.resume_token) : random_bytes(rules::resume_token_bytes);
     name_ = std::move(asked.name);
     policy_ = std::move(policy);
     claiming_.start({name_, token_, {}}, shown);

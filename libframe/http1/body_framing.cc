@@ -99,6 +99,17 @@ Framed framing_of(int minor_version, const http::Fields& fields, Framing::Kind o
 
 }  // namespace
 
+http::BodySize body_size(const Framing& framing) {
+  using Kind = http::BodySize::Kind;
+  switch (framing.kind) {
+    case Framing::Kind::none: return {Kind::none, framing.length};
+    case Framing::Kind::length: return {Kind::known, framing.length};
+    case Framing::Kind::chunked:
+    case Framing::Kind::until_close: break;
+  }
+  return {Kind::unknown, 0};
+}
+
 Framed request_framing(const http::RequestHead& head) {
   return framing_of(head.minor_version, head.fields, Framing::Kind::none);
 }

@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "http/head.h"
+#include "http/server_stream.h"
 #include "http1/head_reader.h"
 
 namespace tenfold::http1 {
@@ -32,6 +33,9 @@ struct Framing {
   Kind kind = Kind::none;
   std::uint64_t length = 0;  // of an answer without a body (HEAD, 304): its declared Content-Length
 };
+
+// How much content the framing announces.
+http::BodySize body_size(const Framing& framing);
 
 struct Framed {
   Framing framing;

@@ -9,17 +9,6 @@
 namespace tenfold::http1 {
 namespace {
 
-http::BodySize size_of(const Framing& framing) {
-  using Kind = http::BodySize::Kind;
-  switch (framing.kind) {
-    case Framing::Kind::none: return {Kind::none, 0};
-    case Framing::Kind::length: return {Kind::known, framing.length};
-    case Framing::Kind::chunked:
-    case Framing::Kind::until_close: break;
-  }
-  return {Kind::unknown, 0};
-}
-
 // The Accept field of a head at fault, as far as it was read; empty if there is none.
 std::string_view accept_in(std::string_view head) {
   constexpr std::string_view name = "accept:";
@@ -246,7 +235,7 @@ void ServerConnection::on_head() {
   const http::RequestHead& head = reader_.request();
   const Framed framed = request_framing(head);
   body_.start(framed.framing);
-  body_size_ = size_of(framed.framing);
+  body_size_ = body_size(framed.framing);
   request_whole_ = body_.done();
   continue_awaited_ =
       !request_whole_ && head.minor_version == 1 && http::has_token(head.fields, "Expect", "100-continue");
