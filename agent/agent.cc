@@ -5,11 +5,24 @@
 #include <utility>
 
 namespace tenfold {
+namespace {
+
+// What makes one command the same as before its restart: the broker, and which names lead where.
+std::string subject_of(const Options& options) {
+  std::string subject = to_string(options.broker);
+  for (const TunnelOptions& tunnel : options.tunnels) {
+    subject.append("\n").append(tunnel.subdomain).append(" ").append(to_string(tunnel.target));
+  }
+  return subject;
+}
+
+}  // namespace
 
 Agent::Agent(const Options& options, const std::vector<Forwarding*>& ways, Status& status, Network& network,
              std::shared_ptr<TlsContext> tls, Random random, SuspendClock& clock, Owner& owner)
     : mux_(options.mux),
       known_(ways.front()->runtime.log, options.state_dir),
+      instance_(ways.front()->runtime.log, options.state_dir, subject_of(options)),
       side_{.runtime = ways.front()->runtime,
             .network = network,
             .status = status,
@@ -18,6 +31,7 @@ Agent::Agent(const Options& options, const std::vector<Forwarding*>& ways, Statu
             .broker = options.broker,
             .tls = std::move(tls),
             .token = options.token,
+            .instance = instance_.text(),
             .allow_remote_ip = options.allow_remote_ip},
       owner_(owner),
       sleep_(side_.runtime, clock, *this) {

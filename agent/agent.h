@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/links/broker_side.h"
+#include "agent/links/instance.h"
 #include "agent/links/known_brokers.h"
 #include "agent/links/link_keeper.h"
 #include "agent/links/pool_keeper.h"
@@ -76,6 +77,7 @@ class Agent final : public LinkKeeper::Owner, public PoolKeeper::Owner, public S
 
   const Mux mux_;
   KnownBrokers known_;
+  const Instance instance_;
   BrokerSide side_;
   Owner& owner_;
   std::vector<std::unique_ptr<Tunnel>> tunnels_;

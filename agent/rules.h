@@ -16,7 +16,9 @@ using limits::MiB;
 inline constexpr Duration local_connect_time = 5s;  // to the local app's socket; beyond: 502
 
 // ---- Life -------------------------------------------------------------------------
-inline constexpr Duration backoff_least = 100ms;  // full jitter between these two
+inline constexpr Duration backoff_least = 100ms;    // full jitter between these two
+inline constexpr Duration backoff_most_early = 3s;  // in the first minute without a link
+inline constexpr Duration backoff_early = 60s;
 inline constexpr Duration backoff_most = 15s;
 inline constexpr Duration backoff_reset = 10s;       // a link that lasted this long resets the backoff
 inline constexpr Duration dial_time = 10s;           // to the broker, including TLS and handshake

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "broker/admission/address_counts.h"
 #include "broker/admission/password_pool.h"
+#include "broker/admission/secret.h"
 #include "broker/classic/classic_ports.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/own_site.h"
@@ -71,7 +72,8 @@ FrontDoorOptions front_door_options(const Options& options) {
 // In the order of construction: each part borrows from those above it.
 class Broker::Parts final : private Timer {
  public:
-  Parts(Loop& loop_, const Options& options, std::vector<Token> tokens, std::function<void()> on_stopped)
+  Parts(Loop& loop_, const Options& options, std::vector<Token> tokens, std::vector<std::string> cluster_keys,
+        std::function<void()> on_stopped)
       : loop(loop_),
         stopped(std::move(on_stopped)),
         proxies(options.proxies),
@@ -82,10 +84,11 @@ class Broker::Parts final : private Timer {
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
-        link_side{loop, registry, admission, random_tunnel_name(), memory_limit(options)},
+        resume_tokens(std::move(cluster_keys)),
+        link_side{loop, registry, admission, resume_tokens, random_tunnel_name(), memory_limit(options)},
         links(link_side),
         own_site(own_site_options(options), router, registry),
-        makers{loop.runtime(), own_site, registry, admission, classic},
+        makers{loop.runtime(), own_site, registry, admission, resume_tokens, classic},
         shared{loop.runtime()},
         desk_side{loop.runtime(), shared.head_buffers,
                   router,         registry,
@@ -142,6 +145,7 @@ class Broker::Parts final : private Timer {
   Admission admission;
   AddressCounts addresses;
   ClassicPorts classic;
+  ResumeTokens resume_tokens;
   const LinkSide link_side;
   LinkDoor links;
   OwnSite own_site;
@@ -169,7 +173,15 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
     if (!made) return of_flag("--tls-cert, --tls-key", made.error());
     tls = *std::move(made);
   }
-  auto parts = std::make_unique<Parts>(loop, options, std::move(tokens), std::move(on_stopped));
+  // Without a file resume tokens are good for this process only.
+  std::vector<std::string> cluster_keys{random_bytes(rules::cluster_key_least)};
+  if (!options.cluster_secret_file.empty()) {
+    Result<std::vector<std::string>> read = read_cluster_keys(options.cluster_secret_file);
+    if (!read) return of_flag("--cluster-secret-file", read.error());
+    cluster_keys = *std::move(read);
+  }
+  auto parts =
+      std::make_unique<Parts>(loop, options, std::move(tokens), std::move(cluster_keys), std::move(on_stopped));
   for (const Address& address : options.http) {
     if (const Error error = parts->door.listen(address, nullptr)) return of_flag("--http", error);
   }

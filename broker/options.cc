@@ -239,6 +239,10 @@ void declare_site(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--landing", options.landing, "Where GET / leads (default: a line of text)")->type_name("URL");
   app.add_option("--token-file", options.token_file, "Only who shows one of these tokens may make a tunnel; one a line")
       ->type_name("FILE");
+  app.add_option("--cluster-secret-file", options.cluster_secret_file,
+                 "The key of the tokens by which agents get their names back, one a line and two at most: the new one "
+                 "and the one before; the same on all replicas (default: a random one, of this process)")
+      ->type_name("FILE");
   app.add_option(
          "--proxy", texts.proxies,
          "A load balancer in front, whose X-Forwarded-* count (clients that it does not name in X-Forwarded-For "

@@ -35,6 +35,7 @@ struct Options {
   std::string classic_address;
   std::size_t max_conn = rules::classic_sockets;
   std::string token_file;
+  std::string cluster_secret_file;  // the keys of resume tokens; empty: a random one, of this process
   ProxyList proxies;
   std::size_t tunnels_per_ip = rules::tunnels_per_ip;
   std::size_t creates_per_ip = rules::creates_per_ip;

@@ -26,12 +26,19 @@ inline constexpr std::size_t verdicts_kept = 10'000;       // of password checks
 inline constexpr Duration verdict_kept = 60s;              // how long each is remembered
 
 // ---- Names -----------------------------------------------------------------
-inline constexpr Duration registry_time = 3s;          // a lookup's answer, and a claim's; then 503 `registry-away`
-inline constexpr Duration name_held = 60s;             // for its owner, after its last tunnel has gone
-inline constexpr Duration claim_unattached = 60s;      // a claim of which no tunnel has come
-inline constexpr std::size_t resume_token_bytes = 16;  // random, and so not to be guessed
-inline constexpr Duration warmup_time = 15s;           // after the start an unknown name may be on its way back: 503
-inline constexpr std::size_t host_shown = 253;         // of a Host in a sentence: the longest DNS name
+inline constexpr Duration registry_time = 3s;       // a lookup's answer, and a claim's; then 503 `registry-away`
+inline constexpr Duration name_held = 60s;          // for its owner, after its last tunnel has gone
+inline constexpr Duration claim_unattached = 60s;   // a claim of which no tunnel has come
+inline constexpr Duration resume_token_life = 24h;  // renewed at half of it
+inline constexpr std::size_t resume_token_bytes =
+    1 * KiB;                                          // of a token that an agent shows: the longest name and owner
+inline constexpr std::size_t cluster_key_least = 32;  // characters of a key that seals them
+inline constexpr std::size_t cluster_key_most = 1 * KiB;
+inline constexpr std::size_t cluster_keys = 2;     // while they rotate: the new one, and the one before
+inline constexpr std::size_t instance_least = 16;  // characters of an agent's instance: not to be guessed
+inline constexpr std::size_t instance_most = 64;
+inline constexpr Duration warmup_time = 15s;    // after the start an unknown name may be on its way back: 503
+inline constexpr std::size_t host_shown = 253;  // of a Host in a sentence: the longest DNS name
 
 // ---- A request and its app -------------------------------------------------
 inline constexpr Duration keep_alive_idle_proxy = 620s;  // of a listed proxy: Google's reuse theirs for 600 s

@@ -1,6 +1,6 @@
 // Backoff: how long to wait before the next attempt. Full jitter: each wait is drawn evenly between the minimum wait
-// and a cap that doubles with every failure, so that a thousand agents that lost the same broker do not reconnect in
-// the same second. A connection that stayed up long enough resets it.
+// and a cap that doubles with every failure, to 3 s in the first minute and to 15 s later, so that a thousand agents
+// that lost the same broker do not reconnect in the same second. A connection that stayed up long enough resets it.
 //
 //   wait = backoff.next(now);   // it failed, or it was lost
 //   backoff.up(now);            // it works
@@ -35,6 +35,7 @@ class Backoff {
  private:
   Random random_;
   int failures_ = 0;
+  TimePoint failing_since_{};          // since the first of these failures
   std::optional<TimePoint> up_since_;  // set while connected
 };
 

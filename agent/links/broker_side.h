@@ -25,6 +25,7 @@ struct BrokerSide {
   Endpoint broker;
   std::shared_ptr<TlsContext> tls;  // for an https broker
   std::string token;
+  std::string instance{};        // instance.h
   bool allow_remote_ip = false;  // a classic server may send the pool to another address than its own
   bool said_remote_ip = false;   // ... and a message about it was shown
 
@@ -32,7 +33,11 @@ struct BrokerSide {
     return {.address = broker.address, .tls = tls, .tls_name = broker.address.host, .deadline = rules::dial_time};
   }
   HandshakeRequest request_for(const Tunnel& tunnel) const {
-    return {.host = authority(broker), .name = tunnel.asked_name(), .token = token, .resume_token = {}};
+    return {.host = authority(broker),
+            .name = tunnel.asked_name(),
+            .token = token,
+            .resume_token = {},
+            .instance = instance};
   }
 };
 

@@ -8,6 +8,7 @@
 #include "agent/rules.h"
 #include "base/limits.h"
 #include "http1/head_writer.h"
+#include "mux/registration.h"
 
 namespace tenfold {
 
@@ -61,6 +62,12 @@ std::string write_handshake(const HandshakeRequest& request) {
   if (request.question != Question::classic) head.field(handshake::offer_field, handshake::upgrade_token);
   if (!request.token.empty()) head.field("Authorization", "Bearer " + request.token);
   if (!request.resume_token.empty()) head.field(handshake::resume_field, base64url(request.resume_token));
+  if (request.question == Question::upgrade && !request.instance.empty()) {
+    Registration registration;
+    registration.kind = "http";
+    registration.instance = request.instance;
+    head.field(handshake::register_field, base64url(serialize_registration(registration)));
+  }
   head.end();
   return out;
 }

@@ -25,6 +25,7 @@ struct HandshakeRequest {
   std::string name;          // empty: any
   std::string token;         // empty: none
   std::string resume_token;  // as in Registered; empty: none
+  std::string instance{};    // of the agent; empty: it is left out
   handshake::Question question = handshake::Question::upgrade;
 };
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/links/state_folder.h"
 #include "agent/rules.h"
 
 namespace tenfold {
@@ -23,21 +24,6 @@ constexpr std::string_view heading =
 // How long to wait for another agent that writes the file; writing takes well under a millisecond.
 constexpr int lock_tries = 20;
 constexpr Duration lock_pause = 1ms;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  explicit operator bool() const { return fd_ >= 0; }
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 // A broker's name in the file: independent of how its URL was written.
 std::string origin_of(const Endpoint& broker) {
@@ -56,15 +42,6 @@ void make_latest(std::vector<std::string>& origins, std::string origin) {
   std::erase(origins, origin);
   origins.push_back(std::move(origin));
   if (origins.size() > rules::known_brokers) origins.erase(origins.begin());
-}
-
-// Returns false with errno set.
-bool make_folders(const std::string& path) {
-  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    const std::string part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST && end == std::string::npos) return false;
-    if (end == std::string::npos) return true;
-  }
 }
 
 bool write_all(int fd, std::string_view text) {

@@ -19,7 +19,12 @@ constexpr const char* how_to_pass_an_upgrade =
     "encrypted, run without --mux";
 
 // Whether a Refused is temporary (docs/PROTOCOL.md, "Handshake").
-bool heals(const std::string& code) { return code == "limit" || code == "rate" || code == "draining"; }
+bool heals(const std::string& code) {
+  for (const char* each : {"limit", "rate", "draining", "registry-away", "busy"}) {
+    if (code == each) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -189,14 +194,14 @@ void LinkKeeper::on_pools_lost(const Error& why) {
 
 // ---- The link ------------------------------------------------------------------------
 
-void LinkKeeper::on_session_registered(Session& session, Tunnel& tunnel, const Registration& registration) {
+void LinkKeeper::on_session_registered(Session& session, Tunnel& tunnel, const Granted& granted) {
   if (&session == next_session_.get()) promote();
   if (&session != session_.get()) return;
   owner_.on_tunnel_on_link(tunnel);
-  tunnel.name = is_plain_name(registration.name) ? registration.name : std::string();
-  tunnel.resume_token = registration.resume_token;
+  tunnel.name = is_plain_name(granted.name) ? granted.name : std::string();
+  tunnel.resume_token = granted.resume_token;
   tunnel.was_up = true;
-  tunnel.status().ready({.url = registration.url, .name = registration.name, .mode = TunnelStatus::Mode::mux});
+  tunnel.status().ready({.url = granted.url, .name = granted.name, .mode = TunnelStatus::Mode::mux});
   if (!session.awaits_answer()) leave_outgoing();
 }
 
@@ -236,6 +241,16 @@ void LinkKeeper::on_session_refused(Session& session, Tunnel& tunnel, const std:
     owner_.on_tunnel_refused(tunnel, code, message);
   }
   if (!session.awaits_answer()) leave_outgoing();
+}
+
+// It is not asked for again: an agent that took the name over would be replaced in turn, and so on for ever.
+void LinkKeeper::on_session_unregistered(Session& session, Tunnel& tunnel, const std::string& code,
+                                         const std::string& message) {
+  if (&session != session_.get() || stopping_) return;
+  tunnel.refused = true;
+  tunnel.resume_token.clear();
+  if (!another_is_left(tunnel)) return owner_.on_link_refused(code, message);
+  owner_.on_tunnel_refused(tunnel, code, message);
 }
 
 void LinkKeeper::on_session_unanswered(Session& session, Tunnel& tunnel) {

@@ -34,7 +34,7 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
     virtual void on_classic_answer(Tunnel& tunnel, const HandshakeOutcome& outcome) = 0;
     // No link is possible for any tunnel, permanently; the last event.
     virtual void on_link_refused(const std::string& code, const std::string& message) = 0;
-    // One tunnel is refused permanently, and others are left.
+    // One tunnel is refused permanently, or was ended by the broker, and others are left.
     virtual void on_tunnel_refused(Tunnel& tunnel, const std::string& code, const std::string& message) = 0;
     // Whether this machine has just slept, which explains the event about to be reported. on_slept() was called if so.
     virtual bool look_for_sleep() = 0;
@@ -70,9 +70,11 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
 
  private:
   void on_round_done(HandshakeRound& round, HandshakeOutcome outcome) override;
-  void on_session_registered(Session& session, Tunnel& tunnel, const Registration& registration) override;
+  void on_session_registered(Session& session, Tunnel& tunnel, const Granted& granted) override;
   void on_session_refused(Session& session, Tunnel& tunnel, const std::string& code,
                           const std::string& message) override;
+  void on_session_unregistered(Session& session, Tunnel& tunnel, const std::string& code,
+                               const std::string& message) override;
   void on_session_unanswered(Session& session, Tunnel& tunnel) override;
   void on_session_draining(Session& session, Duration deadline) override;
   void on_session_closed(Session& session, const Error& why) override;

@@ -40,6 +40,7 @@ void Session::ask_for(Tunnel& tunnel) {
   asked.set_name(tunnel.asked_name());
   asked.set_kind("http");
   asked.set_resume_token(tunnel.resume_token);
+  asked.set_instance(side_.instance);
   link_->link().send(message);
 }
 
@@ -120,12 +121,17 @@ void Session::on_control(const control::ControlMessage& message) {
     case control::ControlMessage::kNotice: return side_.status.broker_says(message.notice().text(), runtime_.now());
     case control::ControlMessage::kDrain:
       return tell_draining(std::chrono::milliseconds(message.drain().deadline_ms()));
+    case control::ControlMessage::kUnregistered: return on_unregistered(message);
     default: return;  // the link accepts only the broker's kinds
   }
 }
 
 void Session::on_registered(const control::ControlMessage& message) {
   const control::Registered& said = message.registered();
+  if (const auto known = by_name_.find(said.name()); known != by_name_.end() && said.request_id() == 0) {
+    known->second->tunnel.resume_token = said.resume_token();
+    return;
+  }
   Seat* const seat = seat_of(said.request_id());
   if (seat == nullptr || seat->registered || said.urls().empty()) return;
   if (!by_name_.try_emplace(said.name(), seat).second) return;
@@ -150,6 +156,18 @@ void Session::on_refused(const control::ControlMessage& message) {
   std::erase_if(seats_, [&](const auto& each) { return each.get() == seat; });
   owner_.on_session_refused(*this, tunnel, said.code(), said.message());
   serve_early();
+}
+
+// The tunnel is gone; its current visitors are still served.
+void Session::on_unregistered(const control::ControlMessage& message) {
+  const control::Unregistered& said = message.unregistered();
+  const auto found = by_name_.find(said.name());
+  if (found == by_name_.end()) return;
+  const Seat* const seat = found->second;
+  Tunnel& tunnel = seat->tunnel;
+  by_name_.erase(found);
+  std::erase_if(seats_, [&](const auto& each) { return each.get() == seat; });
+  owner_.on_session_unregistered(*this, tunnel, said.code(), said.message());
 }
 
 Session::Seat* Session::seat_of(std::uint32_t request_id) {

@@ -26,7 +26,7 @@
 
 namespace tenfold {
 
-struct Registration {
+struct Granted {
   std::string name;
   std::string url;           // the preferred one of its public URLs
   std::string resume_token;  // recovers the name after a lost link
@@ -37,11 +37,14 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   class Owner {
    public:
     // The tunnel is up. The handshake's is the first, and no other is requested before.
-    virtual void on_session_registered(Session& session, Tunnel& tunnel, const Registration& registration) = 0;
+    virtual void on_session_registered(Session& session, Tunnel& tunnel, const Granted& granted) = 0;
     // A requested tunnel was not granted; the link continues.
     virtual void on_session_refused(Session& session, Tunnel& tunnel, const std::string& code,
                                     const std::string& message) = 0;
-    // ... or was not answered within rules::dial_time. The answer may still come.
+    // The broker has ended the tunnel, which was up; the link continues.
+    virtual void on_session_unregistered(Session& session, Tunnel& tunnel, const std::string& code,
+                                         const std::string& message) = 0;
+    // A requested tunnel was not answered within rules::dial_time. The answer may still come.
     virtual void on_session_unanswered(Session& session, Tunnel& tunnel) = 0;
     // The broker accepts no new visitor on this link: dial again. At most once.
     virtual void on_session_draining(Session& session, Duration deadline) = 0;
@@ -89,6 +92,7 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   void serve_early();
   void on_registered(const control::ControlMessage& message);
   void on_refused(const control::ControlMessage& message);
+  void on_unregistered(const control::ControlMessage& message);
   Seat* seat_of(std::uint32_t request_id);
   void answered(Seat& seat);
   void tell_draining(Duration deadline);

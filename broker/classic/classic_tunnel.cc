@@ -79,7 +79,7 @@ void ClassicTunnel::on_place_free() {
   note_sockets();
 }
 
-void ClassicTunnel::on_handed_over() {
+void ClassicTunnel::on_handed_over(bool) {
   while (Opening* opening = waiting_.next()) successor()->open(*opening);
   end("replaced");
 }

@@ -57,7 +57,7 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
  private:
   void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
   void on_pipe_gone() override;
-  void on_handed_over() override;
+  void on_handed_over(bool same_agent) override;
   void on_idle_pipe_gone() override { on_place_free(); }
   // Whether the client has connected a socket to the app is not visible here.
   bool may_be_new_to_app(bool) const override { return true; }

@@ -5,8 +5,6 @@
 
 #include "base/base64.h"
 #include "base/limits.h"
-#include "broker/admission/client_address.h"
-#include "broker/admission/secret.h"
 #include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 
@@ -16,42 +14,47 @@ namespace {
 using handshake::Refusal;
 using nlohmann::json;
 
-// Identifies a client without a resume token: its address and its token's owner. Empty: unidentified.
-std::string owner_of(std::string_view client_ip, const Admission::Verdict& verdict) {
-  if (client_ip == unknown_client) return {};
-  return address_group(client_ip) + '#' + std::string(verdict.token);
-}
+std::string_view value_of(const http::Field* field) { return field == nullptr ? std::string_view{} : field->value; }
 
 }  // namespace
 
 NewTunnel::NewTunnel(const TunnelMakers& makers, const OwnRequest& request, Owner& owner)
-    : makers_(makers),
-      request_(request),
-      owner_(owner),
-      claiming_(makers.registry, static_cast<Claiming::Owner&>(*this)) {}
+    : makers_(makers), request_(request), owner_(owner) {}
 
 void NewTunnel::start(std::string_view name, bool link) {
   name_ = name;
   link_ = link;
-  if (!link) return claiming_.start({name_, {}, {}}, false);
-  const Result<Registration> asked = read_registration();
+  const Result<Registration> asked = link ? read_registration() : Registration{};
   if (!asked) return reply(handshake_refusal(Refusal::bad_request, name_, asked.error().detail));
-  // The registration overrides the path and the other fields.
+  // The registration overrides the path.
   if (!asked->name.empty()) name_ = asked->name;
   if (!name_.empty() && !is_tunnel_name(name_)) return reply(handshake_refusal(Refusal::bad_name));
-  token_ = asked->resume_token;
-  if (const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
-      resume != nullptr && token_.empty()) {
-    token_ = decode_base64url(resume->value).value_or(std::string{});
-  }
   if (!asked->rules.empty()) {
     Result<VisitorPolicy> policy = VisitorPolicy::read(asked->rules);
     if (!policy) return reply(handshake_refusal(Refusal::bad_request, name_, policy.error().detail));
     policy_ = std::make_shared<const VisitorPolicy>(*std::move(policy));
   }
-  const bool shown = token_.size() == rules::resume_token_bytes;
-  if (!shown) token_ = random_bytes(rules::resume_token_bytes);
-  claiming_.start({name_, token_, {}}, shown);
+  const Refusal refusal = admit(*asked);
+  if (refusal != Refusal::none) return reply(handshake_refusal(refusal, name_));
+  claim(name_);
+}
+
+Refusal NewTunnel::admit(const Registration& asked) {
+  const http::Fields& fields = request_.head.fields;
+  std::string token = asked.resume_token;
+  if (link_ && token.empty()) {
+    token = decode_base64url(value_of(http::find(fields, handshake::resume_field))).value_or(std::string{});
+  }
+  const std::optional<Claimant> former = makers_.resume_tokens.open(token, name_);
+  verdict_ = makers_.admission.admit(request_.client_ip, value_of(http::find(fields, "Authorization")),
+                                     former ? Admission::For::resumed : Admission::For::new_tunnel);
+  who_ = resume_or(former, make_claimant(verdict_.token, asked.instance, request_.client_ip));
+  return verdict_.refusal;
+}
+
+void NewTunnel::claim(std::string_view name) {
+  Registry::ClaimCall& call = *this;
+  makers_.registry.claim({std::string(name), who_}, call);
 }
 
 Result<Registration> NewTunnel::read_registration() const {
@@ -69,16 +72,7 @@ Result<Registration> NewTunnel::read_registration() const {
   return *std::move(asked);
 }
 
-Refusal NewTunnel::may_claim(Claiming&, bool resumed, std::string& owner) {
-  const http::Field* authorization = http::find(request_.head.fields, "Authorization");
-  verdict_ =
-      makers_.admission.admit(request_.client_ip, authorization == nullptr ? std::string_view{} : authorization->value,
-                              resumed ? Admission::For::resumed : Admission::For::new_tunnel);
-  owner = tunnel_owner_ = owner_of(request_.client_ip, verdict_);
-  return verdict_.refusal;
-}
-
-void NewTunnel::on_claimed(Claiming&, const Claim& claim) {
+void NewTunnel::on_claimed(const Claim& claim) {
   if (verdict_.charged && !makers_.admission.has_room(request_.client_ip)) {
     refund();
     makers_.registry.give_up(claim);
@@ -86,14 +80,13 @@ void NewTunnel::on_claimed(Claiming&, const Claim& claim) {
   }
   if (!link_) return reply(classic_grant(claim));
   owner_.on_new_tunnel_link({claim, makers_.own_site.tunnel_url(claim.name, request_.scheme, request_.head.authority),
-                             std::move(token_), std::string(request_.client_ip), std::move(tunnel_owner_),
-                             verdict_.trusted(), std::move(policy_)});
+                             std::move(who_), std::string(request_.client_ip), verdict_.trusted(), std::move(policy_)});
 }
 
-void NewTunnel::on_claim_failed(Claiming&, Refusal why) {
+void NewTunnel::on_claim_failed(Refusal why) {
   // "a taken name silently becomes a random id"
-  if (why == Refusal::name_taken && !link_) return claiming_.start_over_without_name();
-  if (why == Refusal::name_taken || why == Refusal::registry_away) refund();
+  if (why == Refusal::name_taken && !link_) return claim({});
+  refund();
   reply(handshake_refusal(why, name_));
 }
 

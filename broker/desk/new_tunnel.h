@@ -15,8 +15,10 @@
 #include "broker/admission/admission.h"
 #include "broker/desk/own_site.h"
 #include "broker/desk/reply.h"
-#include "broker/tunnels/claiming.h"
 #include "broker/tunnels/grant.h"
+#include "broker/tunnels/registry.h"
+#include "broker/tunnels/resume_token.h"
+#include "mux/registration.h"
 
 namespace tenfold::broker {
 
@@ -26,10 +28,11 @@ struct TunnelMakers {
   const OwnSite& own_site;
   Registry& registry;
   Admission& admission;
+  const ResumeTokens& resume_tokens;
   ClassicDoor& classic;
 };
 
-class NewTunnel final : private Claiming::Owner {
+class NewTunnel final : private Registry::ClaimCall {
  public:
   class Owner {
    public:
@@ -47,9 +50,11 @@ class NewTunnel final : private Claiming::Owner {
   void start(std::string_view name, bool link);
 
  private:
-  handshake::Refusal may_claim(Claiming& claiming, bool resumed, std::string& owner) override;
-  void on_claimed(Claiming& claiming, const Claim& claim) override;
-  void on_claim_failed(Claiming& claiming, handshake::Refusal why) override;
+  // Whether the client may have a tunnel, and whose it is.
+  handshake::Refusal admit(const Registration& asked);
+  void claim(std::string_view name);
+  void on_claimed(const Claim& claim) override;
+  void on_claim_failed(handshake::Refusal why) override;
   Reply classic_grant(const Claim& claim);
   Reply no_port(const Claim& claim, const Error& why);
   // The handshake's registration, if present. Errors name what is wrong with it.
@@ -60,11 +65,9 @@ class NewTunnel final : private Claiming::Owner {
   const TunnelMakers& makers_;
   const OwnRequest request_;
   Owner& owner_;
-  Claiming claiming_;
   std::string name_;  // the requested name
   bool link_ = false;
-  std::string token_;  // for a link: its resume token
-  std::string tunnel_owner_;
+  Claimant who_;
   std::shared_ptr<const VisitorPolicy> policy_;
   Admission::Verdict verdict_;
 };

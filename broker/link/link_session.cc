@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "broker/admission/secret.h"
 #include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "mux/control_framing.h"
@@ -29,7 +28,8 @@ LinkSession::~LinkSession() {
 void LinkSession::start(Bytes early) {
   side_.loop.runtime().log.info("link-up", {{"name", grant_.claim.name}, {"from", address_}});
   // "Registered for it is the first thing that the agent hears."
-  seat(grant_.claim, 0, grant_.resume_token, grant_.policy);
+  seat(grant_.claim, grant_.who, 0, grant_.policy);
+  side_.loop.runtime().timers.arm_in(renewal_, side_.tokens_renewed_every);
   control::ControlMessage message;
   control::Welcome& welcome = *message.mutable_welcome();
   welcome.set_version(1);
@@ -53,14 +53,13 @@ void LinkSession::drain() {
   driver_.link().drain();
 }
 
-void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::string& token,
+void LinkSession::seat(const Claim& claim, Claimant who, std::uint32_t request_id,
                        std::shared_ptr<const VisitorPolicy> policy) {
   const bool guarded = policy != nullptr;
   LinkTunnel::Owner& owner = *this;
   auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, pipes_, &owner);
   // The tunnel that had the name, on this link or another, leaves its seat and is counted no more.
   side_.registry.attach(claim, tunnel, std::move(policy));
-  seats_[claim.name] = Seat{claim, tunnel};
   side_.admission.on_tunnel_up(grant_.client_ip);
   side_.loop.runtime().log.info("tunnel-up", {{"name", claim.name}, {"kind", "mux"}, {"from", address_}});
 
@@ -69,9 +68,22 @@ void LinkSession::seat(const Claim& claim, std::uint32_t request_id, const std::
   registered.set_request_id(request_id);
   registered.set_name(claim.name);
   registered.add_urls(url_of(claim.name));
-  registered.set_resume_token(token);
+  registered.set_resume_token(side_.resume_tokens.seal(claim.name, who, claim.generation));
   if (guarded) registered.add_held("policy");
   driver_.link().send(message);
+  seats_[claim.name] = Seat{claim, std::move(who), tunnel};
+}
+
+void LinkSession::renew_tokens() {
+  for (const auto& [name, seat] : seats_) {
+    control::ControlMessage message;
+    control::Registered& registered = *message.mutable_registered();
+    registered.set_name(name);
+    registered.add_urls(url_of(name));
+    registered.set_resume_token(side_.resume_tokens.seal(name, seat.who, seat.claim.generation));
+    driver_.link().send(message);
+  }
+  side_.loop.runtime().timers.arm_in(renewal_, side_.tokens_renewed_every);
 }
 
 // The URL of another name is the first tunnel's with that name in its place.
@@ -90,13 +102,26 @@ void LinkSession::unseat(const std::string& name, std::string_view cause) {
   let_go(seat, cause);
 }
 
-// An agent that came back on another link has the name now; this link may be dead, and not found out yet.
-void LinkSession::on_link_tunnel_replaced(LinkTunnel& tunnel) {
+// An agent that came back on another link has the name now; this link may be dead, and not found out yet. Another agent
+// of the same owner replaces it for good.
+void LinkSession::on_link_tunnel_replaced(LinkTunnel& tunnel, bool same_agent) {
   const auto found = seats_.find(tunnel.name());
   if (found == seats_.end() || found->second.tunnel.get() != &tunnel) return;
   const Seat seat = std::move(found->second);
   seats_.erase(found);
   let_go(seat, "replaced");
+  if (!same_agent) {
+    tell_unregistered(seat.claim.name, "replaced", "Another agent of the same owner has this name now.");
+  }
+}
+
+void LinkSession::tell_unregistered(const std::string& name, std::string_view code, std::string_view text) {
+  control::ControlMessage message;
+  control::Unregistered& unregistered = *message.mutable_unregistered();
+  unregistered.set_name(name);
+  unregistered.set_code(std::string(code));
+  unregistered.set_message(std::string(text));
+  driver_.link().send(message);
 }
 
 void LinkSession::let_go(const Seat& seat, std::string_view cause) {
@@ -117,27 +142,27 @@ void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal, s
   driver_.link().send(message);
 }
 
-class LinkSession::Seating final : private Claiming::Owner {
+class LinkSession::Seating final : private Registry::ClaimCall {
  public:
-  Seating(LinkSession& session, std::uint32_t request_id)
-      : session_(session),
-        request_id_(request_id),
-        claiming_(session.side_.registry, static_cast<Claiming::Owner&>(*this)) {}
+  Seating(LinkSession& session, std::uint32_t request_id) : session_(session), request_id_(request_id) {}
 
-  void start(Registration asked, std::shared_ptr<const VisitorPolicy> policy) {
-    const bool shown = asked.resume_token.size() == rules::resume_token_bytes;
-    token_ = shown ? std::move(asked.resume_token) : random_bytes(rules::resume_token_bytes);
-    name_ = std::move(asked.name);
+  void start(const Registration& asked, std::shared_ptr<const VisitorPolicy> policy) {
+    name_ = asked.name;
     policy_ = std::move(policy);
-    claiming_.start({name_, token_, {}}, shown);
+    const handshake::Refusal refusal = admit(asked);
+    if (refusal != handshake::Refusal::none) return on_claim_failed(refusal);
+    Registry::ClaimCall& call = *this;
+    session_.side_.registry.claim({name_, who_}, call);
   }
 
   // An Unregister of a name that is not granted yet ends its tunnel when it is.
   void give_back(std::string_view name) { given_back_ = given_back_ || name == name_; }
 
  private:
-  handshake::Refusal may_claim(Claiming&, bool resumed, std::string& owner) override {
-    owner = session_.grant_.owner;
+  handshake::Refusal admit(const Registration& asked) {
+    const std::optional<Claimant> former = session_.side_.resume_tokens.open(asked.resume_token, name_);
+    who_ = resume_or(former, session_.grant_.who);
+    const bool resumed = who_.resumed();
     // A tunnel that comes back with its token is counted already, and one that this link has takes no further seat.
     const bool has_seat = resumed && session_.seats_.contains(name_);
     if (!has_seat && session_.seats_.size() >= limits::tunnels_per_link) return handshake::Refusal::limit;
@@ -147,17 +172,17 @@ class LinkSession::Seating final : private Claiming::Owner {
     return refusal;
   }
 
-  void on_claimed(Claiming&, const Claim& claim) override {
+  void on_claimed(const Claim& claim) override {
     if (session_.draining_ || !has_room(claim)) {
       session_.side_.registry.give_up(claim);
-      return on_claim_failed(claiming_, session_.draining_ ? handshake::Refusal::draining : handshake::Refusal::limit);
+      return on_claim_failed(session_.draining_ ? handshake::Refusal::draining : handshake::Refusal::limit);
     }
-    session_.seat(claim, request_id_, token_, policy_);
+    session_.seat(claim, std::move(who_), request_id_, policy_);
     if (given_back_) session_.unseat(claim.name, "unregister");
     session_.end_seating(*this);
   }
 
-  void on_claim_failed(Claiming&, handshake::Refusal why) override {
+  void on_claim_failed(handshake::Refusal why) override {
     if (charged_) session_.side_.admission.refund(session_.grant_.client_ip);
     session_.refuse(request_id_, why);
     session_.end_seating(*this);
@@ -172,9 +197,8 @@ class LinkSession::Seating final : private Claiming::Owner {
 
   LinkSession& session_;
   const std::uint32_t request_id_;
-  Claiming claiming_;
   std::string name_;
-  std::string token_;
+  Claimant who_;
   std::shared_ptr<const VisitorPolicy> policy_;
   bool charged_ = false;
   bool given_back_ = false;
@@ -193,7 +217,7 @@ void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
     policy = std::make_shared<const VisitorPolicy>(*std::move(read));
   }
   seatings_.push_back(std::make_unique<Seating>(*this, request_id));
-  seatings_.back()->start(std::move(asked), std::move(policy));
+  seatings_.back()->start(asked, std::move(policy));
 }
 
 // Out of the list, into the graveyard: it is in the middle of its own event.

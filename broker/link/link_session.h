@@ -11,9 +11,10 @@
 #include "broker/admission/admission.h"
 #include "broker/link/link_pipes.h"
 #include "broker/link/link_tunnel.h"
-#include "broker/tunnels/claiming.h"
+#include "broker/rules.h"
 #include "broker/tunnels/grant.h"
 #include "broker/tunnels/registry.h"
+#include "broker/tunnels/resume_token.h"
 #include "io/link_driver.h"
 #include "io/loop.h"
 
@@ -23,8 +24,10 @@ struct LinkSide {
   Loop& loop;
   Registry& registry;
   Admission& admission;
+  const ResumeTokens& resume_tokens;
   std::string server_id;
   std::size_t memory_limit = std::numeric_limits<std::size_t>::max();  // MemoryGuard's, in bytes
+  Duration tokens_renewed_every = rules::resume_token_life / 2;
 };
 
 class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
@@ -59,6 +62,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
  private:
   struct Seat {
     Claim claim;
+    Claimant who;
     std::shared_ptr<LinkTunnel> tunnel;
   };
 
@@ -68,18 +72,19 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_link_draining() override;
   void on_link_room() override;
   void on_link_closed(const Error& why) override;
-  void on_link_tunnel_replaced(LinkTunnel& tunnel) override;
+  void on_link_tunnel_replaced(LinkTunnel& tunnel, bool same_agent) override;
 
   // A Register that waits for its name.
   class Seating;
 
   void on_register(std::uint32_t request_id, Registration asked);
   void end_seating(Seating& seating);
-  void seat(const Claim& claim, std::uint32_t request_id, const std::string& token,
-            std::shared_ptr<const VisitorPolicy> policy);
+  void seat(const Claim& claim, Claimant who, std::uint32_t request_id, std::shared_ptr<const VisitorPolicy> policy);
+  void renew_tokens();
   void unseat(const std::string& name, std::string_view cause);
   void refuse(std::uint32_t request_id, handshake::Refusal refusal, std::string_view detail = {});
   void let_go(const Seat& seat, std::string_view cause);
+  void tell_unregistered(const std::string& name, std::string_view code, std::string_view message);
   std::string url_of(std::string_view name) const;
 
   const LinkSide& side_;
@@ -90,6 +95,7 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   LinkPipes pipes_;                              // of the seats' tunnels
   std::unordered_map<std::string, Seat> seats_;  // by name
   std::vector<std::unique_ptr<Seating>> seatings_;
+  MemberTimer<LinkSession, &LinkSession::renew_tokens> renewal_{*this};
   bool draining_ = false;  // the link takes no new stream
 };
 

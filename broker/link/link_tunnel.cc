@@ -63,10 +63,10 @@ void LinkTunnel::leave() {
   detach();
 }
 
-void LinkTunnel::on_handed_over() {
+void LinkTunnel::on_handed_over(bool same_agent) {
   idle_.clear();
   while (Opening* opening = waiting_.next()) successor()->open(*opening);
-  if (owner_ != nullptr) owner_->on_link_tunnel_replaced(*this);
+  if (owner_ != nullptr) owner_->on_link_tunnel_replaced(*this, same_agent);
 }
 
 void LinkTunnel::take_back(std::unique_ptr<Duplex> pipe, Duration keep) {

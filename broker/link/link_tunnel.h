@@ -14,8 +14,8 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
  public:
   class Owner {
    public:
-    // The name has gone to another tunnel.
-    virtual void on_link_tunnel_replaced(LinkTunnel& tunnel) = 0;
+    // The name has gone to another tunnel, of the same agent or of another one.
+    virtual void on_link_tunnel_replaced(LinkTunnel& tunnel, bool same_agent) = 0;
 
    protected:
     ~Owner() = default;
@@ -38,7 +38,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
  private:
   void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
   void on_pipe_gone() override { --out_; }
-  void on_handed_over() override;
+  void on_handed_over(bool same_agent) override;
   void on_idle_pipe_gone() override {}
   bool tells_unbegun() const override { return true; }
   bool agent_gone() const override { return pipes_ == nullptr || pipes_->link_closed(); }

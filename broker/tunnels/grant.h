@@ -18,9 +18,8 @@ namespace tenfold::broker {
 struct LinkGrant {
   Claim claim;
   std::string url;  // the tunnel's public one
-  std::string resume_token;
+  Claimant who;     // of all tunnels of the link
   std::string client_ip;
-  std::string owner;                              // the registry's, of all tunnels of the link
   bool trusted = false;                           // came with a token: no limits by address
   std::shared_ptr<const VisitorPolicy> policy{};  // null: everybody may come
 };

@@ -11,7 +11,7 @@ void MemoryRegistry::answer() {
     if (const Result<Claim> claim = names_.claim(call->request())) {
       call->on_claimed(*claim);
     } else {
-      call->on_claim_refused();
+      call->on_claim_failed(handshake::Refusal::name_taken);
     }
   }
 }

@@ -21,9 +21,7 @@ class MemoryRegistry final : public Registry {
   std::size_t size() const override { return names_.size(); }
 
  private:
-  std::optional<NameTable::Found> find_at_once(std::string_view name, std::string_view proof) override {
-    return names_.find(name, proof);
-  }
+  std::optional<NameTable::Found> find_at_once(std::string_view name) override { return names_.find(name); }
   void on_asked() override;
   void answer();
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/admission/secret.h"
 #include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 
@@ -21,31 +20,21 @@ Result<Claim> NameTable::claim(const ClaimRequest& request) {
     std::vector<Member> members = std::exchange(entry.members, {});
     if (entry.former.empty()) entry.former = std::move(members);
   }
-  entry.members.push_back({next_generation_++, request.proof, request.owner, request.joins});
+  next_generation_ = std::max(next_generation_, request.who.generation + 1);
+  entry.members.push_back({next_generation_++, request.who, request.joins});
   // Claimed but never attached, it is given up like one whose agent went away.
   runtime_.timers.arm_in(entry, rules::claim_unattached);
   return Claim{wanted, entry.members.back().generation};
 }
 
 bool NameTable::may_have(const Entry& entry, const ClaimRequest& request) {
-  if (is_proof(entry, request.proof)) return true;
   const auto serves = [](const Member& m) { return m.tunnel != nullptr && m.tunnel->has_agent(); };
-  const auto owned = [&](const Member& m) { return !m.owner.empty() && m.owner == request.owner; };
+  const auto owned = [&](const Member& m) { return !m.who.owner.empty() && m.who.owner == request.who.owner; };
   const auto& members = entry.members;
   if (!std::all_of(members.begin(), members.end(), owned)) return false;
   const bool away = std::none_of(members.begin(), members.end(), serves) &&
                     std::none_of(entry.former.begin(), entry.former.end(), serves);
-  return away || (request.joins && members.front().joins);
-}
-
-bool NameTable::is_proof(const Entry& entry, std::string_view proof) {
-  return std::any_of(entry.members.begin(), entry.members.end(),
-                     [&](const Member& m) { return !m.proof.empty() && same_secret(m.proof, proof); });
-}
-
-bool NameTable::proves(std::string_view name, std::string_view proof) const {
-  const Entry* found = entries_.find(name);
-  return found != nullptr && is_proof(*found, proof);
+  return request.who.proven() || away || (request.joins && members.front().joins);
 }
 
 void NameTable::give_up(const Claim& claim) {
@@ -68,16 +57,16 @@ void NameTable::attach(const Claim& claim, const std::shared_ptr<Tunnel>& tunnel
   set_tunnel(*member, tunnel);
   if (member->joins) {
     const Member joined = *member;
-    const auto same = std::stable_partition(entry->members.begin(), entry->members.end(), [&](const Member& m) {
-      return m.generation == joined.generation || m.proof.empty() || m.proof != joined.proof;
-    });
+    const auto same = std::stable_partition(entry->members.begin(), entry->members.end(),
+                                            [&](const Member& m) { return m.generation != joined.who.generation; });
     std::move(same, entry->members.end(), std::back_inserter(replaced));
     entry->members.erase(same, entry->members.end());
   }
+  const Claimant who = member->who;
   for (Member& each : replaced) {
     const std::shared_ptr<Tunnel> former = each.tunnel;
     set_tunnel(each, nullptr);
-    if (former != nullptr) former->hand_over(tunnel);
+    if (former != nullptr) former->hand_over(tunnel, each.who.same_agent(who));
   }
 }
 
@@ -112,12 +101,11 @@ bool NameTable::leave_former(const Claim& claim) {
   return true;
 }
 
-NameTable::Found NameTable::find(std::string_view name, std::string_view proof) {
+NameTable::Found NameTable::find(std::string_view name) {
   Entry* entry = entries_.find(name);
   if (entry == nullptr) return {};
   const std::shared_ptr<Tunnel>* tunnel = next_tunnel(*entry);
-  return {tunnel == nullptr ? State::away : State::here, tunnel == nullptr ? nullptr : *tunnel, entry->policy,
-          !proof.empty() && is_proof(*entry, proof)};
+  return {tunnel == nullptr ? State::away : State::here, tunnel == nullptr ? nullptr : *tunnel, entry->policy};
 }
 
 // Null: all are away.

@@ -1,6 +1,6 @@
 // NameTable: which name is whose, and the tunnel behind it now.
 //
-//   auto claim = names.claim({"myapp", proof, owner});   // or "" for any name
+//   auto claim = names.claim({"myapp", claimant});   // or "" for any name
 //   names.attach(*claim, tunnel);
 //   names.hold(*claim);        // the agent is gone: kept for its owner for a while
 //   names.release(*claim);     // or free at once
@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/runtime.h"
 #include "broker/rules.h"
+#include "broker/tunnels/claimant.h"
 #include "broker/tunnels/name_index.h"
 #include "broker/tunnels/tunnel.h"
 #include "broker/tunnels/visitor_policy.h"
@@ -32,9 +33,8 @@ struct Claim {
 
 // Who wants which name.
 struct ClaimRequest {
-  std::string name{};   // empty: a random one
-  std::string proof{};  // a resume token; the claim is proven by it from then on
-  std::string owner{};  // where the request comes from, and with whose token
+  std::string name{};  // empty: a random one
+  Claimant who{};
   // The tunnel joins the owner's others of that name, rather than to replace them.
   bool joins = false;
 };
@@ -43,19 +43,15 @@ class NameTable {
  public:
   explicit NameTable(Runtime& runtime) : runtime_(runtime) {}
 
-  // A name that is taken goes to who shows the `proof` that it was claimed with, even while its tunnel seems to live;
-  // to the same `owner` when no agent stands behind it (an agent that was restarted knows no proof), or when the claim
-  // joins. Empty ones prove nothing. Otherwise: refused.
+  // A name that is taken goes to its owner: to a proven one even while the tunnel seems to live, otherwise when no
+  // agent stands behind it, or when the claim joins. Otherwise: refused.
   Result<Claim> claim(const ClaimRequest& request);
-
-  // Whether `proof` is one that `name` was claimed with.
-  bool proves(std::string_view name, std::string_view proof) const;
 
   // No tunnel comes of the claim.
   void give_up(const Claim& claim);
 
   // The claim's tunnel stands. Those that it replaces hand over to it: all that the name had; of a claim that joins,
-  // the one with the same proof. `policy`: of the name from now on; null: everybody may come.
+  // the one whose generation its resume token has. `policy`: of the name from now on; null: everybody may come.
   void attach(const Claim& claim, const std::shared_ptr<Tunnel>& tunnel,
               std::shared_ptr<const VisitorPolicy> policy = nullptr);
 
@@ -70,9 +66,8 @@ class NameTable {
     State state = State::unknown;
     std::shared_ptr<Tunnel> tunnel;               // when here: of several, each in its turn
     std::shared_ptr<const VisitorPolicy> policy;  // null: everybody may come
-    bool proven = false;                          // the proof that was shown is one that the name was claimed with
   };
-  Found find(std::string_view name, std::string_view proof = {});
+  Found find(std::string_view name);
 
   // Tunnels that are here now.
   std::size_t size() const { return here_; }
@@ -80,8 +75,7 @@ class NameTable {
  private:
   struct Member {
     std::uint64_t generation = 0;
-    std::string proof;
-    std::string owner;
+    Claimant who;
     bool joins = false;
     std::shared_ptr<Tunnel> tunnel{};  // null while it is away, or not attached yet
   };
@@ -98,7 +92,6 @@ class NameTable {
     std::size_t turn = 0;  // of the member that serves next
   };
 
-  static bool is_proof(const Entry& entry, std::string_view proof);
   static bool may_have(const Entry& entry, const ClaimRequest& request);
   static const std::shared_ptr<Tunnel>* next_tunnel(Entry& entry);
   // The member of the claim and its entry; null when the claim is none any more.

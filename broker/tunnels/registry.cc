@@ -16,7 +16,8 @@ void Registry::watch_deadlines() {
 void Registry::on_deadline() {
   const TimePoint overdue = runtime_.now() - rules::registry_time;
   while (!lookups_.empty() && lookups_.front()->asked_ <= overdue) lookups_.pop_front()->on_registry_away();
-  while (!claims_.empty() && claims_.front()->asked_ <= overdue) claims_.pop_front()->on_registry_away();
+  while (!claims_.empty() && claims_.front()->asked_ <= overdue)
+    claims_.pop_front()->on_claim_failed(handshake::Refusal::registry_away);
   watch_deadlines();
 }
 

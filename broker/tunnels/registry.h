@@ -4,7 +4,7 @@
 //   class Assignment : Registry::Lookup { … };
 //   if (auto found = registry.find("myapp", lookup)) …   // known at once
 //   else                                                 // on_found(), or on_registry_away(), later
-//   registry.claim(request, call);         // on_claimed(), on_claim_refused() or on_registry_away(), later
+//   registry.claim(request, call);         // on_claimed() or on_claim_failed(), later
 //
 //   registry.attach(claim, tunnel);        // the tunnel of the claim stands
 //   registry.hold(claim);                  // its agent is gone: the name is kept for its owner for a while
@@ -17,7 +17,7 @@
 // made by the registry would be an allocation for each request.) A call is good for the next question from inside its
 // own answer on.
 //
-// Every question has its answer within rules::registry_time: on_registry_away() at the latest.
+// Every question has its answer within rules::registry_time: that the registry is away, at the latest.
 #pragma once
 
 #include <memory>
@@ -31,6 +31,7 @@
 #include "base/runtime.h"
 #include "broker/rules.h"
 #include "broker/tunnels/name_table.h"
+#include "mux/handshake.h"
 
 namespace tenfold::broker {
 
@@ -43,9 +44,7 @@ class Registry {
     void cancel() { unlist(); }
     bool pending() const { return listed(); }
 
-    // What is asked; `proof` may be empty.
     std::string_view name() const { return name_; }
-    std::string_view proof() const { return proof_; }
 
    protected:
     virtual ~Lookup() = default;
@@ -55,16 +54,14 @@ class Registry {
     template <typename T>
     friend class tenfold::IntrusiveList;
     std::string_view name_;
-    std::string_view proof_;
     TimePoint asked_{};
   };
 
   class ClaimCall : private ListHook {
    public:
     virtual void on_claimed(const Claim& claim) = 0;
-    // The name is somebody else's.
-    virtual void on_claim_refused() = 0;
-    virtual void on_registry_away() = 0;
+    // The name is another owner's (name_taken), or nobody can say (registry_away).
+    virtual void on_claim_failed(handshake::Refusal why) = 0;
     void cancel() { unlist(); }
 
     const ClaimRequest& request() const { return request_; }
@@ -83,11 +80,10 @@ class Registry {
   explicit Registry(Runtime& runtime) : runtime_(runtime) {}
   virtual ~Registry() = default;
 
-  // `proof`: whether it proves the name is found out, too. Both views outlive the lookup.
-  std::optional<NameTable::Found> find(std::string_view name, Lookup& lookup, std::string_view proof = {}) {
-    if (std::optional<NameTable::Found> found = find_at_once(name, proof)) return found;
+  // The view outlives the lookup.
+  std::optional<NameTable::Found> find(std::string_view name, Lookup& lookup) {
+    if (std::optional<NameTable::Found> found = find_at_once(name)) return found;
     lookup.name_ = name;
-    lookup.proof_ = proof;
     lookup.asked_ = runtime_.now();
     lookups_.push_back(lookup);
     on_asked();
@@ -111,7 +107,7 @@ class Registry {
   virtual std::size_t size() const = 0;
 
  protected:
-  virtual std::optional<NameTable::Found> find_at_once(std::string_view name, std::string_view proof) = 0;
+  virtual std::optional<NameTable::Found> find_at_once(std::string_view name) = 0;
   // A lookup or a claim is new in its list; not to be answered from inside.
   virtual void on_asked() = 0;
 

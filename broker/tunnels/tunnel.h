@@ -83,10 +83,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
   // Whether an agent stands behind it, so that nobody else can have its name.
   virtual bool has_agent() const { return connected() != 0; }
 
-  // The name has gone to another tunnel: whoever waits here, or asks here again, is served there.
-  void hand_over(std::shared_ptr<Tunnel> successor) {
+  // The name has gone to another tunnel, of the same agent or of another one: who waits here, or asks here again, is
+  // served there.
+  void hand_over(std::shared_ptr<Tunnel> successor, bool same_agent) {
     successor_ = std::move(successor);
-    on_handed_over();
+    on_handed_over(same_agent);
   }
 
   // "classic" or "mux", for logs and status.
@@ -114,7 +115,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
   const PipeWatch& watch() const { return watch_; }
 
   // Who waits goes to the successor, which open() does for everyone from here on.
-  virtual void on_handed_over() {}
+  virtual void on_handed_over(bool /*same_agent*/) {}
   Tunnel* successor() const { return successor_.get(); }
 
  private:

@@ -61,13 +61,15 @@ constexpr std::array refusals = {
                {426, "upgrade-lost",
                 "This server speaks tenfold/1, but your Upgrade did not reach it: a proxy on the way takes it away."}},
     RefusalRow{Refusal::bad_request, {400, "bad-request", "This request is not one that opens a tunnel."}},
+    RefusalRow{Refusal::banned, {403, "banned", "The operator of this server has closed this name for a while."}},
+    RefusalRow{Refusal::busy, {503, "busy", "Many agents come back to this server just now. Try again in a moment."}},
 };
 
 constexpr bool in_order() {
   for (std::size_t i = 0; i < refusals.size(); ++i) {
     if (static_cast<std::size_t>(refusals[i].refusal) != i) return false;
   }
-  return refusals.size() == static_cast<std::size_t>(Refusal::bad_request) + 1;
+  return refusals.size() == static_cast<std::size_t>(Refusal::busy) + 1;
 }
 static_assert(in_order(), "a row for each refusal, in the order of the enum");
 

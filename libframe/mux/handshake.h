@@ -66,7 +66,9 @@ enum class Refusal {
   registry_away,
   classic_off,
   upgrade_lost,
-  bad_request
+  bad_request,
+  banned,
+  busy,
 };
 
 struct RefusalForm {

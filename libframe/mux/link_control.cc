@@ -22,6 +22,7 @@ Kind kind_of(const control::ControlMessage& message) {
   switch (message.kind_case()) {
     case ControlMessage::kWelcome:
     case ControlMessage::kDrain:
+    case ControlMessage::kUnregistered:
     case ControlMessage::kNotice: return Kind::brokers;
     case ControlMessage::kRegistered:
     case ControlMessage::kRefused: return Kind::answer;

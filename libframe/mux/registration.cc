@@ -6,7 +6,7 @@
 namespace tenfold {
 
 Registration read_registration(const control::Register& message) {
-  Registration registration{message.name(), message.kind(), message.resume_token(), {}};
+  Registration registration{message.name(), message.kind(), message.resume_token(), message.instance(), {}};
   const control::VisitorPolicy& policy = message.policy();
   registration.rules.allow.assign(policy.allow().begin(), policy.allow().end());
   registration.rules.deny.assign(policy.deny().begin(), policy.deny().end());
@@ -28,6 +28,7 @@ std::string serialize_registration(const Registration& registration) {
   message.set_name(registration.name);
   message.set_kind(registration.kind);
   message.set_resume_token(registration.resume_token);
+  message.set_instance(registration.instance);
   for (const std::string& network : registration.rules.allow) message.mutable_policy()->add_allow(network);
   for (const std::string& network : registration.rules.deny) message.mutable_policy()->add_deny(network);
   for (const VisitorLogin& login : registration.rules.logins) {

@@ -33,6 +33,7 @@ struct Registration {
   std::string name;  // empty: any
   std::string kind;  // "http"
   std::string resume_token;
+  std::string instance;  // of the agent
   VisitorRules rules;
 };
 

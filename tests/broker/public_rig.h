@@ -90,9 +90,13 @@ class TestTunnel final : public Tunnel {
   std::string peer;  // that the last opening named
   int gone = 0;
   Tunnel* handed_to = nullptr;
+  bool by_same_agent = false;
 
  private:
-  void on_handed_over() override { handed_to = successor(); }
+  void on_handed_over(bool same_agent) override {
+    handed_to = successor();
+    by_same_agent = same_agent;
+  }
   void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override {
     kept.push_back(std::move(pipe));
     kept_for = keep;
@@ -157,7 +161,7 @@ class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
   explicit Rig(const std::string& tunnel_name = "myapp", AdmissionOptions admission_options = {},
                const OwnSiteOptions& site_options = {})
       : admission(rt.runtime, std::move(admission_options)), own_site(site_options, router, registry) {
-    Result<Claim> claim = names.claim({tunnel_name, "proof"});
+    Result<Claim> claim = names.claim({tunnel_name, agent});
     tunnel = std::make_shared<TestTunnel>(rt, tunnel_name);
     names.attach(*claim, tunnel);
     connect();
@@ -168,6 +172,9 @@ class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
     desk.close();
     rt.graveyard.clear();
   }
+
+  // Of the tunnel that stands from the start.
+  const Claimant agent = make_claimant("", "the-first-instance", "");
 
   // A visitor of its own, in place of the present one.
   void connect(std::string_view ip = "203.0.113.9") {
@@ -202,6 +209,9 @@ class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
     pump(chop);
   }
   Ear& app(std::size_t i = 0) { return *tunnel->apps.at(i); }
+  // Of the link that was granted last.
+  std::string resume_token() const { return resume_tokens.seal(grant.claim.name, grant.who, grant.claim.generation); }
+
   void app_says(std::string_view text, std::size_t i = 0, std::size_t chop = static_cast<std::size_t>(-1)) {
     app(i).say(text);
     pump(chop);
@@ -212,9 +222,12 @@ class Rig final : private http1::ServerConnection::Owner, private LinkOpener {
   NameTable names{rt.runtime};
   MemoryRegistry registry{rt.runtime, names};
   Admission admission;
+  // The time of day stands still but for what a test adds.
+  std::int64_t day_seconds = 1'000'000;
+  ResumeTokens resume_tokens{{std::string(32, 'k')}, [this] { return day_seconds; }};
   NoClassicDoor classic;
   OwnSite own_site;
-  TunnelMakers makers{rt.runtime, own_site, registry, admission, classic};
+  TunnelMakers makers{rt.runtime, own_site, registry, admission, resume_tokens, classic};
   ProxyList proxies;
   RequestIds request_ids;
   TestPasswords passwords;

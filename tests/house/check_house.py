@@ -35,7 +35,7 @@ USES = {
     "libframe/mux": {"libframe", "libframe/http2", "libframe/base"},
     "libframe/io": {"libframe", "libframe/mux", "libframe/tls", "libframe/base"},
     "broker/admission": {"libframe/http", "libframe/io", "libframe/mux", "libframe/tls", "libframe/base"},
-    "broker/tunnels": {"broker/admission", "libframe", "libframe/http", "libframe/mux", "libframe/base"},
+    "broker/tunnels": {"broker/admission", "libframe", "libframe/http", "libframe/mux", "libframe/tls", "libframe/base"},
     "broker/link": {"broker/admission", "broker/tunnels", "libframe", "libframe/io", "libframe/mux", "libframe/base"},
     "broker/classic": {"broker/admission", "broker/tunnels", "libframe", "libframe/io", "libframe/base"},
     "broker/app": {"broker/admission", "broker/tunnels", "libframe", "libframe/http1", "libframe/http",

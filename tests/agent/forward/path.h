@@ -133,8 +133,9 @@ struct Path : AgentFixture, Forwarder::Owner, Session::Owner {
     done = true;
     runtime.graveyard.bury(std::move(forwarder));
   }
-  void on_session_registered(Session&, Tunnel&, const Registration&) override {}
+  void on_session_registered(Session&, Tunnel&, const Granted&) override {}
   void on_session_refused(Session&, Tunnel&, const std::string&, const std::string&) override {}
+  void on_session_unregistered(Session&, Tunnel&, const std::string&, const std::string&) override {}
   void on_session_unanswered(Session&, Tunnel&) override {}
   void on_session_draining(Session&, Duration) override {}
   void on_session_closed(Session&, const Error&) override { runtime.graveyard.bury(std::move(session)); }

@@ -4,6 +4,8 @@
 
 #include "agent/rules.h"
 #include "agent_rig.h"
+#include "base/base64.h"
+#include "mux/registration.h"
 
 namespace tenfold {
 namespace {
@@ -36,6 +38,26 @@ TEST_CASE_FIXTURE(AgentTest, "with --mux the handshake leads to a link") {
   CHECK(asks(asked, "/?new"));
   CHECK(asks_upgrade(asked));
   CHECK(output.lines == std::vector<std::string>{"your url is: https://blue-fox.example"});
+}
+
+TEST_CASE_FIXTURE(AgentTest, "the handshake names the agent's instance, and so does each Register") {
+  options.mux = Mux::prefer;
+  start();
+  const auto instance_in = [](const std::string& asked) {
+    const std::size_t at = asked.find("Tenfold-Register: ");
+    REQUIRE(at != std::string::npos);
+    const auto bytes = decode_base64url(asked.substr(at + 18, asked.find('\r', at) - at - 18));
+    REQUIRE(bytes);
+    const auto registration = parse_registration(*bytes);
+    REQUIRE(registration);
+    return registration->instance;
+  };
+  const std::string first = instance_in(link("blue-fox"));
+  CHECK(first.size() == 32);
+  brokers.clear();
+  network.pump();
+  wait_for_dial();
+  CHECK(instance_in(link("blue-fox")) == first);
 }
 
 TEST_CASE_FIXTURE(AgentTest, "a lost link comes back with the same name, and its token") {

@@ -20,14 +20,20 @@ TEST_CASE("a wait is never shorter than the least one") {
 
 TEST_CASE("the longest wait doubles with each failure, and stops at the most one") {
   Backoff backoff(most);
-  Duration before = rules::backoff_least;
-  for (int i = 0; i < 100; ++i) {
-    const Duration wait = backoff.next(start);
-    CHECK(wait <= rules::backoff_most);
-    if (before < rules::backoff_most / 3) CHECK(wait > before + before / 2);
-    before = wait;
-  }
-  CHECK(before > rules::backoff_most - 1ms);
+  const auto longest_from = [&](TimePoint when, Duration most_wait) {
+    Duration before = rules::backoff_least;
+    for (int i = 0; i < 100; ++i) {
+      const Duration wait = backoff.next(when);
+      CHECK(wait <= most_wait);
+      if (backoff.failures() < 5) CHECK(wait > before + before / 2);
+      before = wait;
+    }
+    return before;
+  };
+  CHECK(longest_from(start, rules::backoff_most_early) > rules::backoff_most_early - 1ms);
+  // After a minute without a link.
+  CHECK(longest_from(start + 59s, rules::backoff_most_early) > rules::backoff_most_early - 1ms);
+  CHECK(longest_from(start + 60s, rules::backoff_most) > rules::backoff_most - 1ms);
 }
 
 TEST_CASE("waits are spread over the whole range") {
@@ -35,8 +41,8 @@ TEST_CASE("waits are spread over the whole range") {
   Backoff backoff([&] { return chance; });
   for (int i = 0; i < 20; ++i) backoff.next(start);
   chance = 0.5;
-  CHECK(backoff.next(start) > rules::backoff_most * 45 / 100);
-  CHECK(backoff.next(start) < rules::backoff_most * 55 / 100);
+  CHECK(backoff.next(start + 2min) > rules::backoff_most * 45 / 100);
+  CHECK(backoff.next(start + 2min) < rules::backoff_most * 55 / 100);
 }
 
 TEST_CASE("what stayed up for long starts anew, what fell at once does not") {

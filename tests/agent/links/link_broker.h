@@ -39,6 +39,13 @@ class LinkBroker final : public Link::Handler {
     message.mutable_drain()->set_deadline_ms(deadline_ms);
     link().send(message);
   }
+  void tell_unregistered(const std::string& name, const std::string& code, const std::string& text = "no more") {
+    control::ControlMessage message;
+    message.mutable_unregistered()->set_name(name);
+    message.mutable_unregistered()->set_code(code);
+    message.mutable_unregistered()->set_message(text);
+    link().send(message);
+  }
   void tell_notice(const std::string& text) {
     control::ControlMessage message;
     message.mutable_notice()->set_text(text);

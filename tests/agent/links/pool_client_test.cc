@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(PoolFixture, "a socket that is closed unused is replaced after
     CHECK(waited >= rules::backoff_least);
     before = waited;
   }
-  CHECK(before > 2s);
+  CHECK(before > 1500ms);
   CHECK_FALSE(lost);
 }
 

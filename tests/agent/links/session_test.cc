@@ -16,8 +16,8 @@ struct SessionFixture : test::AgentFixture, Session::Owner {
   std::unique_ptr<test::MemoryPipe> memory = std::make_unique<test::MemoryPipe>(runtime);
   std::unique_ptr<test::LinkBroker> broker;
   std::unique_ptr<Session> session;
-  std::optional<Registration> registration;  // the last
-  std::vector<std::string> refused;          // codes
+  std::optional<Granted> registration;  // the last
+  std::vector<std::string> refused;     // codes
   int unanswered = 0;
   std::optional<Duration> drain_deadline;
   std::optional<Error> closed;
@@ -31,10 +31,11 @@ struct SessionFixture : test::AgentFixture, Session::Owner {
   }
   virtual ~SessionFixture() { runtime.graveyard.clear(); }
 
-  void on_session_registered(Session&, Tunnel&, const Registration& said) override { registration = said; }
+  void on_session_registered(Session&, Tunnel&, const Granted& said) override { registration = said; }
   void on_session_refused(Session&, Tunnel&, const std::string& code, const std::string&) override {
     refused.push_back(code);
   }
+  void on_session_unregistered(Session&, Tunnel&, const std::string&, const std::string&) override {}
   void on_session_unanswered(Session&, Tunnel&) override { ++unanswered; }
   void on_session_draining(Session&, Duration deadline) override { drain_deadline = deadline; }
   void on_session_closed(Session&, const Error& why) override {

@@ -150,6 +150,46 @@ TEST_CASE_FIXTURE(Several, "after a lost link each name comes back by its own to
   }
 }
 
+TEST_CASE_FIXTURE(Several, "a later Registered renews a tunnel's resume token, and is no new tunnel") {
+  stand();
+  broker().register_tunnel("api", "https://api.example", "renewed-api");
+  network.pump();
+  CHECK(output.lines.size() == 3);
+  lose_link();
+  link("web");
+  REQUIRE(broker().registers.size() == 2);
+  CHECK(broker().registers[0].resume_token() == "renewed-api");
+  CHECK(broker().registers[1].resume_token() == "token-docs");
+}
+
+TEST_CASE_FIXTURE(Several, "a tunnel that the broker ends is said, and not asked for again") {
+  stand();
+  broker().tell_unregistered("api", "replaced", "Another agent has it");
+  network.pump();
+  CHECK(output.has_error("Another agent has it"));
+  CHECK(dialled_for("api") == "refused");
+  CHECK(dialled_for("web") == "127.0.0.1:3000");
+  lose_link();
+  link("web");
+  REQUIRE(broker().registers.size() == 1);
+  CHECK(broker().registers[0].name() == "docs");
+  CHECK_FALSE(code);
+  SUBCASE("a name that it does not have changes nothing") {
+    broker().tell_unregistered("api", "killed");
+    broker().tell_unregistered("blog", "killed");
+    network.pump();
+    CHECK_FALSE(code);
+  }
+  SUBCASE("with the last one the agent ends") {
+    grant_register(0, "docs");
+    broker().tell_unregistered("docs", "killed");
+    broker().tell_unregistered("web", "killed", "Closed by the operator");
+    network.pump();
+    CHECK(output.has_error("Closed by the operator"));
+    CHECK(code == ExitCode::refused);
+  }
+}
+
 TEST_CASE_FIXTURE(Several, "names of the broker's choice come back as well") {
   start();
   link("one", "token-one");

@@ -53,7 +53,7 @@ class Sink : public Duplex {
 class CoreRig final : private http1::ServerConnection::Owner, private broker::LinkOpener, private Splice::Owner {
  public:
   CoreRig() : wire_(rt_, broker_end_, agent_end_) {
-    Result<broker::Claim> claim = names_.claim({"myapp", "proof"});
+    Result<broker::Claim> claim = names_.claim({"myapp"});
     must(static_cast<bool>(claim), "no claim");
     tunnel_ = std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", pipes_);
     names_.attach(*claim, tunnel_);
@@ -153,9 +153,10 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
   broker::NameTable names_{rt_.runtime};
   broker::MemoryRegistry registry_{rt_.runtime, names_};
   broker::Admission admission_{rt_.runtime, {}};
+  broker::ResumeTokens resume_tokens_{{std::string(32, 'k')}};
   NoClassicDoor classic_;
   broker::OwnSite own_site_{{}, router_, registry_};
-  broker::TunnelMakers makers_{rt_.runtime, own_site_, registry_, admission_, classic_};
+  broker::TunnelMakers makers_{rt_.runtime, own_site_, registry_, admission_, resume_tokens_, classic_};
   broker::ProxyList proxies_;
   broker::RequestIds request_ids_;
   NoPasswords passwords_;

@@ -42,7 +42,7 @@ struct Ports {
 
   // A tunnel that was asked for from there; 0: refused.
   std::uint16_t open(const std::string& ip, Claim* kept = nullptr) {
-    const Result<Claim> claim = names.claim({{}, {}, ip});
+    const Result<Claim> claim = names.claim({{}, make_claimant("", "", ip)});
     REQUIRE(claim);
     const Result<std::uint16_t> port = ports.open_classic(*claim, ip);
     if (!port) registry.give_up(*claim);

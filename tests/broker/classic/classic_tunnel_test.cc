@@ -186,7 +186,7 @@ TEST_CASE("a pool whose name went to another hands on whoever waits, and is over
   old.tunnel->open(runs);
   old.tunnel->open(waits);
   REQUIRE(runs.upstream);
-  old.tunnel->hand_over(young.tunnel);
+  old.tunnel->hand_over(young.tunnel, true);
   CHECK(old.over);
   CHECK(old.cause == "replaced");
   CHECK_FALSE(waits.why);

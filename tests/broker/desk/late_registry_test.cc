@@ -1,7 +1,6 @@
 // A registry that answers later, or not at all: what a visitor and an agent get meanwhile.
 #include <doctest/doctest.h>
 
-#include "broker/tunnels/claiming.h"
 #include "public_rig.h"
 
 using namespace tenfold;
@@ -21,10 +20,10 @@ class LateRegistry final : public Registry {
       if (claim) {
         call->on_claimed(*claim);
       } else {
-        call->on_claim_refused();
+        call->on_claim_failed(handshake::Refusal::name_taken);
       }
     }
-    while (Lookup* lookup = lookups_.pop_front()) lookup->on_found(names_.find(lookup->name(), lookup->proof()));
+    while (Lookup* lookup = lookups_.pop_front()) lookup->on_found(names_.find(lookup->name()));
   }
   bool idle() const { return lookups_.empty() && claims_.empty(); }
 
@@ -38,7 +37,7 @@ class LateRegistry final : public Registry {
   std::size_t size() const override { return names_.size(); }
 
  private:
-  std::optional<NameTable::Found> find_at_once(std::string_view, std::string_view) override { return {}; }
+  std::optional<NameTable::Found> find_at_once(std::string_view) override { return {}; }
   void on_asked() override { watch_deadlines(); }
 
   NameTable& names_;
@@ -48,7 +47,7 @@ struct Late {
   Rig rig;
   LateRegistry registry{rig.rt.runtime, rig.names};
   OwnSite own_site{{}, rig.router, registry};
-  TunnelMakers makers{rig.rt.runtime, own_site, registry, rig.admission, rig.classic};
+  TunnelMakers makers{rig.rt.runtime, own_site, registry, rig.admission, rig.resume_tokens, rig.classic};
   DeskSide side{rig.rt.runtime, rig.shared.head_buffers, rig.router,    registry,   own_site, makers, rig.links,
                 rig.proxies,    rig.request_ids,         rig.passwords, rig.metrics};
   Desk desk{side};

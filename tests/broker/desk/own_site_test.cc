@@ -146,7 +146,7 @@ TEST_CASE("an upgrade makes the connection a link, early bytes kept") {
     REQUIRE(rig.link != nullptr);
     CHECK(rig.grant.claim.name == "wanted");
     CHECK(rig.grant.url == "https://wanted.example.test");
-    CHECK(rig.grant.resume_token.size() == 16);
+    CHECK(rig.grant.who.owner == "address:203.0.113.9");
     CHECK(std::string("early").starts_with(rig.link_early));
     rig.pump();
     CHECK(rig.browser->heard ==
@@ -204,7 +204,7 @@ TEST_CASE("behind a listed proxy an agent that cannot be told from others does n
   SUBCASE("no address") {}
   SUBCASE("a hidden one") { first = "X-Forwarded-For: 7.7.7.7, unknown\r\n"; }
   REQUIRE(ask_for(first, upgrade).status == 101);
-  CHECK(rig.grant.owner.empty());
+  CHECK(rig.grant.who.owner.empty());
   CHECK(rig.grant.client_ip == unknown_client);
   rig.names.hold(rig.grant.claim);
   CHECK(ask_for("", upgrade).status == 409);
@@ -385,7 +385,7 @@ TEST_CASE("no answer to a request for a tunnel may be kept by a cache") {
 TEST_CASE("a link that comes back with its resume token passes the limits of rate and number") {
   Rig rig;
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
-  const std::string token = rig.grant.resume_token;
+  const std::string token = rig.resume_token();
   const std::string stranger(token.size(), 'x');
   SUBCASE("at the limit of the rate") {
     tunnels_left(rig, "203.0.113.9");
@@ -397,7 +397,7 @@ TEST_CASE("a link that comes back with its resume token passes the limits of rat
   }
   for (int i = 0; i < 20; ++i) {
     CHECK(ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token)).status == 101);
-    CHECK(rig.grant.resume_token == token);
+    CHECK(rig.grant.who.owner == "address:203.0.113.9");
   }
   // A token that is not the name's, and the name's token for another name, pass nothing.
   CHECK(ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(stranger)).status == 429);
@@ -410,7 +410,7 @@ TEST_CASE("a link that comes back with its resume token passes the limits of rat
 TEST_CASE("a resume token is not charged, and a wrong one is") {
   Rig rig;
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
-  const std::string token = rig.grant.resume_token;
+  const std::string token = rig.resume_token();
   const int left = static_cast<int>(rules::creates_per_ip) - 1;
   SUBCASE("valid") {
     for (int i = 0; i < 20; ++i) ask_from(rig, "203.0.113.9", "/wanted", upgrade + resume(token));
@@ -428,7 +428,7 @@ TEST_CASE("a resume token lifts no other condition") {
   Rig rig("myapp", options);
   const std::string bearer = "Authorization: Bearer s3cret\r\n";
   REQUIRE(ask(rig, "/wanted", upgrade + bearer).status == 101);
-  const std::string back = upgrade + resume(rig.grant.resume_token);
+  const std::string back = upgrade + resume(rig.resume_token());
   rig.connect();
   CHECK(ask(rig, "/wanted", back).status == 401);
   CHECK(ask(rig, "/wanted", back + bearer).status == 101);
@@ -472,7 +472,7 @@ TEST_CASE("an address that made nothing is not remembered") {
 TEST_CASE("an Upgrade with a body is refused, and its owner's living tunnel stands") {
   Rig rig;
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
-  const std::string token = rig.grant.resume_token;
+  const std::string token = rig.resume_token();
   const auto living = std::make_shared<TestTunnel>(rig.rt, "wanted");
   rig.names.attach(rig.grant.claim, living);
   for (const char* framing : {"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
@@ -489,7 +489,7 @@ TEST_CASE("an Upgrade with a body is refused, and its owner's living tunnel stan
 TEST_CASE("a classic tunnel without a port leaves a name that waits for its owner as it was") {
   Rig rig;
   REQUIRE(ask_from(rig, "203.0.113.9", "/wanted", upgrade).status == 101);
-  const std::string token = rig.grant.resume_token;
+  const std::string token = rig.resume_token();
   rig.names.hold(rig.grant.claim);
   rig.classic.full = true;
   CHECK(ask_from(rig, "203.0.113.9", "/wanted").status == 503);
@@ -553,7 +553,7 @@ TEST_CASE("a tunnel whose agent is there has one socket at least in its status")
     bool agent = true;
   };
   Rig rig;
-  const Result<Claim> claim = rig.names.claim({"idle", "proof"});
+  const Result<Claim> claim = rig.names.claim({"idle"});
   REQUIRE(claim);
   const auto idle = std::make_shared<Idle>(rig);
   rig.names.attach(*claim, idle);
@@ -581,16 +581,16 @@ TEST_CASE("the handshake carries a whole Register, whose words count over the pa
   };
   SUBCASE("with a policy, a name and a token") {
     Rig rig;
-    ask(rig, "/?new", asking({"guarded", "http", "0123456789abcdef", {{"10.0.0.0/8"}, {}, {}}}));
+    ask(rig, "/?new", asking({"guarded", "http", {}, "0123456789abcdef", {{"10.0.0.0/8"}, {}, {}}}));
     REQUIRE(rig.link != nullptr);
     CHECK(rig.grant.claim.name == "guarded");
-    CHECK(rig.grant.resume_token == "0123456789abcdef");
+    CHECK(rig.grant.who.instance == "0123456789abcdef");
     REQUIRE(rig.grant.policy != nullptr);
     CHECK_FALSE(rig.grant.policy->lets_in("192.0.2.1"));
   }
   SUBCASE("with nothing but its kind") {
     Rig rig;
-    ask(rig, "/wanted", asking({{}, "http", {}, {}}));
+    ask(rig, "/wanted", asking({{}, "http", {}, {}, {}}));
     REQUIRE(rig.link != nullptr);
     CHECK(rig.grant.claim.name == "wanted");
     CHECK(rig.grant.policy == nullptr);
@@ -602,9 +602,9 @@ TEST_CASE("the handshake carries a whole Register, whose words count over the pa
       const char* says;
     };
     for (const Case& bad :
-         {Case{asking({{}, "carrier-pigeon", {}, {}}), "bad-request", "carrier-pigeon"},
-          Case{asking({{}, "http", {}, {{"nowhere"}, {}, {}}}), "bad-request", "nowhere"},
-          Case{asking({"No_Name", "http", {}, {}}), "bad-name", "Invalid"},
+         {Case{asking({{}, "carrier-pigeon", {}, {}, {}}), "bad-request", "carrier-pigeon"},
+          Case{asking({{}, "http", {}, {}, {{"nowhere"}, {}, {}}}), "bad-request", "nowhere"},
+          Case{asking({"No_Name", "http", {}, {}, {}}), "bad-name", "Invalid"},
           Case{upgrade + "Tenfold-Register: ???\r\n", "bad-request", "base64url"},
           Case{upgrade + "Tenfold-Register: _____w\r\n", "bad-request", "Register"},
           Case{upgrade + "Tenfold-Register: " + std::string(6145, 'A') + "\r\n", "bad-request", "6 KiB"}}) {

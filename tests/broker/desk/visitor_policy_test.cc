@@ -21,7 +21,7 @@ std::shared_ptr<const VisitorPolicy> policy_of(const VisitorRules& rules) {
 }
 
 void guard(Rig& rig, const VisitorRules& rules) {
-  const Result<Claim> claim = rig.names.claim({"myapp", "proof"});
+  const Result<Claim> claim = rig.names.claim({"myapp", rig.agent});
   REQUIRE(claim);
   rig.tunnel = std::make_shared<TestTunnel>(rig.rt, "myapp");
   rig.names.attach(*claim, rig.tunnel, policy_of(rules));

@@ -55,7 +55,8 @@ struct Standing final : Duplex::Handler {
 };
 
 struct Doors {
-  explicit Doors(std::size_t memory_limit) : side{loop, registry, admission, "test", memory_limit}, door(side) {}
+  explicit Doors(std::size_t memory_limit)
+      : side{loop, registry, admission, tokens, "test", memory_limit}, door(side) {}
   ~Doors() {
     door.close();
     agents.clear();
@@ -63,10 +64,10 @@ struct Doors {
   }
 
   void link(const std::string& name) {
-    const Result<Claim> claim = names.claim({name, "0123456789abcdef", "203.0.113.1"});
+    const Result<Claim> claim = names.claim({name});
     REQUIRE(claim);
     pipes.push_back(std::make_unique<MemoryPipe>(loop.runtime()));
-    LinkGrant grant{*claim, "https://" + name + ".example", "0123456789abcdef", "203.0.113.1", "203.0.113.1", false};
+    LinkGrant grant{*claim, "https://" + name + ".example", {}, "203.0.113.1", false};
     door.open_link(pipes.back()->take_left(), std::move(grant), "203.0.113.1:4000", {});
     agents.push_back(std::make_unique<Talking>(loop, pipes.back()->take_right()));
     turn();
@@ -94,6 +95,7 @@ struct Doors {
   NameTable names{loop.runtime()};
   MemoryRegistry registry{loop.runtime(), names};
   Admission admission{loop.runtime(), {}};
+  ResumeTokens tokens{{std::string(32, 'k')}};
   LinkSide side;
   LinkDoor door;
   std::vector<std::unique_ptr<MemoryPipe>> pipes;

@@ -13,6 +13,7 @@
 #include "io/link_driver.h"
 #include "mux/link_stream.h"
 #include "proto/control.pb.h"
+#include "public_rig.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 #include "tunnels/wanting.h"
@@ -21,6 +22,7 @@ using namespace tenfold;
 using namespace tenfold::broker;
 using tenfold::test::MemoryPipe;
 using tenfold::test::RecordingLog;
+using tenfold::test::TestRuntime;
 
 namespace {
 
@@ -172,11 +174,16 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
 struct Sessions {
   explicit Sessions(AdmissionOptions options = {}) : admission(loop.runtime(), std::move(options)) {}
 
-  // As OwnSite grants it.
-  std::unique_ptr<Linked> link(const std::string& name, const std::string& token, const std::string& ip = office) {
-    const Result<Claim> claim = names.claim({name, token, ip});
+  // As OwnSite grants it. Without an instance the agent is known by its address.
+  std::unique_ptr<Linked> link(const std::string& name, const std::string& instance, const std::string& ip = office) {
+    const Claimant who = make_claimant("", instance, ip);
+    const Result<Claim> claim = names.claim({name, who});
     REQUIRE(claim);
-    return std::make_unique<Linked>(side, LinkGrant{*claim, "https://" + name + ".example", token, ip, ip, false});
+    return std::make_unique<Linked>(side, LinkGrant{*claim, "https://" + name + ".example", who, ip, false});
+  }
+  // Of a tunnel whose agent has that instance.
+  std::string token_of(const std::string& name, const std::string& instance) const {
+    return tokens.seal(name, make_claimant("", instance, office), 1);
   }
   // How many tunnels the address may still have.
   std::size_t room(const std::string& ip = office) {
@@ -200,14 +207,17 @@ struct Sessions {
 
   RecordingLog log;
   Loop loop{log};
+  TestRuntime rt;  // of tunnels without a link
   NameTable names{loop.runtime()};
   MemoryRegistry registry{loop.runtime(), names};
   Admission admission;
-  LinkSide side{loop, registry, admission, "test"};
+  std::int64_t day_seconds = 1'000'000;
+  ResumeTokens tokens{{std::string(32, 'k')}, [this] { return day_seconds; }};
+  LinkSide side{loop, registry, admission, tokens, "test"};
 };
 
-const std::string first_token = "0123456789abcdef";
-const std::string second_token = "fedcba9876543210";
+const std::string first_agent = "0123456789abcdef";
+const std::string second_agent = "fedcba9876543210";
 constexpr std::size_t most = rules::tunnels_per_ip;
 
 }  // namespace
@@ -215,7 +225,7 @@ constexpr std::size_t most = rules::tunnels_per_ip;
 TEST_CASE("a tunnel counts for its address while its link lives") {
   Sessions sessions;
   CHECK(sessions.room() == most);
-  const auto one = sessions.link("one-tunnel", first_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
   CHECK(sessions.room() == most - 1);
   CHECK(one->ask("two-tunnel").registered().name() == "two-tunnel");
   CHECK(sessions.room() == most - 2);
@@ -228,11 +238,11 @@ TEST_CASE("a tunnel counts for its address while its link lives") {
 
 TEST_CASE("a ghost that its agent has left behind counts no more, and takes nothing with it at its end") {
   Sessions sessions;
-  const auto ghost = sessions.link("one-tunnel", first_token);
-  const auto second = sessions.link("one-tunnel", first_token);
+  const auto ghost = sessions.link("one-tunnel", first_agent);
+  const auto second = sessions.link("one-tunnel", first_agent);
   CHECK(sessions.room() == most - 1);
   CHECK(sessions.logged("tunnel-down name=one-tunnel kind=mux cause=replaced"));
-  const auto third = sessions.link("one-tunnel", first_token);
+  const auto third = sessions.link("one-tunnel", first_agent);
   CHECK(sessions.room() == most - 1);
   SUBCASE("the ghost is found out") { ghost->cut(); }
   SUBCASE("the ghost gives the name back that it had") { ghost->unregister("one-tunnel"); }
@@ -248,9 +258,9 @@ TEST_CASE("a ghost that its agent has left behind counts no more, and takes noth
 
 TEST_CASE("a ghost at one address and its agent at another: each address counts its own") {
   Sessions sessions;
-  const auto ghost = sessions.link("one-tunnel", first_token, "198.51.100.1");
+  const auto ghost = sessions.link("one-tunnel", first_agent, "198.51.100.1");
   CHECK(sessions.room("198.51.100.1") == most - 1);
-  const auto second = sessions.link("one-tunnel", first_token, office);
+  const auto second = sessions.link("one-tunnel", first_agent, office);
   CHECK(sessions.room("198.51.100.1") == most);
   CHECK(sessions.room(office) == most - 1);
   ghost->cut();
@@ -259,10 +269,52 @@ TEST_CASE("a ghost at one address and its agent at another: each address counts 
   CHECK(sessions.room(office) == most);
 }
 
+TEST_CASE("an agent whose name goes to another one of the same owner is told, and one that comes back is not") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_agent);
+  one->heard.clear();
+  SUBCASE("another one") {
+    Claimant who = make_claimant("", first_agent, office);
+    who.instance = second_agent;
+    sessions.names.attach(*sessions.names.claim({"one-tunnel", who}),
+                          std::make_shared<broker::test::TestTunnel>(sessions.rt, "one-tunnel"));
+    one->turn();
+    REQUIRE(one->heard.size() == 1);
+    CHECK(one->heard[0].unregistered().name() == "one-tunnel");
+    CHECK(one->heard[0].unregistered().code() == "replaced");
+  }
+  SUBCASE("itself") {
+    const auto again = sessions.link("one-tunnel", first_agent);
+    one->turn();
+    CHECK(one->heard.empty());
+  }
+}
+
+TEST_CASE("a resume token is renewed while its link stands, and the new one opens the name") {
+  Sessions sessions;
+  sessions.side.tokens_renewed_every = 10ms;
+  const auto one = sessions.link("one-tunnel", first_agent);
+  const auto second = one->ask("two-tunnel").registered();
+  one->heard.clear();
+  sessions.day_seconds += 3600;
+  one->rest();
+  one->turn();
+  REQUIRE(one->heard.size() >= 2);
+  for (const char* name : {"one-tunnel", "two-tunnel"}) {
+    const auto renewed = std::find_if(one->heard.begin(), one->heard.end(),
+                                      [&](const auto& message) { return message.registered().name() == name; });
+    REQUIRE(renewed != one->heard.end());
+    CHECK(renewed->registered().request_id() == 0);
+    CHECK(renewed->registered().urls_size() == 1);
+    CHECK(sessions.tokens.open(renewed->registered().resume_token(), name));
+  }
+  CHECK(one->heard.back().registered().resume_token() != second.resume_token());
+}
+
 TEST_CASE("a name that its own link asks for again counts once") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
-  for (int i = 0; i < 5; ++i) CHECK(one->ask("one-tunnel", first_token).has_registered());
+  const auto one = sessions.link("one-tunnel", first_agent);
+  for (int i = 0; i < 5; ++i) CHECK(one->ask("one-tunnel").has_registered());
   CHECK(sessions.room() == most - 1);
   one->cut();
   CHECK(sessions.room() == most);
@@ -270,29 +322,31 @@ TEST_CASE("a name that its own link asks for again counts once") {
 
 TEST_CASE("Register with a valid resume token passes the limits and is not charged") {
   Sessions sessions;
-  const auto ghost = sessions.link("one-tunnel", first_token);
-  const auto other = sessions.link("two-tunnel", second_token);
+  const auto ghost = sessions.link("one-tunnel", first_agent);
+  const auto other = sessions.link("two-tunnel", second_agent);
   SUBCASE("at the limit of the rate") {
     sessions.use_up_the_rate();
     CHECK(other->refusal("") == "rate");
-    CHECK(other->refusal("one-tunnel", second_token) == "rate");
+    CHECK(other->refusal("one-tunnel", sessions.token_of("two-tunnel", second_agent)) == "rate");
   }
   SUBCASE("at the limit of the number") {
     for (std::size_t i = 2; i < most; ++i) sessions.admission.on_tunnel_up(office);
     CHECK(other->refusal("") == "limit");
-    CHECK(other->refusal("one-tunnel", second_token) == "limit");
+    CHECK(other->refusal("one-tunnel", sessions.token_of("two-tunnel", second_agent)) == "limit");
   }
-  for (int i = 0; i < 20; ++i) CHECK(other->ask("one-tunnel", first_token).registered().resume_token() == first_token);
-  CHECK(other->ask("two-tunnel", second_token).registered().name() == "two-tunnel");
+  for (int i = 0; i < 20; ++i) {
+    CHECK(other->ask("one-tunnel", sessions.token_of("one-tunnel", first_agent)).has_registered());
+  }
+  CHECK(other->ask("two-tunnel", sessions.token_of("two-tunnel", second_agent)).registered().name() == "two-tunnel");
 }
 
 TEST_CASE("Register that is refused for another reason than a limit is not charged") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
-  const auto other = sessions.link("two-tunnel", second_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
+  const auto other = sessions.link("two-tunnel", second_agent);
   for (int i = 0; i < 30; ++i) {
     CHECK(other->refusal("one-tunnel") == "name-taken");
-    CHECK(other->refusal("one-tunnel", second_token) == "name-taken");
+    CHECK(other->refusal("one-tunnel", sessions.token_of("two-tunnel", second_agent)) == "name-taken");
     CHECK(other->refusal("No_Name") == "bad-name");
   }
   other->rest();
@@ -304,11 +358,11 @@ TEST_CASE("a link with as many tunnels as it may have still takes back one of it
   AdmissionOptions options;
   options.tunnels_per_ip = options.creates_per_ip = 2 * limits::tunnels_per_link;
   Sessions sessions(options);
-  const auto one = sessions.link("one-tunnel", first_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
   for (std::size_t i = 1; i < limits::tunnels_per_link; ++i) REQUIRE(one->ask("").has_registered());
   one->rest();
   CHECK(one->refusal("") == "limit");
-  CHECK(one->ask("one-tunnel", first_token).has_registered());
+  CHECK(one->ask("one-tunnel", sessions.token_of("one-tunnel", first_agent)).has_registered());
   CHECK(one->refusal("") == "limit");
 }
 
@@ -317,7 +371,7 @@ TEST_CASE("tunnels that a link asks for in one go are no more than it may have")
   SUBCASE("of its address") {
     options.tunnels_per_ip = 3;
     Sessions sessions(options);
-    const auto one = sessions.link("one-tunnel", first_token);
+    const auto one = sessions.link("one-tunnel", first_agent);
     one->flood(6, "");
     CHECK(sessions.names.size() == 3);
     CHECK(one->heard.size() == 6);
@@ -330,7 +384,7 @@ TEST_CASE("tunnels that a link asks for in one go are no more than it may have")
   SUBCASE("of its own") {
     options.tunnels_per_ip = options.creates_per_ip = 2 * limits::tunnels_per_link;
     Sessions sessions(options);
-    const auto one = sessions.link("one-tunnel", first_token);
+    const auto one = sessions.link("one-tunnel", first_agent);
     for (std::size_t i = 1; i < limits::tunnels_per_link - 1; ++i) REQUIRE(one->ask("").has_registered());
     one->rest();
     one->flood(6, "");
@@ -340,7 +394,7 @@ TEST_CASE("tunnels that a link asks for in one go are no more than it may have")
 
 TEST_CASE("a name that is given back before it was granted is not granted any more") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
   SUBCASE("by Unregister") {
     one->ask_and_give_back("two-tunnel");
     CHECK_FALSE(one->over);
@@ -355,7 +409,7 @@ TEST_CASE("a name that is given back before it was granted is not granted any mo
 
 TEST_CASE("a link that takes no new stream gets no new tunnel") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
   broker::test::Wanting visitor;
   sessions.names.find("one-tunnel").tunnel->open(visitor);
   REQUIRE(visitor.upstream);
@@ -373,8 +427,8 @@ TEST_CASE("a link that takes no new stream gets no new tunnel") {
 
 TEST_CASE("a link that asks for a taken name without end is ended, and its tunnel is held for its agent") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
-  const auto other = sessions.link("two-tunnel", second_token, "203.0.113.2");
+  const auto one = sessions.link("one-tunnel", first_agent);
+  const auto other = sessions.link("two-tunnel", second_agent, "203.0.113.2");
   other->flood(1000, "one-tunnel");
   CHECK(other->over);
   CHECK(other->heard.size() < 200);
@@ -385,7 +439,7 @@ TEST_CASE("a link that asks for a taken name without end is ended, and its tunne
 
 TEST_CASE("a Register's policy stands beside the name, and Registered says that it is held to") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
   const control::ControlMessage guarded = one->ask_guarded("two-tunnel", "10.0.0.0/8");
   REQUIRE(guarded.registered().held_size() == 1);
   CHECK(guarded.registered().held(0) == "policy");
@@ -399,7 +453,7 @@ TEST_CASE("a Register's policy stands beside the name, and Registered says that 
 
 TEST_CASE("a policy that cannot be read is refused by what is wrong with it, and takes no name") {
   Sessions sessions;
-  const auto one = sessions.link("one-tunnel", first_token);
+  const auto one = sessions.link("one-tunnel", first_agent);
   const control::ControlMessage refused = one->ask_guarded("two-tunnel", "everywhere");
   CHECK(refused.refused().code() == "bad-request");
   CHECK(refused.refused().message().find("everywhere") != std::string::npos);

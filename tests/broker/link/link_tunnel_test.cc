@@ -148,7 +148,7 @@ TEST_CASE("a tunnel that lost its name hands on whoever waits, and whoever asks 
   REQUIRE(one.upstream);
   CHECK_FALSE(two.upstream);
   CHECK(old.tunnel->has_agent());
-  old.tunnel->hand_over(young.tunnel);
+  old.tunnel->hand_over(young.tunnel, true);
   CHECK(two.upstream);
   CHECK(three.upstream);
   old.tunnel->open(retrying);
