@@ -62,7 +62,8 @@ ClassicOptions classic_options(const Options& options) {
 }
 
 FrontDoorOptions front_door_options(const Options& options) {
-  FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode};
+  FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode,
+                         options.proxy_protocol_from};
   front.proxy_patience.keep_alive = options.keep_alive_proxy;
   return front;
 }

@@ -24,6 +24,7 @@ struct Texts {
   std::string classic = "on";
   std::string classic_ports;
   std::vector<std::string> proxies;
+  std::vector<std::string> proxy_protocol_from;
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t max_conn = rules::classic_sockets;
@@ -134,6 +135,13 @@ Error parse_times(const Texts& texts, Options& options) {
   return {};
 }
 
+Error parse_proxies(std::string_view flag, const std::vector<std::string>& texts, ProxyList& out) {
+  for (const std::string& text : texts) {
+    if (out.add(text)) return bad(flag, text, "must be an IP, a network, as 10.0.0.0/8, or unix");
+  }
+  return {};
+}
+
 bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 
 // The default address of the classic ports: a broker that listens on loopback or unix sockets only opens no port to the
@@ -189,8 +197,9 @@ Error check(const Texts& texts, Options& options) {
     return bad("--max-conn", std::to_string(texts.max_conn), "must be from 1 to 1000");
   }
   options.max_conn = texts.max_conn;
-  for (const std::string& proxy : texts.proxies) {
-    if (options.proxies.add(proxy)) return bad("--proxy", proxy, "must be an IP, a network, as 10.0.0.0/8, or unix");
+  if (Error error = parse_proxies("--proxy", texts.proxies, options.proxies)) return error;
+  if (Error error = parse_proxies("--proxy-protocol-from", texts.proxy_protocol_from, options.proxy_protocol_from)) {
+    return error;
   }
   const Result<LogLevel> level = parse_log_level(texts.log_level);
   if (!level) return bad("--log-level", texts.log_level, level.error().detail);
@@ -248,6 +257,14 @@ void declare_site(CLI::App& app, Texts& texts, Options& options) {
          "A load balancer in front, whose X-Forwarded-* count (clients that it does not name in X-Forwarded-For "
          "share the limits of one address); an IP, a network, or unix: all who come by unix sockets; may be given more "
          "than once")
+      ->type_name("IP[/BITS]|unix");
+}
+
+void declare_front(CLI::App& app, Texts& texts) {
+  app.add_option(
+         "--proxy-protocol-from", texts.proxy_protocol_from,
+         "A load balancer in TCP mode, each of whose connections begins with a PROXY header, version 1 or 2: the "
+         "address in it is the visitor's; a connection without one is closed; may be given more than once")
       ->type_name("IP[/BITS]|unix");
 }
 
@@ -338,6 +355,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   app.allow_config_extras(false);
 
   declare_site(app, texts, options);
+  declare_front(app, texts);
   declare_classic(app, texts, options);
   declare_limits(app, texts, options);
   declare_times(app, texts);

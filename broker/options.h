@@ -37,6 +37,7 @@ struct Options {
   std::string token_file;
   std::string cluster_secret_file;  // the keys of resume tokens; empty: a random one, of this process
   ProxyList proxies;
+  ProxyList proxy_protocol_from;  // balancers whose connections begin with a PROXY header
   std::size_t tunnels_per_ip = rules::tunnels_per_ip;
   std::size_t creates_per_ip = rules::creates_per_ip;
   std::size_t connections_per_ip = rules::connections_per_ip;

@@ -62,6 +62,7 @@ FrontDoor::~FrontDoor() { close(); }
 
 void FrontDoor::close() {
   on_empty_ = nullptr;
+  announced_.clear();
   visitors_.clear();
 }
 
@@ -77,20 +78,71 @@ Error FrontDoor::listen(const Address& address, std::shared_ptr<TlsContext> tls)
   return {};
 }
 
-bool FrontDoor::admit(const std::string& ip) {
-  const bool full = visits_ + links_.size() >= options_.connections;
-  const bool counted = !is_this_machine(ip) && !proxies_.contains(ip);
-  if (full || (counted && !addresses_.has_room(ip))) {
-    loop_.runtime().log.warn("turned-away", {{"peer", ip}, {"reason", full ? "connections" : "connections-per-ip"}});
-    return false;
-  }
-  return true;
+bool FrontDoor::is_full() const { return visits_ + announced_.size() + links_.size() >= options_.connections; }
+
+bool FrontDoor::has_room_for(const std::string& ip) const {
+  return is_this_machine(ip) || proxies_.contains(ip) || addresses_.has_room(ip);
+}
+
+void FrontDoor::turn_away(TcpSocket& socket, const std::string& ip, std::string_view reason) {
+  loop_.runtime().log.warn("turned-away", {{"peer", ip}, {"reason", reason}});
+  socket.reset(ErrorKind::limit);
 }
 
 void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls) {
-  const std::string address = to_string(socket->peer());
-  const std::string ip = ip_of_peer(socket->peer());
-  if (!admit(ip)) return socket->reset(ErrorKind::limit);
+  const Address peer = socket->peer();
+  const std::string ip = ip_of_peer(peer);
+  if (is_full()) return turn_away(*socket, ip, "connections");
+  if (!options_.header_senders.contains(ip)) return admit(std::move(socket), peer, tls);
+  ProxyHeaderWait::Owner& owner = *this;
+  auto wait = std::make_unique<ProxyHeaderWait>(loop_.runtime(), owner, std::move(socket));
+  ProxyHeaderWait* const key = wait.get();
+  announced_[key] = {std::move(wait), tls};
+}
+
+void FrontDoor::on_proxy_header(ProxyHeaderWait& wait, const std::optional<Address>& source) {
+  std::unique_ptr<TcpSocket> socket = wait.take_socket();
+  const Address balancer = socket->peer();
+  // Loopback, as another machine says it, is that machine's: no visitor of it is this machine.
+  const auto is_local = [](const Address& peer) {
+    const std::optional<AddressBytes> ip = parse_address(as_ip(ip_of_peer(peer)));
+    return ip && is_loopback(*ip);
+  };
+  const bool counts = source && (!is_local(*source) || is_local(balancer));
+  admit(std::move(socket), counts ? *source : balancer, bury(wait));
+}
+
+void FrontDoor::on_proxy_header_missing(ProxyHeaderWait& wait, std::string_view why) {
+  const std::string peer = to_string(wait.peer());
+  if (why.empty()) {
+    loop_.runtime().log.debug("probed", {{"peer", peer}});
+  } else {
+    loop_.runtime().log.info("reject", {{"reason", "proxy-header"}, {"detail", why}, {"peer", peer}});
+  }
+  bury(wait);
+  check_empty();
+}
+
+// Returns what its listener has it speak.
+std::shared_ptr<TlsContext> FrontDoor::bury(ProxyHeaderWait& wait) {
+  const auto found = announced_.find(&wait);
+  std::shared_ptr<TlsContext> tls = std::move(found->second.tls);
+  loop_.runtime().graveyard.bury(std::move(found->second.wait));
+  announced_.erase(found);
+  return tls;
+}
+
+void FrontDoor::admit(std::unique_ptr<TcpSocket> socket, const Address& peer, const std::shared_ptr<TlsContext>& tls) {
+  const std::string ip = ip_of_peer(peer);
+  if (has_room_for(ip)) return serve(std::move(socket), peer, tls);
+  turn_away(*socket, ip, "connections-per-ip");
+  // A socket may be in the middle of its own event.
+  loop_.runtime().graveyard.bury(std::move(socket));
+  check_empty();
+}
+
+void FrontDoor::serve(std::unique_ptr<TcpSocket> socket, const Address& peer, const std::shared_ptr<TlsContext>& tls) {
+  const std::string ip = ip_of_peer(peer);
   TcpSocket* tcp = socket.get();
   std::unique_ptr<Duplex> connection = std::move(socket);
   if (tls != nullptr) {
@@ -98,11 +150,12 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
   }
   const bool from_proxy = proxies_.contains(ip);
   auto visitor =
-      std::make_shared<Visitor>(*this, address, ip, tls == nullptr ? "http" : "https", from_proxy,
+      std::make_shared<Visitor>(*this, to_string(peer), ip, tls == nullptr ? "http" : "https", from_proxy,
                                 from_proxy ? options_.proxy_patience : options_.patience, tcp, addresses_.enter(ip));
   Visitor& started = *visitor;
   visitors_[&started] = std::move(visitor);
   started.serve(std::move(connection));
+  if (draining_) started.connection().drain();
 }
 
 void FrontDoor::on_connection_closed(Visitor& visitor, const http::Gone& gone) {
@@ -120,12 +173,14 @@ void FrontDoor::on_visit_over() {
 
 void FrontDoor::drain(std::function<void()> on_empty) {
   on_empty_ = std::move(on_empty);
+  draining_ = true;
   listeners_.clear();
   for (const auto& visitor : visitors()) visitor->connection().drain();
   check_empty();
 }
 
 std::size_t FrontDoor::end_now() {
+  announced_.clear();
   const std::vector<std::shared_ptr<Visitor>> all = visitors();
   for (const auto& visitor : all) visitor->connection().end_now({503, "draining"});
   return all.size();
@@ -138,7 +193,7 @@ std::vector<std::shared_ptr<FrontDoor::Visitor>> FrontDoor::visitors() const {
 }
 
 void FrontDoor::check_empty() {
-  if (on_empty_ && visits_ == 0) std::exchange(on_empty_, nullptr)();
+  if (on_empty_ && visits_ == 0 && announced_.empty()) std::exchange(on_empty_, nullptr)();
 }
 
 }  // namespace tenfold::broker

@@ -7,13 +7,16 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "broker/admission/address_counts.h"
 #include "broker/admission/proxy_list.h"
 #include "broker/desk/desk.h"
+#include "broker/front/proxy_header_wait.h"
 #include "broker/link/link_door.h"
 #include "http1/server_connection.h"
 #include "io/loop.h"
@@ -27,9 +30,12 @@ struct FrontDoorOptions {
   http::Patience patience{};        // with visitors
   http::Patience proxy_patience{};  // with listed proxies
   unsigned unix_mode = TcpListener::default_unix_mode;
+  // Balancers that say by the PROXY protocol where each connection comes from. From them a header is due, from others
+  // it is no HTTP.
+  ProxyList header_senders{};
 };
 
-class FrontDoor final {
+class FrontDoor final : private ProxyHeaderWait::Owner {
  public:
   // `addresses`: connections by address; listed proxies and this machine are unlimited. `links` count as connections.
   FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
@@ -52,9 +58,22 @@ class FrontDoor final {
  private:
   class Visitor;
 
+  // A connection whose PROXY header is not there yet.
+  struct Announced {
+    std::unique_ptr<ProxyHeaderWait> wait;
+    std::shared_ptr<TlsContext> tls;  // of its listener
+  };
+
   void on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls);
-  // Whether one more connection from that address is allowed.
-  bool admit(const std::string& ip);
+  void on_proxy_header(ProxyHeaderWait& wait, const std::optional<Address>& source) override;
+  void on_proxy_header_missing(ProxyHeaderWait& wait, std::string_view why) override;
+  std::shared_ptr<TlsContext> bury(ProxyHeaderWait& wait);
+  // `peer`: of the socket, or as the PROXY header has it.
+  void admit(std::unique_ptr<TcpSocket> socket, const Address& peer, const std::shared_ptr<TlsContext>& tls);
+  void serve(std::unique_ptr<TcpSocket> socket, const Address& peer, const std::shared_ptr<TlsContext>& tls);
+  bool is_full() const;
+  bool has_room_for(const std::string& ip) const;
+  void turn_away(TcpSocket& socket, const std::string& ip, std::string_view reason);
   void on_connection_closed(Visitor& visitor, const http::Gone& gone);
   void on_visit_over();
   void check_empty();
@@ -69,9 +88,11 @@ class FrontDoor final {
   Desk& desk_;
   const LinkDoor& links_;
   std::vector<std::unique_ptr<TcpListener>> listeners_;
+  std::unordered_map<ProxyHeaderWait*, Announced> announced_;
   std::unordered_map<Visitor*, std::shared_ptr<Visitor>> visitors_;  // whose connection serves HTTP
   std::size_t visits_ = 0;                                           // those, and the upgraded ones
   std::function<void()> on_empty_;                                   // set while draining
+  bool draining_ = false;
 };
 
 }  // namespace tenfold::broker

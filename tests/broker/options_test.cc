@@ -133,6 +133,20 @@ TEST_CASE("a time that is no time is told with its flag and its value") {
   CHECK_FALSE(parse({"--http", "127.0.0.1:0", "--keep-alive=200ms"}));
 }
 
+TEST_CASE("who must send a PROXY header is apart from whose fields count") {
+  const Result<ParsedOptions> parsed = parse({"--http", "127.0.0.1:0", "--proxy", "10.0.0.1", "--proxy-protocol-from",
+                                              "192.0.2.0/24", "fd00::/8", "--proxy-protocol-from", "unix"});
+  REQUIRE(parsed);
+  for (const char* ip : {"192.0.2.7", "fd00::1", "unix"}) {
+    CHECK(parsed->options.proxy_protocol_from.contains(ip));
+    CHECK_FALSE(parsed->options.proxies.contains(ip));
+  }
+  CHECK_FALSE(parsed->options.proxy_protocol_from.contains("10.0.0.1"));
+  const Result<ParsedOptions> bad = parse({"--http", "127.0.0.1:0", "--proxy-protocol-from", "10.0.0.0/33"});
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().detail.find("--proxy-protocol-from 10.0.0.0/33") == 0);
+}
+
 TEST_CASE("a time is seconds, or has its unit") {
   const Result<ParsedOptions> parsed =
       parse({"--http", "127.0.0.1:0", "--first-byte", "90", "--body-idle", "1.5m", "--stream-idle", "2h",
