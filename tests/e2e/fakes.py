@@ -12,9 +12,9 @@ import time
 class Server:
     """Accepts, hands each connection to serve(), and keeps what it was sent."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, ip="127.0.0.1"):
         self.heard, self.accepted = [], 0
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = socket.create_server((ip, port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
