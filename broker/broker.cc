@@ -10,6 +10,7 @@
 #include "broker/admission/address_counts.h"
 #include "broker/admission/password_pool.h"
 #include "broker/admission/secret.h"
+#include "broker/admission/token_file.h"
 #include "broker/classic/classic_ports.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/own_site.h"
@@ -40,6 +41,9 @@ std::size_t most_classic(std::size_t connections) {
   return connections - std::min<std::size_t>(connections / 4, rules::own_descriptors);
 }
 
+constexpr std::string_view plain_tokens_advice =
+    "secrets stand in this file as they are: `broker token hash --file FILE` puts their hashes in their place";
+
 // Names the flag in the error.
 Error of_flag(std::string_view flag, const Error& error) {
   return {error.kind, std::string(flag) + ": " + error.detail};
@@ -53,7 +57,7 @@ std::size_t memory_limit(const Options& options) {
 }
 
 OwnSiteOptions own_site_options(const Options& options) {
-  return {options.public_url, options.landing, options.classic, options.classic_address};
+  return {options.public_url, options.landing, options.classic, options.classic_address, options.classic_without_token};
 }
 
 ClassicOptions classic_options(const Options& options) {
@@ -73,8 +77,8 @@ FrontDoorOptions front_door_options(const Options& options) {
 // In the order of construction: each part borrows from those above it.
 class Broker::Parts final : private Timer {
  public:
-  Parts(Loop& loop_, const Options& options, std::vector<Token> tokens, std::vector<std::string> cluster_keys,
-        std::function<void()> on_stopped)
+  Parts(Loop& loop_, const Options& options, std::shared_ptr<const TokenStore> tokens,
+        std::vector<std::string> cluster_keys, std::function<void()> on_stopped)
       : loop(loop_),
         stopped(std::move(on_stopped)),
         proxies(options.proxies),
@@ -162,11 +166,15 @@ Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Broker::~Broker() = default;
 
 Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options, std::function<void()> on_stopped) {
-  std::vector<Token> tokens;
+  std::shared_ptr<const TokenStore> tokens;
   if (!options.token_file.empty()) {
-    Result<std::vector<Token>> read = read_token_file(options.token_file);
+    const Result<TokenFile> read = read_token_file(options.token_file);
     if (!read) return of_flag("--token-file", read.error());
-    tokens = *std::move(read);
+    if (read->plain() != 0) {
+      loop.runtime().log.warn(
+          "token-plain", {{"file", options.token_file}, {"tokens", read->plain()}, {"detail", plain_tokens_advice}});
+    }
+    tokens = std::make_shared<const TokenStore>(read->tokens());
   }
   std::shared_ptr<TlsContext> tls;
   if (!options.https.empty()) {

@@ -9,6 +9,7 @@
 
 #include "broker/broker.h"
 #include "broker/options.h"
+#include "broker/token_command.h"
 #include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
@@ -64,6 +65,7 @@ int run(const broker::Options& options) {
 
 int main(int argc, char** argv) {
   open_closed_streams();
+  if (broker::is_token_command(argc, argv)) return broker::run_token_command(argc, argv);
   Result<broker::ParsedOptions> parsed = broker::parse_options(argc, argv);
   if (!parsed) {
     std::fprintf(stderr, "broker: %s\n", parsed.error().detail.c_str());

@@ -85,6 +85,16 @@ Error parse_listeners(std::string_view flag, const std::vector<std::string>& tex
   return {};
 }
 
+Error parse_classic(const std::string& text, Options& options) {
+  if (text != "on" && text != "open" && text != "token" && text != "off") {
+    return bad("--classic", text, "must be on, open, token or off");
+  }
+  if (text == "token" && options.token_file.empty()) return bad("--classic", text, "needs --token-file FILE");
+  options.classic = text != "off";
+  options.classic_without_token = text == "open";
+  return {};
+}
+
 Error parse_mode(const std::string& text, unsigned& mode) {
   constexpr std::size_t most_digits = 4;
   constexpr unsigned most = 0777;
@@ -181,8 +191,7 @@ Error check(const Texts& texts, Options& options) {
   if (!options.landing.empty() && !is_url(options.landing)) {
     return bad("--landing", options.landing, "must be an http:// or https:// URL");
   }
-  if (texts.classic != "on" && texts.classic != "off") return bad("--classic", texts.classic, "must be on or off");
-  options.classic = texts.classic == "on";
+  if (Error error = parse_classic(texts.classic, options)) return error;
   if (!texts.classic_ports.empty()) {
     if (Error error = parse_port_range(texts.classic_ports, options)) return error;
   }
@@ -246,7 +255,8 @@ void declare_site(CLI::App& app, Texts& texts, Options& options) {
                  "What tunnels' URLs are built from (default: the request's scheme and Host)")
       ->type_name("URL");
   app.add_option("--landing", options.landing, "Where GET / leads (default: a line of text)")->type_name("URL");
-  app.add_option("--token-file", options.token_file, "Only who shows one of these tokens may make a tunnel; one a line")
+  app.add_option("--token-file", options.token_file,
+                 "Only who shows one of these tokens may make a tunnel; `broker token new` makes one")
       ->type_name("FILE");
   app.add_option("--cluster-secret-file", options.cluster_secret_file,
                  "The key of the tokens by which agents get their names back, one a line and two at most: the new one "
@@ -269,8 +279,11 @@ void declare_front(CLI::App& app, Texts& texts) {
 }
 
 void declare_classic(CLI::App& app, Texts& texts, Options& options) {
-  app.add_option("--classic", texts.classic, "The classic protocol, for stock clients: on or off (default: on)")
-      ->type_name("on|off")
+  app.add_option("--classic", texts.classic,
+                 "The classic protocol, for stock clients. on: as for agents, with a token where there is a "
+                 "--token-file; token: the same, and there must be one; open: without a token even so; off: only "
+                 "agents with --mux (default: on)")
+      ->type_name("on|open|token|off")
       ->group("Classic");
   app.add_option("--classic-ports", texts.classic_ports, "Where its ports lie (default: the system's choice)")
       ->type_name("LOW-HIGH")

@@ -28,6 +28,7 @@ struct Options {
   std::string public_url;
   std::string landing;
   bool classic = true;
+  bool classic_without_token = false;  // --classic open: even where there is a token file
   std::uint16_t classic_port_low = 0;
   std::uint16_t classic_port_high = 0;
   std::string classic_bind;          // the address of the classic ports; empty: every address

@@ -1,5 +1,14 @@
 // Admission: decides who may make tunnels, and how many. If the operator requires a token, a valid one admits the
-// client and lifts the limits by address.
+// client; its tunnels are then counted for the token, and the limits by address do not apply.
+//
+//   const Admission::Identity who = admission.identify(secret);   // whose token it is, or a refusal
+//   admission.admit(ip, who.token)                                 // one more tunnel? counts the attempt
+//   admission.has_room(ip, who.token)                              // again, when its name is claimed
+//   admission.on_tunnel_up(ip, who.token) … on_tunnel_down(ip, who.token)
+//   admission.refund(ip, who.token)                                // in place of on_tunnel_up(): no tunnel came of it
+//
+// A token goes by its name everywhere behind identify(): tunnels outlive a reload, which may end the token itself.
+// Counts are this process's own.
 #pragma once
 
 #include <cstddef>
@@ -7,66 +16,59 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
-#include "base/result.h"
 #include "base/runtime.h"
+#include "broker/admission/token_store.h"
 #include "broker/rules.h"
 #include "mux/handshake.h"
 
 namespace tenfold::broker {
 
-struct Token {
-  std::string secret;
-  // The owner of the tunnels that are made with it; independent of its position in the file.
-  std::string name;
-};
-
 struct AdmissionOptions {
-  std::vector<Token> tokens;  // empty: no token is required
+  std::shared_ptr<const TokenStore> tokens{};  // null: no token is required
   std::size_t tunnels_per_ip = rules::tunnels_per_ip;
   std::size_t creates_per_ip = rules::creates_per_ip;  // per rules::creates_window
 };
-
-// One token per line, optionally followed by its name; otherwise the name is derived from the token. Empty lines and
-// lines that start with '#' are ignored. Errors (usage) name the file and the line.
-Result<std::vector<Token>> read_token_file(const std::string& path);
 
 class Admission {
  public:
   Admission(Runtime& runtime, AdmissionOptions options);
 
-  struct Verdict {
-    handshake::Refusal refusal = handshake::Refusal::none;
-    std::string_view token{};  // the name of the token that was used; empty: none
-    bool charged = false;      // the attempt was counted
-    bool trusted() const { return !token.empty(); }
+  // From now on; what is counted stays.
+  void apply(AdmissionOptions options) { options_ = std::move(options); }
+
+  struct Identity {
+    handshake::Refusal refusal = handshake::Refusal::none;  // or unauthorized
+    std::string token{};                                    // the token's name; empty: none
   };
-  // The purpose of an attempt.
-  enum class For {
-    new_tunnel,
-    resumed,  // a tunnel with its resume token: it is already counted, so no limit applies
-  };
-  // `authorization`: the value of that field, or empty. Counts an admitted attempt. Connections from this machine have
-  // no limits by address.
-  Verdict admit(std::string_view client_ip, std::string_view authorization, For what = For::new_tunnel);
+  enum class Need { token, nothing };
+  // `secret`: what the client shows; empty: nothing. `need`: whether a client without a token is turned away where
+  // there are tokens. A wrong one always is.
+  Identity identify(std::string_view secret, Need need = Need::token) const;
 
-  // One more tunnel on an admitted link: limited by address only.
-  handshake::Refusal admit_another(std::string_view client_ip);
+  // Whether a client with that token (its name; empty: none) may make one more tunnel. An admitted attempt without a
+  // token is counted for its address; connections from this machine have no limits by address. Not to be asked for a
+  // tunnel that comes back with its resume token: that one is counted already.
+  handshake::Refusal admit(std::string_view client_ip, std::string_view token = {});
 
-  // Whether another tunnel of that address may stand. To be asked again when its name is claimed: others that were
-  // admitted at the same time may stand by then.
-  bool has_room(std::string_view client_ip) const;
+  // Whether another tunnel may stand. To be asked again when its name is claimed: others that were admitted at the same
+  // time may stand by then.
+  bool has_room(std::string_view client_ip, std::string_view token = {}) const;
 
-  // A counted attempt yielded no tunnel, for a reason unrelated to limits.
-  void refund(std::string_view client_ip);
+  // An admitted attempt yielded no tunnel, for a reason unrelated to limits.
+  void refund(std::string_view client_ip, std::string_view token = {});
 
-  // A tunnel of that address was made, or has ended.
-  void on_tunnel_up(std::string_view client_ip);
-  void on_tunnel_down(std::string_view client_ip);
+  // A tunnel was made, or has ended.
+  void on_tunnel_up(std::string_view client_ip, std::string_view token = {});
+  void on_tunnel_down(std::string_view client_ip, std::string_view token = {});
+
+  // Null: no token is required.
+  const TokenStore* tokens() const { return options_.tokens.get(); }
 
   // The number of address groups in memory.
   std::size_t size() const { return addresses_.size(); }
+  // The tunnels that were made with a token.
+  std::size_t tunnels_of(std::string_view token) const;
 
  private:
   struct Address {
@@ -77,9 +79,10 @@ class Admission {
   void forget_idle();
 
   Runtime& runtime_;
-  const AdmissionOptions options_;
-  std::unordered_map<std::string, Address> addresses_;  // by address_group()
-  std::size_t forget_at_ = 1024;                        // the number of addresses at which idle ones are removed
+  AdmissionOptions options_;
+  std::unordered_map<std::string, Address> addresses_;     // by address_group()
+  std::unordered_map<std::string, std::size_t> by_token_;  // tunnels, by the token's name
+  std::size_t forget_at_ = 1024;                           // the number of addresses at which idle ones are removed
 };
 
 }  // namespace tenfold::broker

@@ -18,7 +18,8 @@ std::string asker_group(const std::string& ip) {
 
 ClassicPorts::~ClassicPorts() { drain(); }
 
-Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string_view client_ip) {
+Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string_view client_ip,
+                                                 std::string_view token) {
   if (descriptors_taken() >= options_.descriptors) {
     return Error{ErrorKind::limit, "classic ports and sockets have all the descriptors that they may have"};
   }
@@ -36,11 +37,11 @@ Result<std::uint16_t> ClassicPorts::open_classic(const Claim& claim, std::string
   if (!listener) return listener.error();
   const std::uint16_t port = (*listener)->port();
   registry_.attach(claim, tunnel, nullptr);
-  admission_.on_tunnel_up(client_ip);
+  admission_.on_tunnel_up(client_ip, token);
   loop_.runtime().log.info("tunnel-up",
                            {{"name", claim.name}, {"kind", "classic"}, {"port", port}, {"from", client_ip}});
   Seat& seat = seats_[seat_tunnel] =
-      Seat{claim, std::string(client_ip), std::move(tunnel), *std::move(listener), 0, false};
+      Seat{claim, std::string(client_ip), std::string(token), std::move(tunnel), *std::move(listener), 0, false};
   count(seat, 0, true);
   return port;
 }
@@ -101,7 +102,7 @@ void ClassicPorts::on_classic_over(ClassicTunnel& tunnel, std::string_view cause
   count(seat, 0, false);
   loop_.runtime().log.info("tunnel-down", {{"name", seat.claim.name}, {"kind", "classic"}, {"cause", cause}});
   registry_.release(seat.claim);
-  admission_.on_tunnel_down(seat.client_ip);
+  admission_.on_tunnel_down(seat.client_ip, seat.token);
   loop_.runtime().graveyard.bury(std::make_unique<Seat>(std::move(seat)));
 }
 

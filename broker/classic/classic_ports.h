@@ -41,7 +41,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
         next_port_(options.port_low) {}
   ~ClassicPorts();
 
-  Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) override;
+  Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip, std::string_view token) override;
   std::size_t max_conn() const override { return options_.max_conn; }
 
   // Closes every port; current requests keep their sockets.
@@ -51,6 +51,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
   struct Seat {
     Claim claim;
     std::string client_ip;
+    std::string token;  // of the operator; empty: none
     std::shared_ptr<ClassicTunnel> tunnel;
     std::unique_ptr<TcpListener> listener;
     std::size_t sockets = 0;  // its share of sockets_

@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/limits.h"
+#include "broker/desk/shown_token.h"
 #include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 
@@ -14,7 +15,7 @@ namespace {
 using handshake::Refusal;
 using nlohmann::json;
 
-std::string_view value_of(const http::Field* field) { return field == nullptr ? std::string_view{} : field->value; }
+constexpr std::string_view http_kind = "http";
 
 }  // namespace
 
@@ -34,22 +35,41 @@ void NewTunnel::start(std::string_view name, bool link) {
     if (!policy) return reply(handshake_refusal(Refusal::bad_request, name_, policy.error().detail));
     policy_ = std::make_shared<const VisitorPolicy>(*std::move(policy));
   }
-  const Refusal refusal = admit(*asked);
-  if (refusal != Refusal::none) return reply(handshake_refusal(refusal, name_));
+  std::string detail;
+  if (const Refusal refusal = identify(detail); refusal != Refusal::none) {
+    return reply(handshake_refusal(refusal, name_, detail));
+  }
+  if (const Refusal refusal = admit(*asked); refusal != Refusal::none) return reply(handshake_refusal(refusal, name_));
   claim(name_);
 }
 
+Refusal NewTunnel::identify(std::string& detail) {
+  const bool may_lack_token = !link_ && makers_.own_site.options().classic_without_token;
+  Admission::Identity who = makers_.admission.identify(
+      shown_token(request_.head), may_lack_token ? Admission::Need::nothing : Admission::Need::token);
+  if (who.refusal != Refusal::none) return who.refusal;
+  token_name_ = std::move(who.token);
+  NameChoice choice = choose(name_);
+  detail = std::move(choice.detail);
+  name_ = std::move(choice.name);
+  return choice.refusal;
+}
+
+// A classic client hears of no refusal of a name: "a taken name silently becomes a random id". With a token it does.
+NameChoice NewTunnel::choose(std::string_view name) const {
+  return choose_name(makers_.admission.tokens(), token_name_, {name, http_kind, !link_ && token_name_.empty()});
+}
+
 Refusal NewTunnel::admit(const Registration& asked) {
-  const http::Fields& fields = request_.head.fields;
   std::string token = asked.resume_token;
-  if (link_ && token.empty()) {
-    token = decode_base64url(value_of(http::find(fields, handshake::resume_field))).value_or(std::string{});
-  }
-  const std::optional<Claimant> former = makers_.resume_tokens.open(token, name_);
-  verdict_ = makers_.admission.admit(request_.client_ip, value_of(http::find(fields, "Authorization")),
-                                     former ? Admission::For::resumed : Admission::For::new_tunnel);
-  who_ = resume_or(former, make_claimant(verdict_.token, asked.instance, request_.client_ip));
-  return verdict_.refusal;
+  const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
+  if (link_ && token.empty() && resume != nullptr) token = decode_base64url(resume->value).value_or(std::string{});
+  who_ = resume_or(makers_.resume_tokens.open(token, name_),
+                   make_claimant(token_name_, asked.instance, request_.client_ip));
+  if (who_.resumed()) return Refusal::none;
+  const Refusal refusal = makers_.admission.admit(request_.client_ip, token_name_);
+  charged_ = refusal == Refusal::none;
+  return refusal;
 }
 
 void NewTunnel::claim(std::string_view name) {
@@ -73,25 +93,27 @@ Result<Registration> NewTunnel::read_registration() const {
 }
 
 void NewTunnel::on_claimed(const Claim& claim) {
-  if (verdict_.charged && !makers_.admission.has_room(request_.client_ip)) {
+  if (charged_ && !makers_.admission.has_room(request_.client_ip, token_name_)) {
     refund();
     makers_.registry.give_up(claim);
     return reply(handshake_refusal(Refusal::limit));
   }
   if (!link_) return reply(classic_grant(claim));
   owner_.on_new_tunnel_link({claim, makers_.own_site.tunnel_url(claim.name, request_.scheme, request_.head.authority),
-                             std::move(who_), std::string(request_.client_ip), verdict_.trusted(), std::move(policy_)});
+                             std::move(who_), std::string(request_.client_ip), std::move(token_name_),
+                             std::move(policy_)});
 }
 
 void NewTunnel::on_claim_failed(Refusal why) {
-  // "a taken name silently becomes a random id"
-  if (why == Refusal::name_taken && !link_) return claim({});
+  if (why == Refusal::name_taken && !link_ && !std::exchange(started_over_, true)) {
+    if (const NameChoice other = choose({}); other.refusal == Refusal::none) return claim(other.name);
+  }
   refund();
   reply(handshake_refusal(why, name_));
 }
 
 Reply NewTunnel::classic_grant(const Claim& claim) {
-  const Result<std::uint16_t> port = makers_.classic.open_classic(claim, request_.client_ip);
+  const Result<std::uint16_t> port = makers_.classic.open_classic(claim, request_.client_ip, token_name_);
   if (!port) {
     refund();
     makers_.registry.give_up(claim);
@@ -116,7 +138,7 @@ Reply NewTunnel::no_port(const Claim& claim, const Error& why) {
 }
 
 void NewTunnel::refund() {
-  if (std::exchange(verdict_.charged, false)) makers_.admission.refund(request_.client_ip);
+  if (std::exchange(charged_, false)) makers_.admission.refund(request_.client_ip, token_name_);
 }
 
 void NewTunnel::reply(Reply reply) {

@@ -16,6 +16,7 @@
 #include "broker/desk/own_site.h"
 #include "broker/desk/reply.h"
 #include "broker/tunnels/grant.h"
+#include "broker/tunnels/name_choice.h"
 #include "broker/tunnels/registry.h"
 #include "broker/tunnels/resume_token.h"
 #include "mux/registration.h"
@@ -50,7 +51,10 @@ class NewTunnel final : private Registry::ClaimCall {
   void start(std::string_view name, bool link);
 
  private:
-  // Whether the client may have a tunnel, and whose it is.
+  // Whose token it is, and the name that may be had with it.
+  handshake::Refusal identify(std::string& detail);
+  NameChoice choose(std::string_view name) const;
+  // Whether the client may have one more tunnel, and whose it is.
   handshake::Refusal admit(const Registration& asked);
   void claim(std::string_view name);
   void on_claimed(const Claim& claim) override;
@@ -67,9 +71,11 @@ class NewTunnel final : private Registry::ClaimCall {
   Owner& owner_;
   std::string name_;  // the requested name
   bool link_ = false;
-  Claimant who_;
   std::shared_ptr<const VisitorPolicy> policy_;
-  Admission::Verdict verdict_;
+  std::string token_name_;  // of the operator's token that was shown; empty: none
+  Claimant who_;
+  bool charged_ = false;  // the attempt was admitted, and no tunnel has come of it
+  bool started_over_ = false;
 };
 
 }  // namespace tenfold::broker

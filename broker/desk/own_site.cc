@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "broker/desk/shown_token.h"
 #include "broker/rules.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "http/authority.h"
@@ -74,21 +75,10 @@ std::uint64_t resident_bytes() {
   return resident * 4096;
 }
 
-struct PathAndQuery {
-  std::string_view path;
-  std::string_view query;
-};
-
-PathAndQuery split(std::string_view target) {
-  const std::size_t question = target.find('?');
-  if (question == std::string_view::npos) return {target, {}};
-  return {target.substr(0, question), target.substr(question + 1)};
-}
-
 }  // namespace
 
 OwnSite::Answer OwnSite::answer(const OwnRequest& request) const {
-  const auto [path, query] = split(request.head.target);
+  const auto [path, query, secret] = read_own_target(request.head.target);
   const std::string_view method = request.head.method;
   if (method != "GET" && method != "HEAD") {
     Reply reply = json_reply(405, R"({"message":"Only GET is answered here.","code":"bad-method"})");
@@ -166,7 +156,7 @@ Reply OwnSite::tunnel_status(const NameTable::Found& found) const {
 Reply OwnSite::wrong_host(const OwnRequest& request) const {
   const std::string says = "This broker answers to " + router_.domain() + ", not to " +
                            printable(http::without_port(request.head.authority), rules::host_shown) + ".";
-  const auto [path, query] = split(request.head.target);
+  const auto [path, query, secret] = read_own_target(request.head.target);
   // A client that asks for a tunnel is a program, whatever its Accept says.
   if (wants_link(request.head) || offers_link(request.head) || is_new(path, query)) {
     return json_reply(404, to_json({{"message", says}, {"code", "bad-host"}}));

@@ -3,6 +3,7 @@
 //
 //   GET /?new               a tunnel with a random name
 //   GET /NAME               a tunnel with that name
+//   GET /SECRET/…, …?token=SECRET      either, with a token: shown_token.h
 //     ... with Upgrade: tenfold/1         this connection becomes its link
 //     ... with the offer of it, but no Upgrade   426: a proxy on the way removes the Upgrade
 //   GET /                   the landing page
@@ -40,7 +41,8 @@ struct OwnSiteOptions {
   std::string public_url;  // "https://tunnel.example" or empty: the request's scheme and Host
   std::string landing;     // empty: a line of text instead of a redirect
   bool classic = true;
-  std::string classic_address;  // the JSON's `ip`; empty: left out
+  std::string classic_address;         // the JSON's `ip`; empty: left out
+  bool classic_without_token = false;  // a classic client needs no token where others do
 };
 
 // The result for a request that needs a tunnel before it can be answered.

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "broker/rules.h"
+#include "broker/tunnels/name_choice.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "mux/control_framing.h"
 #include "mux/link_stream.h"
@@ -60,7 +61,7 @@ void LinkSession::seat(const Claim& claim, Claimant who, std::uint32_t request_i
   auto tunnel = std::make_shared<LinkTunnel>(side_.loop.runtime(), claim.name, pipes_, &owner);
   // The tunnel that had the name, on this link or another, leaves its seat and is counted no more.
   side_.registry.attach(claim, tunnel, std::move(policy));
-  side_.admission.on_tunnel_up(grant_.client_ip);
+  side_.admission.on_tunnel_up(grant_.client_ip, grant_.token);
   side_.loop.runtime().log.info("tunnel-up", {{"name", claim.name}, {"kind", "mux"}, {"from", address_}});
 
   control::ControlMessage message;
@@ -126,7 +127,7 @@ void LinkSession::tell_unregistered(const std::string& name, std::string_view co
 
 void LinkSession::let_go(const Seat& seat, std::string_view cause) {
   seat.tunnel->leave();
-  side_.admission.on_tunnel_down(grant_.client_ip);
+  side_.admission.on_tunnel_down(grant_.client_ip, grant_.token);
   side_.loop.runtime().log.info("tunnel-down", {{"name", seat.claim.name}, {"kind", "mux"}, {"cause", cause}});
 }
 
@@ -166,8 +167,8 @@ class LinkSession::Seating final : private Registry::ClaimCall {
     // A tunnel that comes back with its token is counted already, and one that this link has takes no further seat.
     const bool has_seat = resumed && session_.seats_.contains(name_);
     if (!has_seat && session_.seats_.size() >= limits::tunnels_per_link) return handshake::Refusal::limit;
-    if (session_.grant_.trusted || resumed) return handshake::Refusal::none;
-    const handshake::Refusal refusal = session_.side_.admission.admit_another(session_.grant_.client_ip);
+    if (resumed) return handshake::Refusal::none;
+    const handshake::Refusal refusal = session_.side_.admission.admit(session_.grant_.client_ip, session_.grant_.token);
     charged_ = refusal == handshake::Refusal::none;
     return refusal;
   }
@@ -183,7 +184,7 @@ class LinkSession::Seating final : private Registry::ClaimCall {
   }
 
   void on_claim_failed(handshake::Refusal why) override {
-    if (charged_) session_.side_.admission.refund(session_.grant_.client_ip);
+    if (charged_) session_.side_.admission.refund(session_.grant_.client_ip, session_.grant_.token);
     session_.refuse(request_id_, why);
     session_.end_seating(*this);
   }
@@ -192,7 +193,7 @@ class LinkSession::Seating final : private Registry::ClaimCall {
   bool has_room(const Claim& claim) const {
     const auto& seats = session_.seats_;
     if (seats.size() >= limits::tunnels_per_link && !seats.contains(claim.name)) return false;
-    return !charged_ || session_.side_.admission.has_room(session_.grant_.client_ip);
+    return !charged_ || session_.side_.admission.has_room(session_.grant_.client_ip, session_.grant_.token);
   }
 
   LinkSession& session_;
@@ -207,6 +208,8 @@ class LinkSession::Seating final : private Registry::ClaimCall {
 void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
   using handshake::Refusal;
   if (draining_) return refuse(request_id, Refusal::draining);
+  // There were no tokens when the link was made.
+  if (grant_.token.empty() && side_.admission.tokens() != nullptr) return refuse(request_id, Refusal::unauthorized);
   if (request_id == 0 || asked.kind != "http") return refuse(request_id, Refusal::bad_request);
   if (!asked.name.empty() && !is_tunnel_name(asked.name)) return refuse(request_id, Refusal::bad_name);
   if (seatings_.size() >= limits::tunnels_per_link) return refuse(request_id, Refusal::limit);
@@ -216,6 +219,9 @@ void LinkSession::on_register(std::uint32_t request_id, Registration asked) {
     if (!read) return refuse(request_id, Refusal::bad_request, read.error().detail);
     policy = std::make_shared<const VisitorPolicy>(*std::move(read));
   }
+  NameChoice choice = choose_name(side_.admission.tokens(), grant_.token, {asked.name, asked.kind});
+  if (choice.refusal != Refusal::none) return refuse(request_id, choice.refusal, choice.detail);
+  asked.name = std::move(choice.name);
   seatings_.push_back(std::make_unique<Seating>(*this, request_id));
   seatings_.back()->start(asked, std::move(policy));
 }
@@ -269,7 +275,7 @@ void LinkSession::on_link_closed(const Error& why) {
   for (auto& [name, seat] : seats_) {
     seat.tunnel->leave();
     side_.registry.hold(seat.claim);
-    side_.admission.on_tunnel_down(grant_.client_ip);
+    side_.admission.on_tunnel_down(grant_.client_ip, grant_.token);
   }
   seats_.clear();
   seatings_.clear();

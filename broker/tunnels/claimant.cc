@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "broker/admission/client_address.h"
+#include "broker/admission/token.h"
 #include "broker/rules.h"
 
 namespace tenfold::broker {
 namespace {
 
-constexpr std::string_view by_token = "token:";
 constexpr std::string_view by_instance = "instance:";
 constexpr std::string_view by_address = "address:";
 
@@ -21,13 +21,15 @@ bool is_instance(std::string_view text) {
 
 }  // namespace
 
-bool Claimant::proven() const { return resumed() || owner.starts_with(by_token) || owner.starts_with(by_instance); }
+bool Claimant::proven() const {
+  return resumed() || owner.starts_with(owner_of_token({})) || owner.starts_with(by_instance);
+}
 
 Claimant make_claimant(std::string_view token, std::string_view instance, std::string_view client_ip) {
   Claimant who;
   if (is_instance(instance)) who.instance = instance;
   if (!token.empty()) {
-    who.owner = std::string(by_token).append(token);
+    who.owner = owner_of_token(token);
   } else if (!who.instance.empty()) {
     who.owner = std::string(by_instance).append(who.instance);
   } else if (client_ip != unknown_client) {
@@ -38,7 +40,7 @@ Claimant make_claimant(std::string_view token, std::string_view instance, std::s
 
 Claimant resume_or(const std::optional<Claimant>& former, Claimant fresh) {
   fresh.generation = 0;
-  if (!former || (fresh.owner.starts_with(by_token) && fresh.owner != former->owner)) return fresh;
+  if (!former || (fresh.owner.starts_with(owner_of_token({})) && fresh.owner != former->owner)) return fresh;
   fresh.owner = former->owner;
   fresh.generation = former->generation;
   if (fresh.instance.empty()) fresh.instance = former->instance;

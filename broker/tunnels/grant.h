@@ -20,7 +20,7 @@ struct LinkGrant {
   std::string url;  // the tunnel's public one
   Claimant who;     // of all tunnels of the link
   std::string client_ip;
-  bool trusted = false;                           // came with a token: no limits by address
+  std::string token{};                            // the name of the operator's token that it came with; empty: none
   std::shared_ptr<const VisitorPolicy> policy{};  // null: everybody may come
 };
 
@@ -38,7 +38,9 @@ class LinkOpener {
 class ClassicDoor {
  public:
   // The port, or why there is none. The tunnel attaches itself to the claim.
-  virtual Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip) = 0;
+  // `token`: the name of the one that it was asked for with; empty: none.
+  virtual Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip,
+                                             std::string_view token) = 0;
   virtual std::size_t max_conn() const = 0;
 
  protected:

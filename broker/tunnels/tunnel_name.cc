@@ -50,4 +50,15 @@ std::string random_tunnel_name() {
   return name;
 }
 
+std::string random_tunnel_name(std::string_view glob) {
+  constexpr std::size_t most = 63;
+  const std::size_t star = glob.find('*');
+  if (star == std::string_view::npos) return std::string(glob);
+  std::string name(glob);
+  std::erase(name, '*');
+  const std::string chosen = random_tunnel_name();
+  const bool fits = name.size() + chosen.size() <= most;
+  return name.insert(star, fits ? chosen : chosen.substr(chosen.rfind('-') + 1));
+}
+
 }  // namespace tenfold::broker

@@ -14,4 +14,8 @@ bool is_tunnel_name(std::string_view name);
 // "calm-otter-7f3kq2mz": can be read aloud, not guessed.
 std::string random_tunnel_name();
 
+// The same in place of the pattern's first `*` (broker/admission/name_glob.h), or only its last word where both would
+// be too long; other `*` are left out. The result need not be a name: of "*-" nothing good comes.
+std::string random_tunnel_name(std::string_view glob);
+
 }  // namespace tenfold::broker

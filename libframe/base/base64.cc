@@ -24,6 +24,19 @@ std::optional<std::string> decode(std::string_view text, std::string_view letter
   return out;
 }
 
+// Without padding.
+std::string encode(std::string_view bytes, std::string_view letters) {
+  std::string text;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : bytes) {
+    bits = (bits << 8 | static_cast<std::uint8_t>(c)) & 0xffff;
+    for (held += 8; held >= 6;) text += letters[bits >> (held -= 6) & 63];
+  }
+  if (held != 0) text += letters[bits << (6 - held) & 63];
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::string> decode_base64(std::string_view text) {
@@ -34,16 +47,12 @@ std::optional<std::string> decode_base64(std::string_view text) {
 
 std::optional<std::string> decode_base64url(std::string_view text) { return decode(text, for_urls); }
 
-std::string encode_base64url(std::string_view bytes) {
-  std::string text;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8 | static_cast<std::uint8_t>(c)) & 0xffff;
-    for (held += 8; held >= 6;) text += for_urls[bits >> (held -= 6) & 63];
-  }
-  if (held != 0) text += for_urls[bits << (6 - held) & 63];
+std::string encode_base64(std::string_view bytes) {
+  std::string text = encode(bytes, usual);
+  text.append((4 - text.size() % 4) % 4, '=');
   return text;
 }
+
+std::string encode_base64url(std::string_view bytes) { return encode(bytes, for_urls); }
 
 }  // namespace tenfold

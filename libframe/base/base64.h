@@ -11,6 +11,7 @@ namespace tenfold {
 std::optional<std::string> decode_base64(std::string_view text);
 std::optional<std::string> decode_base64url(std::string_view text);
 
+std::string encode_base64(std::string_view bytes);
 std::string encode_base64url(std::string_view bytes);
 
 }  // namespace tenfold

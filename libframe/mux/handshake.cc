@@ -50,7 +50,7 @@ constexpr std::array refusals = {
     RefusalRow{Refusal::unauthorized,
                {401, "unauthorized", "This server wants a token, and yours is missing or unknown."}},
     RefusalRow{Refusal::forbidden, {403, "forbidden", "Your token does not allow this name."}},
-    RefusalRow{Refusal::limit, {429, "limit", "Too many tunnels are open from your address."}},
+    RefusalRow{Refusal::limit, {429, "limit", "Too many tunnels are open from your address, or with your token."}},
     RefusalRow{Refusal::rate, {429, "rate", "Too many tunnels were asked for in a short time."}},
     RefusalRow{Refusal::draining, {503, "draining", "This server is going down. Try again in a moment."}},
     RefusalRow{Refusal::registry_away,

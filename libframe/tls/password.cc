@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include <cstdint>
 
@@ -31,6 +32,12 @@ std::string keyed_hash(std::string_view key, std::string_view text) {
   std::string hash(hash_bytes, '\0');
   unsigned int size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets(text), text.size(), octets(hash), &size);
+  return hash;
+}
+
+std::string plain_hash(std::string_view text) {
+  std::string hash(hash_bytes, '\0');
+  SHA256(octets(text), text.size(), octets(hash));
   return hash;
 }
 

@@ -12,4 +12,7 @@ std::string password_hash(std::string_view password, std::string_view salt);
 // HMAC-SHA-256: 32 bytes.
 std::string keyed_hash(std::string_view key, std::string_view text);
 
+// SHA-256: 32 bytes. For random secrets; a password needs password_hash().
+std::string plain_hash(std::string_view text);
+
 }  // namespace tenfold

@@ -14,6 +14,7 @@
 #include "broker/rules.h"
 #include "broker/tunnels/memory_registry.h"
 #include "http1/server_connection.h"
+#include "some_tokens.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 
@@ -112,7 +113,7 @@ class TestTunnel final : public Tunnel {
 
 class NoClassicDoor final : public ClassicDoor {
  public:
-  Result<std::uint16_t> open_classic(const Claim& claim, std::string_view) override {
+  Result<std::uint16_t> open_classic(const Claim& claim, std::string_view, std::string_view) override {
     if (full) return Error{ErrorKind::limit, "no port"};
     claims.push_back(claim);
     return std::uint16_t{4242};

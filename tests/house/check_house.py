@@ -18,7 +18,7 @@ DOORS = {
     r"openssl/.*": r"libframe/tls/.*|tests/(support|tls|bench)/.*|conformance/wire/.*",
     r"spdlog/.*": r"libframe/io/log_sink\.cc",
     r"nlohmann/.*": r"libframe/http/page\.cc|broker/desk/.*|agent/(links|screen)/.*|tests/.*|conformance/.*",
-    r"CLI/.*": r"(broker|agent|conformance)/(options|main)\.(h|cc)",
+    r"CLI/.*": r"(broker|agent|conformance)/(options|main|token_command)\.(h|cc)",
     r"doctest.*": r"(tests|conformance)/.*",
     r"(control|cluster)\.pb\.h|proto/.*": r"libframe/mux/.*|broker/(cluster|link)/.*|tests/.*|conformance/.*",
 }

@@ -122,7 +122,9 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
 
   class NoClassicDoor final : public broker::ClassicDoor {
    public:
-    Result<std::uint16_t> open_classic(const broker::Claim&, std::string_view) override { return std::uint16_t{1}; }
+    Result<std::uint16_t> open_classic(const broker::Claim&, std::string_view, std::string_view) override {
+      return std::uint16_t{1};
+    }
     std::size_t max_conn() const override { return 10; }
   };
 

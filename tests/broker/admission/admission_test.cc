@@ -1,66 +1,45 @@
 // Who may make a tunnel.
 #include <doctest/doctest.h>
-#include <map>
 
 #include "broker/admission/admission.h"
 #include "broker/admission/client_address.h"
 #include "broker/rules.h"
-#include "support/test_certificate.h"
+#include "some_tokens.h"
 #include "support/test_runtime.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
 using handshake::Refusal;
+using tenfold::broker::test::hashed_line;
+using tenfold::broker::test::with_tokens;
 using tenfold::test::TestRuntime;
 
 TEST_CASE("an address makes so many tunnels a minute, and holds so many") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
-  for (std::size_t i = 0; i < rules::creates_per_ip; ++i)
-    CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::rate);
-  CHECK(admission.admit("203.0.113.2", "").refusal == Refusal::none);
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) CHECK(admission.admit("203.0.113.1") == Refusal::none);
+  CHECK(admission.admit("203.0.113.1") == Refusal::rate);
+  CHECK(admission.admit("203.0.113.2") == Refusal::none);
   rt.pass(61s);
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
+  CHECK(admission.admit("203.0.113.1") == Refusal::none);
   for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::limit);
+  CHECK(admission.admit("203.0.113.1") == Refusal::limit);
   admission.on_tunnel_down("203.0.113.1");
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
-}
-
-TEST_CASE("a tunnel that is resumed passes both limits and is not counted; the token of the operator's list it needs") {
-  TestRuntime rt;
-  using For = Admission::For;
-  Admission admission(rt.runtime, {});
-  for (int i = 0; i < 100; ++i) CHECK(admission.admit("203.0.113.1", "", For::resumed).refusal == Refusal::none);
-  CHECK(admission.size() == 0);
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
-  for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) admission.on_tunnel_up("203.0.113.1");
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::limit);
-  CHECK(admission.admit("203.0.113.1", "", For::resumed).refusal == Refusal::none);
-  CHECK_FALSE(admission.admit("203.0.113.1", "", For::resumed).charged);
-
-  AdmissionOptions options;
-  options.tokens = {{"one", "a"}};
-  Admission guarded(rt.runtime, options);
-  CHECK(guarded.admit("203.0.113.1", "", For::resumed).refusal == Refusal::unauthorized);
-  CHECK(guarded.admit("203.0.113.1", "Bearer one", For::resumed).trusted());
+  CHECK(admission.admit("203.0.113.1") == Refusal::none);
 }
 
 TEST_CASE("an attempt that is refunded does not count, and is forgotten") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
   for (int i = 0; i < 100; ++i) {
-    const Admission::Verdict verdict = admission.admit("203.0.113.1", "");
-    CHECK(verdict.refusal == Refusal::none);
-    CHECK(verdict.charged);
+    CHECK(admission.admit("203.0.113.1") == Refusal::none);
     admission.refund("203.0.113.1");
     CHECK(admission.size() == 0);
   }
   // Nothing is given back that was not taken.
   admission.refund("203.0.113.1");
-  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) admission.admit("203.0.113.1", "");
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::rate);
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) admission.admit("203.0.113.1");
+  CHECK(admission.admit("203.0.113.1") == Refusal::rate);
   admission.on_tunnel_up("203.0.113.2");
   admission.refund("203.0.113.2");
   CHECK(admission.size() == 2);
@@ -69,42 +48,82 @@ TEST_CASE("an attempt that is refunded does not count, and is forgotten") {
 TEST_CASE("this machine itself has no limits by address") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
-  for (int i = 0; i < 100; ++i) CHECK(admission.admit("127.0.0.1", "").refusal == Refusal::none);
+  for (int i = 0; i < 100; ++i) CHECK(admission.admit("127.0.0.1") == Refusal::none);
 }
 
 TEST_CASE("clients whose address is unknown have the limits of one address") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
   const std::string unknown(unknown_client);
-  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) CHECK(admission.admit(unknown, "").refusal == Refusal::none);
-  CHECK(admission.admit(unknown, "").refusal == Refusal::rate);
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) CHECK(admission.admit(unknown) == Refusal::none);
+  CHECK(admission.admit(unknown) == Refusal::rate);
   rt.pass(61s);
   for (std::size_t i = 0; i < rules::tunnels_per_ip; ++i) admission.on_tunnel_up(unknown);
-  CHECK(admission.admit(unknown, "").refusal == Refusal::limit);
-  CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
+  CHECK(admission.admit(unknown) == Refusal::limit);
+  CHECK(admission.admit("203.0.113.1") == Refusal::none);
 }
 
 TEST_CASE("an IPv4 address in IPv6 has the limits of the IPv4 address") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
-  for (std::size_t i = 0; i < rules::creates_per_ip; ++i)
-    CHECK(admission.admit("203.0.113.1", "").refusal == Refusal::none);
-  CHECK(admission.admit("::ffff:203.0.113.1", "").refusal == Refusal::rate);
+  for (std::size_t i = 0; i < rules::creates_per_ip; ++i) CHECK(admission.admit("203.0.113.1") == Refusal::none);
+  CHECK(admission.admit("::ffff:203.0.113.1") == Refusal::rate);
 }
 
-TEST_CASE("a token opens the door and lifts the limits") {
+TEST_CASE("a token opens the door and lifts the limits by address") {
   TestRuntime rt;
-  AdmissionOptions options;
-  options.tokens = {{"one", "a"}, {"two", "b"}};
-  Admission admission(rt.runtime, options);
-  CHECK(admission.admit("127.0.0.1", "").refusal == Refusal::unauthorized);
-  CHECK(admission.admit("203.0.113.1", "Basic two").refusal == Refusal::unauthorized);
-  CHECK(admission.admit("203.0.113.1", "Bearer three").refusal == Refusal::unauthorized);
+  Admission admission(rt.runtime, with_tokens("one a\ntwo b\n"));
+  CHECK(admission.identify("").refusal == Refusal::unauthorized);
+  CHECK(admission.identify("three").refusal == Refusal::unauthorized);
+  CHECK(admission.identify("two").token == "b");
   for (int i = 0; i < 50; ++i) {
-    const Admission::Verdict verdict = admission.admit("203.0.113.1", "bearer two");
-    CHECK(verdict.refusal == Refusal::none);
-    CHECK(verdict.trusted());
+    CHECK(admission.admit("203.0.113.1", "b") == Refusal::none);
+    admission.on_tunnel_up("203.0.113.1", "b");
   }
+  CHECK(admission.tunnels_of("b") == 50);
+  CHECK(admission.size() == 0);
+}
+
+TEST_CASE("without tokens nobody is asked for one; where they are optional, a wrong one is still wrong") {
+  TestRuntime rt;
+  using Need = Admission::Need;
+  const Admission open(rt.runtime, {});
+  CHECK(open.identify("").refusal == Refusal::none);
+  CHECK(open.identify("anything").token.empty());
+  const Admission guarded(rt.runtime, with_tokens("one a\n"));
+  CHECK(guarded.identify("", Need::nothing).refusal == Refusal::none);
+  CHECK(guarded.identify("one", Need::nothing).token == "a");
+  CHECK(guarded.identify("wrong", Need::nothing).refusal == Refusal::unauthorized);
+  const Admission closed(rt.runtime, with_tokens("# none\n"));
+  CHECK(closed.identify("").refusal == Refusal::unauthorized);
+}
+
+TEST_CASE("a token's tunnels are counted for it, from whatever address, and for no address") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, with_tokens(hashed_line("a", "one", "tunnels=2") + "two b\n"));
+  CHECK(admission.admit("203.0.113.1", "a") == Refusal::none);
+  admission.on_tunnel_up("203.0.113.1", "a");
+  admission.on_tunnel_up("127.0.0.1", "a");
+  CHECK(admission.admit("203.0.113.3", "a") == Refusal::limit);
+  CHECK_FALSE(admission.has_room("203.0.113.3", "a"));
+  CHECK(admission.admit("203.0.113.1", "b") == Refusal::none);
+  admission.refund("203.0.113.1", "a");
+  CHECK(admission.admit("203.0.113.1", "a") == Refusal::limit);
+  admission.on_tunnel_down("203.0.113.1", "a");
+  CHECK(admission.admit("203.0.113.3", "a") == Refusal::none);
+  CHECK(admission.size() == 0);
+}
+
+TEST_CASE("other tokens and limits count from then on; what stands is counted on") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, with_tokens(hashed_line("a", "one", "tunnels=5")));
+  for (int i = 0; i < 3; ++i) admission.on_tunnel_up("203.0.113.1", "a");
+  admission.apply(with_tokens(hashed_line("a", "one", "tunnels=3")));
+  CHECK(admission.admit("203.0.113.1", "a") == Refusal::limit);
+  admission.apply(with_tokens("two b\n"));
+  CHECK(admission.identify("one").refusal == Refusal::unauthorized);
+  CHECK(admission.admit("203.0.113.1", "a") == Refusal::limit);
+  CHECK(admission.tunnels_of("a") == 3);
 }
 
 TEST_CASE("an IPv6 address stands for its /64, an IPv4 one for itself") {
@@ -118,17 +137,15 @@ TEST_CASE("an IPv6 address stands for its /64, an IPv4 one for itself") {
   TestRuntime rt;
   Admission admission(rt.runtime, {});
   for (std::size_t i = 0; i < rules::creates_per_ip; ++i) {
-    CHECK(admission.admit("2001:db8::" + std::to_string(i), "").refusal == Refusal::none);
+    CHECK(admission.admit("2001:db8::" + std::to_string(i)) == Refusal::none);
   }
-  CHECK(admission.admit("2001:db8::99", "").refusal == Refusal::rate);
-  CHECK(admission.admit("2001:db8:0:1::1", "").refusal == Refusal::none);
+  CHECK(admission.admit("2001:db8::99") == Refusal::rate);
+  CHECK(admission.admit("2001:db8:0:1::1") == Refusal::none);
 }
 
-TEST_CASE("an address with a token is forgotten with its last tunnel") {
+TEST_CASE("an address whose attempts do not count is forgotten with its last tunnel") {
   TestRuntime rt;
-  AdmissionOptions options;
-  options.tokens = {{"good", "a"}};
-  Admission admission(rt.runtime, options);
+  Admission admission(rt.runtime, {});
   for (int i = 0; i < 300; ++i) {
     const std::string ip = "203.0.113." + std::to_string(i);
     admission.on_tunnel_up(ip);
@@ -138,40 +155,4 @@ TEST_CASE("an address with a token is forgotten with its last tunnel") {
     admission.on_tunnel_down(ip);
   }
   CHECK(admission.size() == 0);
-}
-
-TEST_CASE("a token file has one token a line, and says which line is none") {
-  const test::TemporaryDirectory directory;
-  const auto tokens = read_token_file(directory.write("good", "# people\none\r\n\n  \ntwo==  \n"));
-  REQUIRE(tokens);
-  REQUIRE(tokens->size() == 2);
-  CHECK((*tokens)[0].secret == "one");
-  CHECK((*tokens)[1].secret == "two==");
-  const std::string bad = directory.write("bad", "one\nt w o\n");
-  CHECK(read_token_file(bad).error().detail.find(bad + ":2:") == 0);
-  const std::string empty = directory.write("empty", "# none\n");
-  CHECK(read_token_file(empty).error().detail.find(empty) != std::string::npos);
-  CHECK(read_token_file(directory.path() + "/missing").error().kind == ErrorKind::usage);
-}
-
-TEST_CASE("a token's name is its own, wherever it stands in the file") {
-  const test::TemporaryDirectory directory;
-  const auto names = [&](const std::string& text) {
-    const auto tokens = read_token_file(directory.write("tokens", text));
-    REQUIRE(tokens);
-    std::map<std::string, std::string> by_secret;
-    for (const Token& token : *tokens) by_secret[token.secret] = token.name;
-    return by_secret;
-  };
-  auto once = names("one\ntwo bob\n");
-  auto again = names("# new\nthree\n two  bob \none\n");
-  CHECK(once["two"] == "bob");
-  CHECK(again["two"] == "bob");
-  CHECK(once["one"] == again["one"]);
-  CHECK(once["one"].find("one") == std::string::npos);
-  CHECK(again["three"] != again["one"]);
-  for (const char* bad : {"one ann of kent\n", "one ann\ntwo ann\n", "one\none\n"}) {
-    CAPTURE(bad);
-    CHECK_FALSE(read_token_file(directory.write("tokens", bad)));
-  }
 }

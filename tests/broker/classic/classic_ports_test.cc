@@ -44,7 +44,7 @@ struct Ports {
   std::uint16_t open(const std::string& ip, Claim* kept = nullptr) {
     const Result<Claim> claim = names.claim({{}, make_claimant("", "", ip)});
     REQUIRE(claim);
-    const Result<std::uint16_t> port = ports.open_classic(*claim, ip);
+    const Result<std::uint16_t> port = ports.open_classic(*claim, ip, "");
     if (!port) registry.give_up(*claim);
     if (kept != nullptr) *kept = *claim;
     return port ? *port : std::uint16_t{0};

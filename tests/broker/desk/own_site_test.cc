@@ -6,8 +6,8 @@
 #include "base/base64.h"
 #include "broker/admission/client_address.h"
 #include "broker/rules.h"
+#include "desk/asking.h"
 #include "mux/registration.h"
-#include "public_rig.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
@@ -15,25 +15,6 @@ using namespace tenfold::broker::test;
 using nlohmann::json;
 
 namespace {
-
-struct Got {
-  int status = 0;
-  std::string head;
-  std::string body;
-  json value() const { return json::parse(body, nullptr, false); }
-};
-
-Got ask(Rig& rig, const std::string& path, const std::string& fields = {}, const std::string& host = "example.test") {
-  rig.browser->take();
-  rig.browser_says("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + fields + "\r\n");
-  const std::string heard = rig.browser->take();
-  const std::size_t end = heard.find("\r\n\r\n");
-  REQUIRE(end != std::string::npos);
-  return {std::stoi(heard.substr(9, 3)), heard.substr(0, end + 2), heard.substr(end + 4)};
-}
-
-const std::string upgrade = "Connection: Upgrade\r\nUpgrade: tenfold/1\r\n";
-const std::string offer = "Tenfold-Offer: tenfold/1\r\n";
 
 std::string resume(const std::string& token) {
   static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -46,12 +27,6 @@ std::string resume(const std::string& token) {
   }
   if (held != 0) text += letters[bits << (6 - held) & 63];
   return "Tenfold-Resume: " + text + "\r\n";
-}
-
-// The requests of strangers: each on a connection of its own.
-Got ask_from(Rig& rig, const std::string& ip, const std::string& path, const std::string& fields = {}) {
-  rig.connect(ip);
-  return ask(rig, path, fields);
 }
 
 // How many tunnels one more address may still make in this minute: asks until it is told 429.
@@ -259,28 +234,6 @@ TEST_CASE("a listed proxy's scheme is in the URL only when it is http or https")
   CHECK(url("five-name", "http, x") == "https://five-name.example.test");
 }
 
-TEST_CASE("whose token it was counts, where there are several") {
-  AdmissionOptions options;
-  options.tokens = {{"mine", "a"}, {"yours", "b"}};
-  Rig rig("myapp", options);
-  const std::string mine = upgrade + "Authorization: Bearer mine\r\n";
-  const std::string yours = upgrade + "Authorization: Bearer yours\r\n";
-  REQUIRE(ask(rig, "/wanted", mine).status == 101);
-  rig.names.hold(rig.grant.claim);
-  rig.connect();
-  CHECK(ask(rig, "/wanted", yours).status == 409);
-  CHECK(ask(rig, "/wanted", mine).status == 101);
-}
-
-TEST_CASE("with tokens, a tunnel needs one") {
-  AdmissionOptions options;
-  options.tokens = {{"s3cret", "a"}};
-  Rig rig("myapp", options);
-  CHECK(ask(rig, "/?new").status == 401);
-  CHECK(ask(rig, "/?new", "Authorization: Bearer wrong\r\n").status == 401);
-  CHECK(ask(rig, "/?new", "Authorization: Bearer s3cret\r\n").status == 200);
-}
-
 TEST_CASE("a draining broker, and one without the classic pool, say so") {
   Rig rig("myapp", {}, {"", "", false, ""});
   const Got off = ask(rig, "/?new");
@@ -311,10 +264,8 @@ TEST_CASE("only GET makes a tunnel") {
 }
 
 TEST_CASE("the offer without an Upgrade is 426 upgrade-lost, before anything else is looked at") {
-  AdmissionOptions with_tokens;
-  with_tokens.tokens = {{"s3cret", "a"}};
   Rig plain;
-  Rig guarded("myapp", with_tokens);
+  Rig guarded("myapp", with_tokens("s3cret a\n"));
   Rig mux_only("myapp", {}, {"", "", false, ""});
   Rig draining;
   draining.own_site.drain();
@@ -423,8 +374,7 @@ TEST_CASE("a resume token is not charged, and a wrong one is") {
 }
 
 TEST_CASE("a resume token lifts no other condition") {
-  AdmissionOptions options;
-  options.tokens = {{"s3cret", "a"}};
+  const AdmissionOptions options = with_tokens("s3cret a\n");
   Rig rig("myapp", options);
   const std::string bearer = "Authorization: Bearer s3cret\r\n";
   REQUIRE(ask(rig, "/wanted", upgrade + bearer).status == 101);

@@ -67,7 +67,7 @@ struct Doors {
     const Result<Claim> claim = names.claim({name});
     REQUIRE(claim);
     pipes.push_back(std::make_unique<MemoryPipe>(loop.runtime()));
-    LinkGrant grant{*claim, "https://" + name + ".example", {}, "203.0.113.1", false};
+    LinkGrant grant{*claim, "https://" + name + ".example", {}, "203.0.113.1", ""};
     door.open_link(pipes.back()->take_left(), std::move(grant), "203.0.113.1:4000", {});
     agents.push_back(std::make_unique<Talking>(loop, pipes.back()->take_right()));
     turn();

@@ -14,12 +14,15 @@
 #include "mux/link_stream.h"
 #include "proto/control.pb.h"
 #include "public_rig.h"
+#include "some_tokens.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 #include "tunnels/wanting.h"
 
 using namespace tenfold;
 using namespace tenfold::broker;
+using tenfold::broker::test::hashed_line;
+using tenfold::broker::test::with_tokens;
 using tenfold::test::MemoryPipe;
 using tenfold::test::RecordingLog;
 using tenfold::test::TestRuntime;
@@ -175,20 +178,22 @@ struct Sessions {
   explicit Sessions(AdmissionOptions options = {}) : admission(loop.runtime(), std::move(options)) {}
 
   // As OwnSite grants it. Without an instance the agent is known by its address.
-  std::unique_ptr<Linked> link(const std::string& name, const std::string& instance, const std::string& ip = office) {
-    const Claimant who = make_claimant("", instance, ip);
+  std::unique_ptr<Linked> link(const std::string& name, const std::string& instance, const std::string& ip = office,
+                               const std::string& operators_token = "") {
+    const Claimant who = make_claimant(operators_token, instance, ip);
     const Result<Claim> claim = names.claim({name, who});
     REQUIRE(claim);
-    return std::make_unique<Linked>(side, LinkGrant{*claim, "https://" + name + ".example", who, ip, false});
+    return std::make_unique<Linked>(side, LinkGrant{*claim, "https://" + name + ".example", who, ip, operators_token});
   }
   // Of a tunnel whose agent has that instance.
-  std::string token_of(const std::string& name, const std::string& instance) const {
-    return tokens.seal(name, make_claimant("", instance, office), 1);
+  std::string token_of(const std::string& name, const std::string& instance,
+                       const std::string& operators_token = "") const {
+    return tokens.seal(name, make_claimant(operators_token, instance, office), 1);
   }
   // How many tunnels the address may still have.
   std::size_t room(const std::string& ip = office) {
     std::size_t free = 0;
-    while (admission.admit_another(ip) != handshake::Refusal::limit) {
+    while (admission.admit(ip) != handshake::Refusal::limit) {
       admission.refund(ip);
       admission.on_tunnel_up(ip);
       ++free;
@@ -197,7 +202,7 @@ struct Sessions {
     return free;
   }
   void use_up_the_rate() {
-    while (admission.admit_another(office) == handshake::Refusal::none) {
+    while (admission.admit(office) == handshake::Refusal::none) {
     }
   }
   bool logged(const std::string& part) const {
@@ -234,6 +239,42 @@ TEST_CASE("a tunnel counts for its address while its link lives") {
   one->cut();
   CHECK(one->over);
   CHECK(sessions.room() == most);
+}
+
+TEST_CASE("tunnels of a link with a token are counted for it, and have its names") {
+  Sessions sessions(with_tokens(hashed_line("a", "s", "names=team-* tunnels=3") + "other b\n"));
+  const auto one = sessions.link("team-one", first_agent, office, "a");
+  CHECK(sessions.admission.tunnels_of("a") == 1);
+  const control::ControlMessage other = one->ask("one-tunnel");
+  CHECK(other.refused().code() == "forbidden");
+  CHECK(other.refused().message() == "Your token does not allow this name. (it allows team-*)");
+  CHECK(one->ask("team-two").registered().name() == "team-two");
+  CHECK(one->ask("").registered().name().starts_with("team-"));
+  CHECK(one->refusal("team-four") == "limit");
+  CHECK(one->ask("team-one", sessions.token_of("team-one", first_agent, "a")).has_registered());
+  CHECK(sessions.admission.tunnels_of("a") == 3);
+  one->unregister("team-two");
+  CHECK(one->ask("team-four").has_registered());
+  CHECK(sessions.room() == most);
+  one->cut();
+  CHECK(sessions.admission.tunnels_of("a") == 0);
+}
+
+TEST_CASE("tunnels that a token asks for in one go are no more than it may have") {
+  Sessions sessions(with_tokens(hashed_line("a", "s", "tunnels=3")));
+  const auto one = sessions.link("one-tunnel", first_agent, office, "a");
+  one->flood(6, "");
+  CHECK(sessions.names.size() == 3);
+  CHECK(one->heard.size() == 6);
+}
+
+TEST_CASE("a link whose token is gone, or that was made before there were tokens, gets no further tunnel") {
+  Sessions sessions(with_tokens("one a\n"));
+  const auto one = sessions.link("one-tunnel", first_agent, office, "a");
+  sessions.admission.apply(with_tokens("two b\n"));
+  CHECK(one->refusal("two-tunnel") == "unauthorized");
+  const auto open = sessions.link("two-tunnel", second_agent, "203.0.113.4");
+  CHECK(open->refusal("three-tunnel") == "unauthorized");
 }
 
 TEST_CASE("a ghost that its agent has left behind counts no more, and takes nothing with it at its end") {
@@ -378,7 +419,7 @@ TEST_CASE("tunnels that a link asks for in one go are no more than it may have")
     // Only what came of it is charged.
     for (std::size_t i = 0; i < 2; ++i) sessions.admission.on_tunnel_down(office);
     std::size_t more = 0;
-    while (sessions.admission.admit_another(office) == handshake::Refusal::none) ++more;
+    while (sessions.admission.admit(office) == handshake::Refusal::none) ++more;
     CHECK(more == rules::creates_per_ip - 2);
   }
   SUBCASE("of its own") {
