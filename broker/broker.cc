@@ -7,6 +7,9 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "broker/admin/health_site.h"
+#include "broker/admin/readiness.h"
+#include "broker/admin/site_door.h"
 #include "broker/admission/address_counts.h"
 #include "broker/admission/password_pool.h"
 #include "broker/admission/secret.h"
@@ -103,7 +106,9 @@ class Broker::Parts final : private Timer {
                   metrics,        loop.runtime().now() + options.warmup},
         desk(desk_side),
         drain_time(options.drain_time),
-        door(loop, front_door_options(options), proxies, addresses, shared, desk, links) {}
+        door(loop, front_door_options(options), proxies, addresses, shared, desk, links) {
+    readiness.add("draining", [this] { return draining ? "the broker is going down" : ""; });
+  }
 
   // Buried objects may borrow from these parts, so they are destroyed first.
   ~Parts() override {
@@ -114,6 +119,7 @@ class Broker::Parts final : private Timer {
   }
 
   void drain() {
+    draining = true;
     loop.runtime().log.info("draining");
     own_site.drain();
     loop.runtime().timers.arm_in(*this, drain_time);
@@ -139,6 +145,7 @@ class Broker::Parts final : private Timer {
 
   Loop& loop;
   std::function<void()> stopped;
+  bool draining = false;
   bool ending = false;
   const ProxyList proxies;
   const Router router;
@@ -160,6 +167,10 @@ class Broker::Parts final : private Timer {
   Desk desk;
   const Duration drain_time;
   FrontDoor door;
+  // The operator's side: it reads all of the above.
+  Readiness readiness;
+  HealthSite health_site{readiness, [] { return std::string(); }};
+  SiteDoor health{loop, "health", health_site};
 };
 
 Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -196,6 +207,9 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   }
   for (const Address& address : options.https) {
     if (const Error error = parts->door.listen(address, tls)) return of_flag("--https", error);
+  }
+  if (options.health) {
+    if (const Error error = parts->health.listen(*options.health)) return of_flag("--health", error);
   }
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }

@@ -27,6 +27,9 @@ struct Texts {
   std::vector<std::string> proxy_protocol_from;
   std::string log_level = "info";
   std::string log_format = "text";
+  std::string health;
+  std::string admin;
+  std::string access_log_query = "on";
   std::size_t max_conn = rules::classic_sockets;
   std::optional<std::string> unix_mode, memory_limit, keep_alive, first_byte, body_idle, stream_idle, half_close,
       drain_timeout, warmup;
@@ -152,6 +155,11 @@ Error parse_proxies(std::string_view flag, const std::vector<std::string>& texts
   return {};
 }
 
+bool is_loopback_ip(const std::string& text) {
+  const std::optional<AddressBytes> ip = parse_address(text);
+  return ip && is_loopback(*ip);
+}
+
 bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 
 // The default address of the classic ports: a broker that listens on loopback or unix sockets only opens no port to the
@@ -161,11 +169,34 @@ std::string default_classic_bind(const Options& options) {
   listeners.insert(listeners.end(), options.https.begin(), options.https.end());
   std::erase_if(listeners, [](const Address& listener) { return listener.is_unix(); });
   if (listeners.empty()) return std::string(this_machine);
-  const bool all_loopback = std::all_of(listeners.begin(), listeners.end(), [](const Address& listener) {
-    const std::optional<AddressBytes> ip = parse_address(listener.host);
-    return ip && is_loopback(*ip);
-  });
+  const bool all_loopback = std::all_of(listeners.begin(), listeners.end(),
+                                        [](const Address& listener) { return is_loopback_ip(listener.host); });
   return all_loopback ? listeners.front().host : std::string{};
+}
+
+Error parse_door(std::string_view flag, const std::string& text, std::optional<Address>& door) {
+  if (text.empty()) return {};
+  std::vector<Address> parsed;
+  if (Error error = parse_listeners(flag, {text}, parsed)) return error;
+  if (parsed.front().is_unix()) return bad(flag, text, "must be ADDR:PORT");
+  door = std::move(parsed.front());
+  return {};
+}
+
+Error check_operations(const Texts& texts, Options& options) {
+  if (Error error = parse_door("--health", texts.health, options.health)) return error;
+  if (Error error = parse_door("--admin", texts.admin, options.admin)) return error;
+  if (!options.admin && !options.admin_token_file.empty()) {
+    return {ErrorKind::usage, "--admin-token-file without --admin guards nothing"};
+  }
+  if (options.admin && options.admin_token_file.empty() && !is_loopback_ip(options.admin->host)) {
+    return bad("--admin", texts.admin, "beyond loopback it needs --admin-token-file");
+  }
+  if (texts.access_log_query != "on" && texts.access_log_query != "off") {
+    return bad("--access-log-query", texts.access_log_query, "must be on or off");
+  }
+  options.access_log_query = texts.access_log_query == "on";
+  return {};
 }
 
 Error check(const Texts& texts, Options& options) {
@@ -178,6 +209,7 @@ Error check(const Texts& texts, Options& options) {
     if (Error error = parse_memory(*texts.memory_limit, options.memory_limit)) return error;
   }
   if (Error error = parse_times(texts, options)) return error;
+  if (Error error = check_operations(texts, options)) return error;
   if (options.http.empty() && options.https.empty())
     return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT or unix:/PATH"};
   if (!options.https.empty() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
@@ -352,6 +384,28 @@ void declare_times(CLI::App& app, Texts& texts) {
       ->group(time_group);
 }
 
+void declare_operations(CLI::App& app, Texts& texts, Options& options) {
+  constexpr const char* group = "Operations";
+  app.add_option("--health", texts.health, "Serve /healthz, /readyz and /metrics here")
+      ->type_name("ADDR:PORT")
+      ->group(group);
+  app.add_option("--admin", texts.admin,
+                 "Serve the operator's page and its API here; beyond loopback only with --admin-token-file")
+      ->type_name("ADDR:PORT")
+      ->group(group);
+  app.add_option("--admin-token-file", options.admin_token_file, "The API is only for who shows the token in it")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--access-log", options.access_log, "One line of JSON for each request; -: on stdout")
+      ->type_name("FILE|-")
+      ->group(group);
+  app.add_option("--access-log-query", texts.access_log_query,
+                 "Whether its paths have their query: on or off "
+                 "(default: on)")
+      ->type_name("on|off")
+      ->group(group);
+}
+
 }  // namespace
 
 Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
@@ -372,6 +426,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   declare_classic(app, texts, options);
   declare_limits(app, texts, options);
   declare_times(app, texts);
+  declare_operations(app, texts, options);
   app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
       ->type_name("LEVEL")
       ->group("Log");

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ struct Options {
   Duration keep_alive_proxy = rules::keep_alive_idle_proxy;  // --keep-alive, for a listed proxy
   Duration warmup = rules::warmup_time;                      // zero: none
   Duration drain_time = limits::drain_time;
+  std::optional<Address> health;  // where /healthz, /readyz and /metrics are served
+  std::optional<Address> admin;   // where the operator's page and API are
+  std::string admin_token_file;
+  std::string access_log;  // a file, "-" for stdout, or empty: none
+  bool access_log_query = true;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 };

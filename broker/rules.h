@@ -66,4 +66,8 @@ inline constexpr std::size_t classic_parked = 64;   // sockets beyond max_conn t
                                                     // that is refused dials again at once
 inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address that wait for their first socket
 
+// ---- The operator's doors ----------------------------------------------------
+inline constexpr std::size_t admin_connections = 64;  // of each: probes, scrapes and some pages
+inline constexpr std::size_t admin_body = 4 * KiB;    // of a request's body, which is discarded; beyond: 413
+
 }  // namespace tenfold::broker::rules
