@@ -17,6 +17,7 @@
 #include "broker/classic/classic_ports.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/own_site.h"
+#include "broker/drain.h"
 #include "broker/front/front_door.h"
 #include "broker/link/link_door.h"
 #include "broker/rules.h"
@@ -75,21 +76,26 @@ FrontDoorOptions front_door_options(const Options& options) {
   return front;
 }
 
+// Without --health no balancer can hear that this broker goes down, and a delay would be for nobody.
+DrainTimes drain_times(const Options& options) {
+  const Duration delay = options.health ? rules::drain_delay : Duration::zero();
+  return {options.drain_delay.value_or(delay), options.drain_time};
+}
+
 }  // namespace
 
 // In the order of construction: each part borrows from those above it.
-class Broker::Parts final : private Timer {
+class Broker::Parts final {
  public:
   Parts(Loop& loop_, const Options& options, std::shared_ptr<const TokenStore> tokens,
         std::vector<std::string> cluster_keys, std::function<void()> on_stopped)
       : loop(loop_),
-        stopped(std::move(on_stopped)),
         proxies(options.proxies),
         router(options.domain),
         names(loop.runtime()),
         registry(loop.runtime(), names),
         passwords(loop),
-        admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
+        admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip, options.paced}),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
         resume_tokens(std::move(cluster_keys)),
@@ -105,48 +111,21 @@ class Broker::Parts final : private Timer {
                   request_ids,    passwords,
                   metrics,        loop.runtime().now() + options.warmup},
         desk(desk_side),
-        drain_time(options.drain_time),
-        door(loop, front_door_options(options), proxies, addresses, shared, desk, links) {
-    readiness.add("draining", [this] { return draining ? "the broker is going down" : ""; });
+        door(loop, front_door_options(options), proxies, addresses, shared, desk, links),
+        going_down({loop.runtime(), own_site, door, desk, links, classic}, drain_times(options),
+                   std::move(on_stopped)) {
+    readiness.add("draining", [this] { return going_down.begun() ? "the broker is going down" : ""; });
   }
 
   // Buried objects may borrow from these parts, so they are destroyed first.
-  ~Parts() override {
+  ~Parts() {
     door.close();
     desk.close();
     links.close();
     loop.runtime().graveyard.clear();
   }
 
-  void drain() {
-    draining = true;
-    loop.runtime().log.info("draining");
-    own_site.drain();
-    loop.runtime().timers.arm_in(*this, drain_time);
-    links.announce_drain(drain_time);
-    // A draining link takes no new stream, so visitors end before links.
-    door.drain([this] { links.drain([this] { stop(); }); });
-  }
-
-  void stop() {
-    loop.runtime().timers.disarm(*this);
-    classic.drain();
-    if (stopped) std::exchange(stopped, nullptr)();
-  }
-
-  // First call: the drain time is over. Second call: so is the time for requests that were ended then.
-  void on_timer() override {
-    if (std::exchange(ending, true)) return stop();
-    const std::size_t upgraded = desk.end_upgraded();
-    const std::size_t cut = door.end_now();
-    loop.runtime().log.warn("drain-timeout", {{"upgraded_ended", upgraded}, {"requests_cut", cut}});
-    loop.runtime().timers.arm_in(*this, limits::drain_grace);
-  }
-
   Loop& loop;
-  std::function<void()> stopped;
-  bool draining = false;
-  bool ending = false;
   const ProxyList proxies;
   const Router router;
   RequestIds request_ids;
@@ -165,8 +144,8 @@ class Broker::Parts final : private Timer {
   http1::ServerShared shared;
   const DeskSide desk_side;
   Desk desk;
-  const Duration drain_time;
   FrontDoor door;
+  Drain going_down;
   // The operator's side: it reads all of the above.
   Readiness readiness;
   HealthSite health_site{readiness, [] { return std::string(); }};
@@ -214,6 +193,6 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }
 
-void Broker::drain() { parts_->drain(); }
+void Broker::drain() { parts_->going_down.start(); }
 
 }  // namespace tenfold::broker

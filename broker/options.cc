@@ -32,7 +32,7 @@ struct Texts {
   std::string access_log_query = "on";
   std::size_t max_conn = rules::classic_sockets;
   std::optional<std::string> unix_mode, memory_limit, keep_alive, first_byte, body_idle, stream_idle, half_close,
-      drain_timeout, warmup;
+      drain_timeout, drain_delay, warmup;
 };
 
 Error bad(std::string_view flag, std::string_view value, std::string_view why) {
@@ -141,6 +141,12 @@ Error parse_times(const Texts& texts, Options& options) {
     const Result<Duration> time = parse_duration(*flag.text);
     if (!time) return bad(flag.name, *flag.text, time.error().detail);
     flag.value = *time;
+  }
+  if (texts.drain_delay) {
+    const bool none = *texts.drain_delay == "0" || *texts.drain_delay == "0s";
+    const Result<Duration> time = none ? Duration::zero() : parse_duration(*texts.drain_delay);
+    if (!time) return bad("--drain-delay", *texts.drain_delay, time.error().detail);
+    options.drain_delay = *time;
   }
   // It is announced in whole seconds.
   if (patience.keep_alive < 1s) return bad("--keep-alive", *texts.keep_alive, "must be a second at least");
@@ -345,6 +351,9 @@ void declare_limits(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--creates-per-ip", options.creates_per_ip, "A minute, without a token (default: 10)")
       ->type_name("N")
       ->group("Limits");
+  app.add_flag("!--unpaced", options.paced,
+               "Takes agents' links as fast as they come, rather than 100 a second at most; for measurements")
+      ->group("Limits");
   app.add_option("--connections-per-ip", options.connections_per_ip, "At once (default: 256)")
       ->type_name("N")
       ->group("Limits");
@@ -379,7 +388,12 @@ void declare_times(CLI::App& app, Texts& texts) {
                  "(default: 15s)")
       ->type_name("TIME")
       ->group(time_group);
-  app.add_option("--drain-timeout", texts.drain_timeout, "What runs when the broker is told to stop (default: 30s)")
+  app.add_option("--drain-delay", texts.drain_delay,
+                 "How long it still accepts after it was told to stop, for a balancer to notice and for agents to go "
+                 "elsewhere; 0: not at all (default: 5s with --health, otherwise 0)")
+      ->type_name("TIME")
+      ->group(time_group);
+  app.add_option("--drain-timeout", texts.drain_timeout, "What runs when the broker is told to stop (default: 5m)")
       ->type_name("TIME")
       ->group(time_group);
 }

@@ -42,12 +42,14 @@ struct Options {
   ProxyList proxy_protocol_from;  // balancers whose connections begin with a PROXY header
   std::size_t tunnels_per_ip = rules::tunnels_per_ip;
   std::size_t creates_per_ip = rules::creates_per_ip;
+  bool paced = true;  // agents' links, when many come at once
   std::size_t connections_per_ip = rules::connections_per_ip;
   std::size_t memory_limit = 0;  // bytes that are kept for slow readers; 0: a quarter of the machine's memory
   http::Patience patience;
   Duration keep_alive_proxy = rules::keep_alive_idle_proxy;  // --keep-alive, for a listed proxy
   Duration warmup = rules::warmup_time;                      // zero: none
-  Duration drain_time = limits::drain_time;
+  std::optional<Duration> drain_delay;                       // none: as is right with --health, or without
+  Duration drain_time = rules::drain_timeout;
   std::optional<Address> health;  // where /healthz, /readyz and /metrics are served
   std::optional<Address> admin;   // where the operator's page and API are
   std::string admin_token_file;

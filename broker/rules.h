@@ -17,6 +17,9 @@ using limits::MiB;
 inline constexpr std::size_t tunnels_per_ip = 10;
 inline constexpr std::size_t creates_per_ip = 10;  // in creates_window
 inline constexpr Duration creates_window = 60s;
+// Of agents' links: 100 in any second at most, when a thousand agents come back at once.
+inline constexpr std::uint32_t handshakes_burst = 40;
+inline constexpr std::uint32_t handshakes_per_second = 60;
 inline constexpr std::size_t connections_per_ip = 256;
 inline constexpr std::size_t own_descriptors = 32;         // of the process itself: listeners, loop, log, files
 inline constexpr std::size_t config_bytes = 1 * MiB;       // of a token or configuration file
@@ -24,9 +27,9 @@ inline constexpr std::size_t registration_text = 6 * KiB;  // in a handshake's f
 inline constexpr std::size_t password_checks = 64;         // of visitors, at once: each is 16 MiB and 50 ms of a thread
 inline constexpr std::size_t verdicts_kept = 10'000;       // of password checks
 inline constexpr Duration verdict_kept = 60s;              // how long each is remembered
-inline constexpr std::size_t proxy_header_line = 107;        // PROXY protocol version 1, with CRLF: its own maximum
-inline constexpr std::size_t proxy_header_bytes = 4 * KiB;   // ... version 2, with TLVs: certificates' names fit
-inline constexpr Duration proxy_header_time = 3s;            // from accept to its end: a balancer sends it at once
+inline constexpr std::size_t proxy_header_line = 107;      // PROXY protocol version 1, with CRLF: its own maximum
+inline constexpr std::size_t proxy_header_bytes = 4 * KiB;  // ... version 2, with TLVs: certificates' names fit
+inline constexpr Duration proxy_header_time = 3s;           // from accept to its end: a balancer sends it at once
 
 // ---- Names -----------------------------------------------------------------
 inline constexpr Duration registry_time = 3s;       // a lookup's answer, and a claim's; then 503 `registry-away`
@@ -57,6 +60,12 @@ inline constexpr std::size_t link_shares = 2;          // 1/2 of a link's stream
 inline constexpr std::size_t spare_assignments = 256;  // of the desk, kept for the next requests
 inline constexpr std::size_t memory_limit_least = 16 * MiB;  // of --memory-limit: a few readers must fit
 inline constexpr std::size_t memory_limit_part = 4;          // 1/4 of the machine's memory, unless it is given
+
+// ---- Going down ------------------------------------------------------------
+inline constexpr Duration drain_timeout = 5min;     // what runs when the broker is told to stop
+inline constexpr Duration drain_delay = 5s;         // with --health: a balancer looks every second, and wants two looks
+inline constexpr Duration agents_leave_time = 10s;  // after the delay: a back-off of 3 s, a dial, and their names
+inline constexpr Duration announce_step = 50ms;     // how often some more agents are told
 
 // ---- Classic tunnels -------------------------------------------------------
 inline constexpr Duration claim_window = 5s;        // from the JSON to the first pooled socket

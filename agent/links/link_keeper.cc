@@ -80,7 +80,8 @@ void LinkKeeper::ask() {
 }
 
 void LinkKeeper::ask_again(const Error& why, Duration at_least) {
-  const Duration wait = std::max(backoff_.next(runtime_.now()), at_least);
+  // On top of what the broker asks for: it asks it of many agents at the same time.
+  const Duration wait = at_least + backoff_.next(runtime_.now());
   runtime_.timers.arm_in(retry_, wait);
   runtime_.log.info("ask-again", {{"cause", describe(why)}});
   // A draining link still serves, so nothing is lost yet.
@@ -262,7 +263,7 @@ void LinkKeeper::on_session_unanswered(Session& session, Tunnel& tunnel) {
 // All its tunnels were answered on the next link.
 void LinkKeeper::leave_outgoing() {
   if (outgoing_ == nullptr) return;
-  outgoing_->leave(drain_deadline_);
+  outgoing_->leave_soon(drain_deadline_);
   old_sessions_.push_back(std::move(outgoing_));
 }
 

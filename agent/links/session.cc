@@ -60,6 +60,11 @@ void Session::leave(Duration deadline) {
   link_->link().drain();
 }
 
+void Session::leave_soon(Duration deadline) {
+  leave_deadline_ = deadline;
+  runtime_.timers.arm_in(moved_, rules::moved_grace);
+}
+
 void Session::on_deadline() {
   const char* what = up_ ? "link-cut" : "link-not-registered";
   runtime_.log.info(what, {{"streams", forwarders_.size()}});

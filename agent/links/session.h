@@ -70,6 +70,8 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   void say_goodbye();
   // Refuses new streams; closes with the last stream, or after `deadline`.
   void leave(Duration deadline);
+  // The same after rules::moved_grace: all tunnels stand on another link, and the broker of this one may not know yet.
+  void leave_soon(Duration deadline);
 
  private:
   // A tunnel on this link.
@@ -97,6 +99,7 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   void answered(Seat& seat);
   void tell_draining(Duration deadline);
   void on_deadline();
+  void on_moved() { leave(leave_deadline_); }
   void on_answers_late();
 
   BrokerSide& side_;
@@ -114,6 +117,8 @@ class Session final : public Link::Handler, public Forwarder::Owner {
   bool up_ = false;          // the handshake's tunnel is up
   bool draining_ = false;    // the owner was told
   bool leaving_ = false;
+  Duration leave_deadline_{};  // of leave_soon()
+  MemberTimer<Session, &Session::on_moved> moved_{*this};
   MemberTimer<Session, &Session::on_deadline> deadline_{*this};         // for Registered, then for leave()
   MemberTimer<Session, &Session::on_answers_late> answers_due_{*this};  // for the answers about the other tunnels
   std::unique_ptr<DrivenLink> link_;

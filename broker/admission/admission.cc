@@ -12,6 +12,8 @@ using handshake::Refusal;
 
 Admission::Admission(Runtime& runtime, AdmissionOptions options) : runtime_(runtime), options_(std::move(options)) {}
 
+bool Admission::take_handshake() { return !options_.paced || handshakes_.take(runtime_.now()); }
+
 Admission::Identity Admission::identify(std::string_view secret, Need need) const {
   if (options_.tokens == nullptr) return {};
   if (secret.empty() && need == Need::nothing) return {};

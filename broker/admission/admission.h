@@ -17,6 +17,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/flood_bucket.h"
 #include "base/runtime.h"
 #include "broker/admission/token_store.h"
 #include "broker/rules.h"
@@ -28,6 +29,7 @@ struct AdmissionOptions {
   std::shared_ptr<const TokenStore> tokens{};  // null: no token is required
   std::size_t tunnels_per_ip = rules::tunnels_per_ip;
   std::size_t creates_per_ip = rules::creates_per_ip;  // per rules::creates_window
+  bool paced = true;                                   // handshakes of links
 };
 
 class Admission {
@@ -41,6 +43,9 @@ class Admission {
     handshake::Refusal refusal = handshake::Refusal::none;  // or unauthorized
     std::string token{};                                    // the token's name; empty: none
   };
+  // Whether one more link may be opened now. False: its agent comes again in a moment.
+  bool take_handshake();
+
   enum class Need { token, nothing };
   // `secret`: what the client shows; empty: nothing. `need`: whether a client without a token is turned away where
   // there are tokens. A wrong one always is.
@@ -77,6 +82,8 @@ class Admission {
     TimePoint window_start{};
   };
   void forget_idle();
+
+  FloodBucket handshakes_{rules::handshakes_burst, rules::handshakes_per_second};
 
   Runtime& runtime_;
   AdmissionOptions options_;

@@ -25,6 +25,7 @@ NewTunnel::NewTunnel(const TunnelMakers& makers, const OwnRequest& request, Owne
 void NewTunnel::start(std::string_view name, bool link) {
   name_ = name;
   link_ = link;
+  if (link && !makers_.admission.take_handshake()) return reply(handshake_refusal(Refusal::busy));
   const Result<Registration> asked = link ? read_registration() : Registration{};
   if (!asked) return reply(handshake_refusal(Refusal::bad_request, name_, asked.error().detail));
   // The registration overrides the path.

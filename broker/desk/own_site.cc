@@ -182,8 +182,11 @@ Reply handshake_refusal(handshake::Refusal refusal, std::string_view name, std::
   if (refusal == Refusal::name_taken) message = "The name " + std::string(name) + " is in use.";
   if (!detail.empty()) message.append(" (").append(printable(detail)).append(")");
   Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
-  if (form.status == 503 || form.status == 429)
-    reply.fields.emplace_back("Retry-After", std::to_string(limits::retry_after_s));
+  if (form.status == 503 || form.status == 429) {
+    // Another replica is a dial away.
+    const bool at_once = refusal == Refusal::draining;
+    reply.fields.emplace_back("Retry-After", std::to_string(at_once ? 0 : limits::retry_after_s));
+  }
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");
   if (form.status == 426) {
     reply.fields.emplace_back("Connection", "Upgrade");

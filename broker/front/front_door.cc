@@ -1,5 +1,6 @@
 #include "broker/front/front_door.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -38,6 +39,7 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
   void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) override {
     door_.desk_.refuse(stream, *this, fault, limit);
   }
+  void on_idle_in_drain(http1::ServerConnection&) override { door_.check_empty(); }
   void on_connection_closed(http1::ServerConnection&, const http::Gone& gone) override {
     door_.on_connection_closed(*this, gone);
   }
@@ -155,7 +157,7 @@ void FrontDoor::serve(std::unique_ptr<TcpSocket> socket, const Address& peer, co
   Visitor& started = *visitor;
   visitors_[&started] = std::move(visitor);
   started.serve(std::move(connection));
-  if (draining_) started.connection().drain();
+  if (draining_) started.connection().announce_drain();
 }
 
 void FrontDoor::on_connection_closed(Visitor& visitor, const http::Gone& gone) {
@@ -171,11 +173,15 @@ void FrontDoor::on_visit_over() {
   check_empty();
 }
 
-void FrontDoor::drain(std::function<void()> on_empty) {
-  on_empty_ = std::move(on_empty);
+void FrontDoor::announce_drain() {
   draining_ = true;
+  for (const auto& visitor : visitors()) visitor->connection().announce_drain();
+}
+
+void FrontDoor::drain(std::function<void()> on_empty) {
+  for (const auto& listener : listeners_) listener->accept_rest();
   listeners_.clear();
-  for (const auto& visitor : visitors()) visitor->connection().drain();
+  on_empty_ = std::move(on_empty);
   check_empty();
 }
 
@@ -193,7 +199,15 @@ std::vector<std::shared_ptr<FrontDoor::Visitor>> FrontDoor::visitors() const {
 }
 
 void FrontDoor::check_empty() {
-  if (on_empty_ && visits_ == 0 && announced_.empty()) std::exchange(on_empty_, nullptr)();
+  if (!on_empty_ || !announced_.empty()) return;
+  if (visits_ == 0) return std::exchange(on_empty_, nullptr)();
+  if (!all_idle()) return;
+  for (const auto& visitor : visitors()) visitor->connection().drain();
+}
+
+bool FrontDoor::all_idle() const {
+  return visits_ == visitors_.size() && std::all_of(visitors_.begin(), visitors_.end(),
+                                                    [](const auto& each) { return each.first->connection().idle(); });
 }
 
 }  // namespace tenfold::broker

@@ -45,7 +45,10 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   // `tls`: null for plain HTTP. The error names the address.
   Error listen(const Address& address, std::shared_ptr<TlsContext> tls);
 
-  // Accepts no more connections and finishes current requests; `on_empty` when no visitor is left.
+  // From now on each connection closes behind its next answer.
+  void announce_drain();
+  // Accepts no more connections and finishes current requests. Idle connections are closed when nothing else is left,
+  // for their visitors' next requests may be on the way. `on_empty` when no visitor is left.
   void drain(std::function<void()> on_empty);
 
   // Ends the remaining connections: a request is refused, or cut if its answer has begun. Returns the number of
@@ -77,6 +80,8 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   void on_connection_closed(Visitor& visitor, const http::Gone& gone);
   void on_visit_over();
   void check_empty();
+  // Of those whose connection serves HTTP, whether all wait for a next request.
+  bool all_idle() const;
   // A copy: a visitor may remove itself during a call.
   std::vector<std::shared_ptr<Visitor>> visitors() const;
 
@@ -92,7 +97,7 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   std::unordered_map<Visitor*, std::shared_ptr<Visitor>> visitors_;  // whose connection serves HTTP
   std::size_t visits_ = 0;                                           // those, and the upgraded ones
   std::function<void()> on_empty_;                                   // set while draining
-  bool draining_ = false;
+  bool draining_ = false;                                            // announce_drain() was called
 };
 
 }  // namespace tenfold::broker

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/rules.h"
+
 namespace tenfold::broker {
 
 LinkDoor::LinkDoor(const LinkSide& side)
@@ -45,8 +47,26 @@ void LinkDoor::on_link_session_closed(LinkSession& session) {
   check_empty();
 }
 
-void LinkDoor::announce_drain(Duration deadline) {
-  for (auto& [link, session] : links_) session->announce_drain(deadline);
+void LinkDoor::announce_drain(Duration deadline, Duration over) {
+  drain_deadline_ = deadline;
+  for (const auto& [link, session] : links_) to_announce_.push_back(link);
+  const auto steps = static_cast<std::size_t>(over / rules::announce_step) + 1;
+  announced_a_step_ = to_announce_.size() / steps + 1;
+  announce_some();
+}
+
+void LinkDoor::announce_some() {
+  for (std::size_t i = 0; i < announced_a_step_ && !to_announce_.empty(); ++i) {
+    const auto found = links_.find(to_announce_.back());
+    to_announce_.pop_back();
+    if (found != links_.end()) found->second->announce_drain(drain_deadline_);
+  }
+  if (!to_announce_.empty()) side_.loop.runtime().timers.arm_in(announcing_, rules::announce_step);
+}
+
+void LinkDoor::when_empty(std::function<void()> on_empty) {
+  on_empty_ = std::move(on_empty);
+  check_empty();
 }
 
 void LinkDoor::drain(std::function<void()> on_empty) {

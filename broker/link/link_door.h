@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "broker/link/link_session.h"
 #include "broker/link/memory_guard.h"
@@ -22,8 +23,10 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
 
   std::size_t size() const { return links_.size(); }
 
-  // Asks every agent to dial elsewhere; the links go on taking streams.
-  void announce_drain(Duration deadline);
+  // Asks every agent to dial elsewhere, one after another `over` that time; the links go on taking streams.
+  void announce_drain(Duration deadline, Duration over);
+  // `on_empty` when the last link has ended by itself.
+  void when_empty(std::function<void()> on_empty);
   // No new stream; `on_empty` when the last link has ended.
   void drain(std::function<void()> on_empty);
 
@@ -33,6 +36,7 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
  private:
   void on_link_session_closed(LinkSession& session) override;
   void check_empty();
+  void announce_some();
 
   void on_memory(bool is_short) override;
   TimePoint standing_since() const override;
@@ -41,6 +45,10 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
   const LinkSide& side_;
   std::unordered_map<LinkSession*, std::unique_ptr<LinkSession>> links_;
   std::function<void()> on_empty_;  // set while draining
+  Duration drain_deadline_{};
+  std::vector<LinkSession*> to_announce_;  // whose agents have not been told of the drain; some may be gone
+  std::size_t announced_a_step_ = 0;
+  MemberTimer<LinkDoor, &LinkDoor::announce_some> announcing_{*this};
   MemoryGuard memory_;
 };
 

@@ -57,10 +57,15 @@ ServerConnection::Rare& ServerConnection::rare() {
 
 const http::RequestHead& ServerConnection::head() const { return reader_.done() ? reader_.request() : rare_->seen; }
 
+void ServerConnection::announce_drain() {
+  draining_ = true;
+  if (!answered_) keep_ = false;
+}
+
 void ServerConnection::drain() {
   draining_ = true;
   keep_ = false;
-  if (state_ == State::idle && held_.empty()) linger();
+  if (idle()) linger();
 }
 
 void ServerConnection::end_now(const http::Fault& fault) {

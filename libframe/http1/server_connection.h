@@ -58,6 +58,8 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
     // Like on_request(), for a request that cannot be served. `head()` is the part that could be read. `limit`: the
     // wait that expired, for a 408. Comes after a stream's on_gone() if nothing of its answer was sent.
     virtual void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) = 0;
+    // After announce_drain(): an answer that had begun before is complete, and the connection is idle().
+    virtual void on_idle_in_drain(ServerConnection& /*connection*/) {}
     // The last event, possibly from inside a call of the stream: bury the connection. `gone.limit`: the wait that
     // expired after an answer's end.
     virtual void on_connection_closed(ServerConnection& connection, const http::Gone& gone) = 0;
@@ -73,8 +75,13 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
 
   void start();
 
+  // The next answer that begins says `Connection: close`, and the connection closes behind it. An idle one waits for
+  // its visitor's next request: a FIN now could cross with it.
+  void announce_drain();
   // Finishes the current request, then closes; closes at once when there is none.
   void drain();
+  // Between two requests, and nothing of the next one has come.
+  bool idle() const { return state_ == State::idle && held_.empty(); }
 
   // The drain time is over: a running request is refused with `fault`, or cut if its answer has begun.
   void end_now(const http::Fault& fault);

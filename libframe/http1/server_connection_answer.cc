@@ -72,6 +72,7 @@ void ServerConnection::end(const http::Fields& trailers) {
   reader_.clear();
   runtime_.timers.arm_in(*this, patience_.keep_alive + limits::keep_alive_grace);
   if (!processing_ && (!held_.empty() || ended_)) runtime_.timers.arm(go_on_, runtime_.now());
+  if (draining_ && idle()) owner_.on_idle_in_drain(*this);
 }
 
 http::Upgraded ServerConnection::upgrade(const http::ResponseHead& switch_head) {

@@ -109,6 +109,11 @@ class TcpListener::Core {
     if (reserve_ >= 0) ::close(reserve_);
   }
 
+  void accept_rest() {
+    for (int left = backlog; left != 0 && open_ && accept(); --left) {
+    }
+  }
+
   Address address() const {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
@@ -207,6 +212,8 @@ Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Address
 }
 
 TcpListener::~TcpListener() { core_->close(); }
+
+void TcpListener::accept_rest() { core_->accept_rest(); }
 
 std::uint16_t TcpListener::port() const { return core_->address().port; }
 

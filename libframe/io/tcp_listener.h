@@ -33,6 +33,9 @@ class TcpListener {
                                                    unsigned unix_mode = default_unix_mode);
   ~TcpListener();  // stops listening at once, and removes a unix socket's file; accepted sockets live on
 
+  // Passes on what the system has accepted by now: closing would reset it. Before the end, from outside of OnAccept.
+  void accept_rest();
+
   std::uint16_t port() const;  // 0 for a unix socket
   Address address() const;     // with the port that the system chose
 

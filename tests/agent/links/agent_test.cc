@@ -146,7 +146,7 @@ TEST_CASE_FIXTURE(AgentTest, "what can heal is asked for again, not before Retry
   CHECK_FALSE(code);
   pass(29900ms);
   CHECK(network.waiting() == 0);
-  pass(200ms);
+  pass(500ms);
   CHECK(network.waiting() == 1);
 }
 
@@ -197,6 +197,9 @@ TEST_CASE_FIXTURE(AgentTest, "Drain: a second link is dialled while the first on
   const std::string asked = link("blue-fox");
   CHECK(asks(asked, "/blue-fox"));
   CHECK(asked.find("Tenfold-Resume") != std::string::npos);
+  // What the broker sent before it heard of the move is still served.
+  CHECK_FALSE(old.draining);
+  pass(rules::moved_grace);
   CHECK(old.draining);
   CHECK_FALSE(old.closed);
   app.say("answer");

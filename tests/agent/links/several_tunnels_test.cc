@@ -314,6 +314,8 @@ TEST_CASE_FIXTURE(Several, "Drain: the old link takes visitors until every name 
   grant_register(0, "api");
   CHECK_FALSE(old.draining);
   refuse_register(1, "limit");
+  CHECK_FALSE(old.draining);
+  pass(rules::moved_grace);
   CHECK(old.draining);
   CHECK(old.closed);
   CHECK_FALSE(broker().closed);
@@ -336,6 +338,7 @@ TEST_CASE_FIXTURE(Several, "Drain: the next link is lost before all have moved, 
   link("web");
   grant_register(0, "api");
   grant_register(1, "docs");
+  pass(rules::moved_grace);
   CHECK(old.closed);
 }
 

@@ -32,6 +32,7 @@ TEST_CASE_FIXTURE(SleptTest, "a link is dialled again at once, and the old one s
   const std::string asked = link("blue-fox");
   CHECK(asks(asked, "/blue-fox"));
   CHECK(asked.find("Tenfold-Resume") != std::string::npos);
+  pass(rules::moved_grace);
   CHECK(old.closed);
   CHECK(output.has_error("connected again"));
   CHECK_FALSE(output.has_error("lost"));
