@@ -71,12 +71,16 @@ inline constexpr std::size_t registry_line_bytes = 4 * KiB;      // of an error'
 inline constexpr std::size_t registry_commands = 4096;           // that wait for an answer; beyond: away
 inline constexpr std::size_t registry_command_bytes = 16 * MiB;  // ... all of them together
 inline constexpr std::size_t registry_changes = 64;              // names that are published at once
-inline constexpr Duration registry_retry = 1s;                   // before a change that was not made is tried again
-inline constexpr int registry_change_tries = 8;                  // of one change, where others change the name, too
-inline constexpr std::size_t registry_unknown_replicas = 1024;   // remembered between two renewals
-inline constexpr Duration registry_event_wait = 5s;              // of one blocking read
-inline constexpr std::size_t registry_events_kept = 10'000;      // in the stream, about
-inline constexpr std::size_t registry_events_at_once = 500;      // of one read
-inline constexpr Duration registry_fault_line = 60s;             // between two log lines about records of no use
+inline constexpr std::size_t registry_wishes =
+    20'000;                                           // names that ended while the registry is away: beyond, forgotten
+inline constexpr Duration registry_retry = 1s;        // before a change that was not made is tried again
+inline constexpr int registry_change_tries = 8;       // of one change, where others change the name, too
+inline constexpr int registry_claims_of_name = 16;    // that no tunnel has come of yet: beyond, the oldest goes
+inline constexpr int registry_members_of_name = 100;  // that join: beyond, none more
+inline constexpr std::size_t registry_unknown_replicas = 1024;  // remembered between two renewals
+inline constexpr Duration registry_event_wait = 5s;             // of one blocking read
+inline constexpr std::size_t registry_events_kept = 10'000;     // in the stream, about
+inline constexpr std::size_t registry_events_at_once = 500;     // of one read
+inline constexpr Duration registry_fault_line = 60s;            // between two log lines about records of no use
 
 }  // namespace tenfold::broker::rules
