@@ -219,7 +219,7 @@ void Directory::on_renewed(const RedisReply& reply) {
     if (!take_replica(items[i], items[i + 1], items[i + 2])) note_fault("a replica is garbage or of another version");
   }
   const std::string& epoch = items[0].text;
-  const bool own_was_lost = items[1].number != 1;
+  const bool own_was_lost = items[1].number == 2;
   const bool was_emptied = !epoch_.empty() && epoch != epoch_;
   if (items[1].number == 0 || epoch.empty()) note_fault("the registry has no memory for a lease");
   const Duration warming = std::chrono::milliseconds(items[2].number);
@@ -258,18 +258,23 @@ void Directory::lookup(std::string name, Lookup& lookup) {
   ask(lookup);
 }
 
+// With the registry's epoch, so that a name that it has lost is told from one that nobody has.
 void Directory::ask(Lookup& lookup) {
-  client_.send(lookup, {"GET", std::string(registry_keys::name_prefix) + lookup.name_},
+  client_.send(lookup,
+               {"MGET", std::string(registry_keys::name_prefix) + lookup.name_, std::string(registry_keys::epoch),
+                std::string(registry_keys::warming)},
                lookup.deadline_ - runtime_.now());
 }
 
 void Directory::on_lookup_reply(Lookup& lookup, const RedisReply& reply) {
-  if (reply.kind == RedisReply::Kind::nil) return lookup.on_unknown();
-  if (!reply.is_text()) {
-    note_fault(reply.kind == RedisReply::Kind::error ? reply.text : "a reply to GET");
+  if (!reply.is_list() || reply.items.size() != 3) {
+    note_fault(reply.kind == RedisReply::Kind::error ? reply.text : "a reply to MGET");
     return lookup.on_lookup_away();
   }
-  const NameRecord record = NameRecord::read(reply.text);
+  const NameRecord record = NameRecord::read(reply.items[0].text);
+  const bool is_calm = reply.items[1].is_text() && !reply.items[2].is_text();
+  if (reply.items[1].text != epoch_) refresh();
+  if (record.kind == NameRecord::Kind::absent) return is_calm ? lookup.on_unknown() : lookup.on_lookup_away();
   if (record.kind != NameRecord::Kind::known) {
     note_fault("a name's value is garbage or of a newer version");
     return lookup.on_unknown();

@@ -16,7 +16,7 @@
 // the question; a claim that is made all the same is given up. Every question has its answer within
 // rules::registry_time. The wishes of the second group are kept and tried again until the registry has them.
 //
-// Leases: docs in replica_view.h; what a name's value says: proto/cluster.proto; who may have one: name_record.h.
+// Leases: replica_view.h; what a name's value says: proto/cluster.proto; who may have one: name_record.h.
 //
 // A registry that was emptied is known by its missing epoch key. Then each replica publishes its names again, and for
 // one lease new names without a resume token are refused, so that owners' names are there first.
@@ -118,6 +118,7 @@ class Directory final : private NameWork::Ground,
     virtual void on_found(const NameView& name) = 0;
     // Nobody has it.
     virtual void on_unknown() = 0;
+    // The registry has not answered in time, or has lost its names just now.
     virtual void on_lookup_away() = 0;
     using RedisCall::cancel;
     using RedisCall::pending;

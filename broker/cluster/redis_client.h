@@ -14,7 +14,7 @@
 // one, so each must bear to be executed twice. While there is no connection, a command waits if the loss is younger
 // than rules::registry_time, and fails at once otherwise.
 //
-//              dial()              connected           +OK, +PONG
+//              dial()              connected           +OK, :0
 //   resting ----------> dialling -----------> greeting -----------> open
 //      ^                    |                     |                   |
 //      +--------------------+---- backoff --------+-------------------+
@@ -146,7 +146,7 @@ class RedisClient final : private RedisDialer::Handler, private Duplex::Handler 
   State state_ = State::resting;
   std::unique_ptr<Duplex> connection_;  // when greeting or open
   std::unique_ptr<RedisReader> reader_;
-  std::size_t greetings_ = 0;  // answers to AUTH, SELECT and PING that are to come
+  std::size_t greetings_ = 0;  // answers to AUTH, SELECT and PEXPIRE that are to come
 
   IntrusiveList<RedisCall> waiting_;
   IntrusiveList<RedisCall> sent_;     // in the order of their sequence

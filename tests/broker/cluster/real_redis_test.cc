@@ -1,4 +1,4 @@
-// Directories that share a real redis-server: who has a name, and what happens when the server fails in each way.
+// Directories that share a real redis-server: who has a name.
 #include <doctest/doctest.h>
 
 #include "broker/cluster/registry_keys.h"
@@ -7,25 +7,15 @@
 namespace tenfold::broker {
 namespace {
 
+using test::ask;
 using test::Banned;
 using test::Claimed;
+using test::has_redis;
 using test::IoWorld;
 using test::Looked;
 using test::RedisServer;
 using test::RedisShell;
 using test::Replica;
-
-bool has_redis() {
-  static const bool has = !test::find_redis_server().empty();
-  if (!has) MESSAGE("skipped: there is no redis-server in PATH");
-  return has;
-}
-
-NameRequest ask(const std::string& name, const std::string& owner, bool proves = true) {
-  NameRequest request{name, owner, proves};
-  request.instance = owner + "-instance";
-  return request;
-}
 
 TEST_CASE("the digests of the scripts are those that Redis computes") {
   if (!has_redis()) return;
@@ -188,180 +178,6 @@ TEST_CASE("a name that joins stands beside, and a killed name ends everywhere an
   CHECK(a.claim(first) == 0);
   CHECK(a.refusal == ClaimRefusal::banned);
   world.run_until([&] { return a.claim(first) != 0; });
-}
-
-TEST_CASE("a server that was restarted empty gets all names again, and no stranger slips in meanwhile") {
-  if (!has_redis()) return;
-  IoWorld world;
-  RedisServer server;
-  Replica a(world, server, "a");
-  Replica b(world, server, "b");
-  a.wait_until_calm();
-  b.wait_until_calm();
-  constexpr int count = 300;
-  for (int i = 0; i < count; ++i) {
-    a.directory.attach({"n" + std::to_string(i), 7, "team", "instance", 1, false, ""});
-  }
-  world.run_until([&] { return a.directory.unpublished() == 0; });
-  const int went_away = a.went_away;  // before the server was up
-  server.kill();
-  server.start();
-  // The first claim that the new server answers is a stranger's.
-  Claimed stranger;
-  world.run_until([&] {
-    if (!stranger.pending() && !stranger.refusal) b.directory.claim(ask("n5", "stranger"), stranger);
-    return stranger.refusal.has_value();
-  });
-  CHECK(stranger.generation == 0);
-  for (int i = 0; i < count; ++i) {
-    b.must_find("n" + std::to_string(i), [](const NameView& v) { return v.members.size() == 1; });
-  }
-  CHECK(b.claim(ask("n5", "stranger")) == 0);
-  CHECK(a.went_away == went_away + 1);
-  CHECK(a.came_back == went_away + 1);
-  CHECK(a.lost >= 2);
-  world.run_until([&] { return !b.directory.is_warming(); });
-  CHECK(b.claim(ask("new", "stranger")) != 0);
-  CHECK(b.refusal == std::nullopt);
-  CHECK(!b.away);
-}
-
-TEST_CASE("FLUSHALL is healed as well, over the same connections") {
-  if (!has_redis()) return;
-  IoWorld world;
-  const RedisServer server;
-  RedisShell shell(world, server);
-  Replica a(world, server, "a");
-  Replica b(world, server, "b");
-  a.wait_until_calm();
-  b.wait_until_calm();
-  a.claim_and_attach(ask("fox", "team"));
-  const int went_away = a.went_away;
-  shell.run({"FLUSHALL"});
-  b.must_find("fox", [](const NameView& v) { return v.members.size() == 1 && v.members[0].is_alive; });
-  CHECK(a.went_away == went_away);
-  shell.run({"SCRIPT", "FLUSH"});
-  CHECK(b.claim(ask("fox", "stranger")) == 0);
-}
-
-TEST_CASE("a server that stands still fails lookups and claims in time, and what was asked is undone") {
-  if (!has_redis()) return;
-  IoWorld world;
-  const RedisServer server;
-  Replica a(world, server, "a");
-  Replica b(world, server, "b");
-  a.wait_until_calm();
-  b.wait_until_calm();
-  const std::uint64_t fox = a.claim_and_attach(ask("fox", "team"));
-  const int went_away = a.went_away;
-  server.pause();
-  Looked looked;
-  a.directory.lookup("fox", looked);
-  Claimed claimed;
-  a.directory.claim(ask("owl", "team"), claimed);
-  a.directory.hold("fox", fox);
-  const TimePoint begun = std::chrono::steady_clock::now();
-  world.run_until([&] { return looked.answer != Looked::Answer::none && claimed.answered(); });
-  CHECK(std::chrono::steady_clock::now() - begun < 4s);
-  CHECK(looked.answer == Looked::Answer::away);
-  CHECK(claimed.away);
-  server.go_on();
-  // The claim that may have been made all the same is given up, and what was wished meanwhile is done.
-  world.run_until([&] { return b.look("owl") == Looked::Answer::unknown && a.directory.unpublished() == 0; });
-  b.must_find("fox", [](const NameView& v) { return v.members.empty(); });
-  world.run_until([&] { return a.came_back == went_away + 1; });
-  CHECK(a.went_away == went_away + 1);
-}
-
-TEST_CASE("CLIENT PAUSE is outlived") {
-  if (!has_redis()) return;
-  IoWorld world;
-  const RedisServer server;
-  RedisShell shell(world, server);
-  Replica a(world, server, "a");
-  a.wait_until_calm();
-  shell.run({"CLIENT", "PAUSE", "4000", "ALL"});
-  CHECK(a.look("fox") == Looked::Answer::away);
-  world.run_until([&] { return a.look("fox") == Looked::Answer::unknown; });
-  world.run_until([&] { return a.claim(ask("fox", "team")) != 0; });
-}
-
-TEST_CASE("a server without memory still renews leases; a claim is refused as by one that is away") {
-  if (!has_redis()) return;
-  IoWorld world;
-  const RedisServer server;
-  RedisShell shell(world, server);
-  Replica a(world, server, "a");
-  Replica b(world, server, "b");
-  a.wait_until_calm();
-  b.wait_until_calm();
-  const std::uint64_t fox = a.claim_and_attach(ask("fox", "team"));
-  shell.run({"CONFIG", "SET", "maxmemory", "1"});
-  CHECK(a.claim(ask("owl", "team")) == 0);
-  CHECK(a.away);
-  CHECK(a.directory.is_up());
-  CHECK(a.directory.faults() != 0);
-  // Beyond several leases.
-  const TimePoint later = std::chrono::steady_clock::now() + 4 * test::short_times.lease;
-  world.run_until([&] { return std::chrono::steady_clock::now() > later; });
-  CHECK(b.must_find("fox", [](const NameView&) { return true; }).members.at(0).is_alive);
-  a.directory.hold("fox", fox);
-  world.run_turns(20);
-  shell.run({"CONFIG", "SET", "maxmemory", "0"});
-  b.must_find("fox", [](const NameView& v) { return v.members.empty(); });
-}
-
-TEST_CASE("garbage under the keys is ignored and counted, and a newer version is not written over") {
-  if (!has_redis()) return;
-  IoWorld world;
-  const RedisServer server;
-  RedisShell shell(world, server);
-  Replica a(world, server, "a");
-  a.wait_until_calm();
-  shell.run({"SET", "tenfold:name:fox", "\xff\xff garbage"});
-  CHECK(a.look("fox") == Looked::Answer::unknown);
-  CHECK(a.directory.faults() == 1);
-  CHECK(a.claim(ask("fox", "team")) == 1);
-
-  cluster::Name newer;
-  newer.set_version(2);
-  newer.set_owner("later");
-  shell.run({"SET", "tenfold:name:owl", newer.SerializeAsString()});
-  CHECK(a.look("owl") == Looked::Answer::unknown);
-  CHECK(a.claim(ask("owl", "team")) == 0);
-  CHECK(shell.run({"GET", "tenfold:name:owl"}).text == newer.SerializeAsString());
-
-  shell.run({"RPUSH", "tenfold:name:list", "x"});
-  CHECK(a.look("list") == Looked::Answer::away);
-  shell.run({"SADD", "tenfold:replicas", "x"});
-  shell.run({"SET", "tenfold:replica:x", "y", "PX", "100000"});
-  shell.run({"XADD", "tenfold:events", "*", "e", "garbage"});
-  a.claim_and_attach(ask("cat", "team"));
-  a.wait_for(NameEvent::Kind::moved, "cat");
-  CHECK(a.directory.faults() > 4);
-  int lines = 0;
-  for (const std::string& line : world.log.lines) lines += static_cast<int>(line.starts_with("registry-fault"));
-  CHECK(lines == 1);
-}
-
-TEST_CASE("an own key that was changed or deleted is set again") {
-  if (!has_redis()) return;
-  IoWorld world;
-  const RedisServer server;
-  RedisShell shell(world, server);
-  Replica a(world, server, "a");
-  Replica b(world, server, "b");
-  a.wait_until_calm();
-  b.wait_until_calm();
-  a.claim_and_attach(ask("fox", "team"));
-  const std::string key = "tenfold:replica:" + to_string(a.directory.self());
-  shell.run({"SET", key, "garbage"});
-  world.run_until([&] { return shell.run({"GET", key}).text != "garbage"; });
-  shell.run({"DEL", key, "tenfold:name:fox"});
-  b.must_find("fox", [](const NameView& v) { return v.members.size() == 1 && v.members[0].is_alive; });
-  // A server whose clock went back a day: what is left is cut to a lease.
-  shell.run({"PEXPIRE", key, "86470000"});
-  world.run_until([&] { return shell.run({"PTTL", key}).number < 10'000; });
 }
 
 TEST_CASE("names that stand cost the registry nothing while nothing changes") {

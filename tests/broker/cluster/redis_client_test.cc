@@ -34,10 +34,11 @@ TEST_CASE("log-in and database come first, and no command before their answers")
   w.client.send(call, {"GET", "k"});
   w.redis.accept(false);
   CHECK(w.redis.take_received() ==
-        "*3\r\n$4\r\nAUTH\r\n$3\r\nana\r\n$4\r\npass\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n*1\r\n$4\r\nPING\r\n");
+        "*3\r\n$4\r\nAUTH\r\n$3\r\nana\r\n$4\r\npass\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n*3\r\n$7\r\nPEXPIRE\r\n$"
+        "16\r\ntenfold:greeting\r\n$1\r\n1\r\n");
   w.redis.say("+OK\r\n+OK\r\n");
   CHECK(w.redis.received.empty());
-  w.redis.say("+PONG\r\n");
+  w.redis.say(":0\r\n");
   CHECK(w.events.connected == 1);
   CHECK(w.redis.take_received() == "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
   w.redis.say(bulk("v"));

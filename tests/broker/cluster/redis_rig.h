@@ -43,7 +43,7 @@ class FakeRedis final : public RedisDialer, private Duplex::Handler {
     pump();
     if (!greets) return;
     received.clear();
-    say("+PONG\r\n");
+    say(":0\r\n");
   }
   void refuse() {
     REQUIRE(dialling_ != nullptr);

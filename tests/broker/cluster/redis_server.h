@@ -33,6 +33,12 @@ inline std::string find_redis_server() {
   return {};
 }
 
+inline bool has_redis() {
+  static const bool has = !find_redis_server().empty();
+  if (!has) MESSAGE("skipped: there is no redis-server in PATH");
+  return has;
+}
+
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> more = {}) : more_(std::move(more)) { start(); }
@@ -140,6 +146,12 @@ struct Banned final : Directory::BanCall {
   bool away = false;
 };
 
+inline NameRequest ask(const std::string& name, const std::string& owner, bool proves = true) {
+  NameRequest request{name, owner, proves};
+  request.instance = owner + "-instance";
+  return request;
+}
+
 inline constexpr ClusterTimes short_times{600ms, 150ms, 2s, 2s, 1h};
 
 // One replica.
@@ -147,12 +159,17 @@ class Replica final : public Directory::Handler {
  public:
   Replica(IoWorld& world, const RedisServer& server, const std::string& id, ClusterTimes times = short_times)
       : Replica(world, server.address(), id, times) {}
-  Replica(IoWorld& world, const RedisAddress& address, const std::string& id, ClusterTimes times = short_times)
+  Replica(IoWorld& world, const RedisAddress& address, const std::string& id, ClusterTimes times = short_times,
+          const std::shared_ptr<TlsContext>& tls = nullptr)
       : world_(world),
-        commands_(world.loop, address),
-        events_(world.loop, address),
+        commands_(world.loop, address, tls),
+        events_(world.loop, address, tls),
         directory(world.loop.runtime(), commands_, events_,
-                  {{id, ++epochs}, id + ".peer:7443", {"", "", 0, static_cast<std::uint32_t>(epochs)}, times}, *this) {
+                  {{id, ++epochs},
+                   id + ".peer:7443",
+                   {address.user, address.password, address.database, static_cast<std::uint32_t>(epochs)},
+                   times},
+                  *this) {
     directory.start();
   }
 
