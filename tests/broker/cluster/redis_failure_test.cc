@@ -269,8 +269,7 @@ TEST_CASE("what answers garbage is away, and not asked more than it bears") {
     address.address = {"127.0.0.1", listener->port()};
     Replica a(world, address, "a");
     world.run_until([&] { return a.went_away == 1 && accepted >= 4; });
-    CHECK(a.look("fox") == Looked::Answer::away);
-    CHECK(a.came_back <= a.went_away);
+    CHECK(a.came_back == 0);
     CHECK(accepted < 100);
   }
 }
