@@ -78,5 +78,31 @@ inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address th
 // ---- The operator's doors ----------------------------------------------------
 inline constexpr std::size_t admin_connections = 64;  // of each: probes, scrapes and some pages
 inline constexpr std::size_t admin_body = 4 * KiB;    // of a request's body, which is discarded; beyond: 413
+// ---- Replicas, and the registry that they share ------------------------------
+inline constexpr Duration lease_time = 10s;     // a replica that has not renewed for so long is off the air
+inline constexpr Duration renew_every = 3s;     // the lease: two may be lost
+inline constexpr Duration name_kept = 7 * 24h;  // of a name with members: more than a clock that is set a day off;
+                                                // written again at half of it
+inline constexpr Duration registry_backoff_least = 100ms;        // between two dials of the registry
+inline constexpr Duration registry_backoff_most = 3s;            // ... after the first few
+inline constexpr Duration registry_silent = 1s;                  // without an answer: the connection is given up
+inline constexpr std::size_t registry_reply_bytes = 1 * MiB;     // that one reply may announce
+inline constexpr std::size_t registry_reply_items = 16'384;      // ... in all its arrays
+inline constexpr std::size_t registry_reply_depth = 6;           // ... in each other: XREAD has 5
+inline constexpr std::size_t registry_line_bytes = 4 * KiB;      // of an error's text
+inline constexpr std::size_t registry_commands = 4096;           // that wait for an answer; beyond: away
+inline constexpr std::size_t registry_command_bytes = 16 * MiB;  // ... all of them together
+inline constexpr std::size_t registry_changes = 64;              // names that are published at once
+inline constexpr std::size_t registry_wishes =
+    20'000;                                           // names that ended while the registry is away: beyond, forgotten
+inline constexpr Duration registry_retry = 1s;        // before a change that was not made is tried again
+inline constexpr int registry_change_tries = 8;       // of one change, where others change the name, too
+inline constexpr int registry_claims_of_name = 16;    // that no tunnel has come of yet: beyond, the oldest goes
+inline constexpr int registry_members_of_name = 100;  // that join: beyond, none more
+inline constexpr std::size_t registry_unknown_replicas = 1024;  // remembered between two renewals
+inline constexpr Duration registry_event_wait = 5s;             // of one blocking read
+inline constexpr std::size_t registry_events_kept = 10'000;     // in the stream, about
+inline constexpr std::size_t registry_events_at_once = 500;     // of one read
+inline constexpr Duration registry_fault_line = 60s;            // between two log lines about records of no use
 
 }  // namespace tenfold::broker::rules
