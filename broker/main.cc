@@ -22,7 +22,28 @@ using namespace tenfold;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
-int run(const broker::Options& options) {
+// Reads the command line and its files again.
+void reload(broker::Broker& running, Log& log, int argc, char** argv) {
+  const Result<broker::ParsedOptions> again = broker::parse_options(argc, argv);
+  const Error fault = again ? again->places.placed(running.reload(again->options)) : again.error();
+  if (fault) log.error("reload-failed", {{"detail", fault.detail}, {"kept", "all that was in force"}});
+}
+
+int check(const broker::ParsedOptions& parsed) {
+  LineOutput lines(STDERR_FILENO, dropped_log_line(parsed.options.log_format, STDERR_FILENO));
+  const std::unique_ptr<Log> log = make_log_sink(lines, parsed.options.log_format, parsed.options.log_level);
+  const Error fault = parsed.places.placed(broker::Broker::check(parsed.options, *log));
+  lines.flush();
+  if (!fault) {
+    std::puts("the configuration is good");
+    return 0;
+  }
+  std::fprintf(stderr, "broker: %s\n", printable(fault.detail).c_str());
+  return exit_usage;
+}
+
+int run(const broker::ParsedOptions& parsed, int argc, char** argv) {
+  const broker::Options& options = parsed.options;
   LineOutput lines(STDERR_FILENO, dropped_log_line(options.log_format, STDERR_FILENO));
   const std::unique_ptr<Log> log = make_log_sink(lines, options.log_format, options.log_level);
   Loop loop(*log);
@@ -40,9 +61,7 @@ int run(const broker::Options& options) {
   };
   loop.watch_signal(SIGTERM, on_stop);
   loop.watch_signal(SIGINT, on_stop);
-  loop.watch_signal(SIGHUP, [&] {
-    log->info("sighup", {{"detail", "nothing is read again: there is no reload yet, only a restart"}});
-  });
+  loop.watch_signal(SIGHUP, [&] { reload(*running, *log, argc, argv); });
   for (const auto& [signum, name] : {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGUSR2, "SIGUSR2"}}) {
     loop.watch_signal(signum, [&log, name = name] {
       log->info("signal", {{"name", name}, {"detail", "it means nothing here"}});
@@ -52,7 +71,7 @@ int run(const broker::Options& options) {
   Result<std::unique_ptr<broker::Broker>> started = broker::Broker::start(loop, options, [&] { loop.stop(); });
   if (!started) {
     lines.flush();
-    std::fprintf(stderr, "broker: %s\n", printable(started.error().detail).c_str());
+    std::fprintf(stderr, "broker: %s\n", printable(parsed.places.placed(started.error()).detail).c_str());
     return exit_usage;
   }
   running = *std::move(started);
@@ -75,5 +94,5 @@ int main(int argc, char** argv) {
     std::fputs(parsed->print.c_str(), stdout);
     return 0;
   }
-  return run(parsed->options);
+  return parsed->check_only ? check(*parsed) : run(*parsed, argc, argv);
 }

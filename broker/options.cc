@@ -9,6 +9,7 @@
 
 #include "broker/admission/client_address.h"
 #include "broker/desk/router.h"
+#include "broker/option_source.h"
 #include "broker/rules.h"
 #include "http/authority.h"
 #include "http/head.h"
@@ -257,23 +258,6 @@ Error check(const Texts& texts, Options& options) {
   return {};
 }
 
-// A second value for a single-value option is a mistake, and an order of precedence would hide it.
-Error check_given_once(const CLI::App& app) {
-  for (const CLI::Option* option : app.get_options()) {
-    const std::vector<std::string>& values = option->results();
-    if (option->get_items_expected_max() == 1 && values.size() > 1) {
-      return bad("--" + option->get_lnames().front(), values.back(), "given more than once");
-    }
-  }
-  return {};
-}
-
-// CLI11's message on one line.
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return printable(text, 400);
-}
-
 void declare_site(CLI::App& app, Texts& texts, Options& options) {
   app.add_option(
          "--http", texts.http,
@@ -420,56 +404,80 @@ void declare_operations(CLI::App& app, Texts& texts, Options& options) {
       ->group(group);
 }
 
-}  // namespace
-
-Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
-  ParsedOptions parsed;
-  Options& options = parsed.options;
-  Texts texts;
-  CLI::App app("Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
-               "broker");
-  app.set_version_flag("--version", "broker 0.1.0");
-  app.option_defaults()->always_capture_default(false);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // see check_given_once()
-  app.set_config("--config", "", "Read options from it: lines of `name = value`, named as here without the dashes")
-      ->type_name("FILE");
-  app.allow_config_extras(false);
-
-  declare_site(app, texts, options);
-  declare_front(app, texts);
-  declare_classic(app, texts, options);
-  declare_limits(app, texts, options);
-  declare_times(app, texts);
-  declare_operations(app, texts, options);
+void declare_log(CLI::App& app, Texts& texts) {
   app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
       ->type_name("LEVEL")
       ->group("Log");
   app.add_option("--log-format", texts.log_format, "text or json, on stderr (default: text)")
       ->type_name("FORMAT")
       ->group("Log");
-  app.footer(
-      "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
-      "http://127.0.0.1:7080\n\n"
-      "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
-      "at once.\n"
-      "SIGHUP, SIGUSR1, SIGUSR2: logged, and nothing else; there is no reload yet.\n"
-      "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.");
+}
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    parsed.print = app.help();
-    return parsed;
-  } catch (const CLI::CallForVersion& version) {
-    parsed.print = std::string(version.what()) + "\n";
-    return parsed;
-  } catch (const CLI::FileError& error) {
-    return Error{ErrorKind::usage, "--config: " + one_line(error.what())};
-  } catch (const CLI::ParseError& error) {
-    return Error{ErrorKind::usage, one_line(error.what())};
+constexpr const char* footer =
+    "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
+    "http://127.0.0.1:7080\n\n"
+    "`broker token --help`: makes, lists and revokes tokens.\n"
+    "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
+    "at once.\n"
+    "SIGHUP: reads the configuration file, certificates and tokens again, all or nothing; the log says what changed, "
+    "and what needs a restart.\n"
+    "SIGUSR1, SIGUSR2: logged, and nothing else.\n"
+    "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.";
+
+// An app, and what it fills.
+struct Declared {
+  Declared() {
+    app.set_version_flag("--version", "broker 0.1.0");
+    app.option_defaults()->always_capture_default(false);
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // parse_words() refuses a second one
+    app.add_option(
+           "--config", config,
+           "Read options from it, too: TOML, each flag without its dashes, as domain = \"tunnel.example\" or http "
+           "= [\":80\"]; what the command line says counts before it")
+        ->type_name("FILE");
+    app.add_flag("--check-config", check_only,
+                 "Start nothing: read all that a start would, print a line and exit 0, or the fault and exit 2");
+    declare_site(app, texts, options);
+    declare_front(app, texts);
+    declare_classic(app, texts, options);
+    declare_limits(app, texts, options);
+    declare_times(app, texts);
+    declare_operations(app, texts, options);
+    declare_log(app, texts);
+    app.footer(footer);
   }
-  if (Error error = check_given_once(app)) return error;
-  if (Error error = check(texts, options)) return error;
+  Declared(const Declared&) = delete;
+
+  CLI::App app{"Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
+               "broker"};
+  Options options;
+  Texts texts;
+  std::string config;
+  bool check_only = false;
+};
+
+}  // namespace
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  Declared line;  // the command line alone
+  Result<std::string> print = parse_words(line.app, words);
+  if (!print) return print.error();
+  ParsedOptions parsed;
+  parsed.print = *std::move(print);
+  if (!parsed.print.empty()) return parsed;
+  if (line.app.get_option("--config")->count() != 0) {
+    Result<ConfigWords> file = config_words(line.config, line.app);
+    if (!file) return file.error();
+    words.insert(words.end(), file->words.begin(), file->words.end());
+    parsed.places = std::move(file->places);
+  }
+  Declared whole;
+  if (const Result<std::string> both = parse_words(whole.app, words); !both) return parsed.places.placed(both.error());
+  if (const Error error = check(whole.texts, whole.options)) return parsed.places.placed(error);
+  parsed.options = std::move(whole.options);
+  parsed.options.given = given_flags(whole.app);
+  parsed.check_only = line.check_only;
   return parsed;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
+#include "broker/config.h"
 #include "broker/rules.h"
 #include "http/patience.h"
 #include "io/log_sink.h"
@@ -57,14 +58,19 @@ struct Options {
   bool access_log_query = true;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
+  // All of these as the operator gave them, by flag: to say at a reload which have changed.
+  GivenFlags given;
 };
 
 struct ParsedOptions {
   Options options;
-  std::string print;  // not empty: print this and exit 0 (--help, --version)
+  ConfigPlaces places;      // of the options that came from a file, for errors that are found later
+  bool check_only = false;  // --check-config
+  std::string print;        // not empty: print this and exit 0 (--help, --version)
 };
 
-// Errors (usage): one line that names the flag and the value.
+// Reads the configuration file, too. Errors (usage): one line that names the flag and the value, or the file, the line
+// and the key.
 Result<ParsedOptions> parse_options(int argc, const char* const* argv);
 
 }  // namespace tenfold::broker

@@ -50,11 +50,13 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
   std::unique_ptr<http1::ServerConnection> connection_;
 };
 
-FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
-                     http1::ServerShared& shared, Desk& desk, const LinkDoor& links)
+FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies,
+                     const ProxyList& header_senders, AddressCounts& addresses, http1::ServerShared& shared, Desk& desk,
+                     const LinkDoor& links)
     : loop_(loop),
       options_(options),
       proxies_(proxies),
+      header_senders_(header_senders),
       addresses_(addresses),
       shared_(shared),
       desk_(desk),
@@ -68,11 +70,11 @@ void FrontDoor::close() {
   visitors_.clear();
 }
 
-Error FrontDoor::listen(const Address& address, std::shared_ptr<TlsContext> tls) {
+Error FrontDoor::listen(const Address& address, const std::shared_ptr<TlsContext>* tls) {
   const char* kind = tls == nullptr ? "http" : "https";
   auto listener = TcpListener::open(
       loop_, address,
-      [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls); },
+      [this, tls](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls == nullptr ? nullptr : *tls); },
       options_.unix_mode);
   if (!listener) return listener.error();
   loop_.runtime().log.info("listening", {{"kind", kind}, {"address", to_string((*listener)->address())}});
@@ -95,7 +97,7 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
   const Address peer = socket->peer();
   const std::string ip = ip_of_peer(peer);
   if (is_full()) return turn_away(*socket, ip, "connections");
-  if (!options_.header_senders.contains(ip)) return admit(std::move(socket), peer, tls);
+  if (!header_senders_.contains(ip)) return admit(std::move(socket), peer, tls);
   ProxyHeaderWait::Owner& owner = *this;
   auto wait = std::make_unique<ProxyHeaderWait>(loop_.runtime(), owner, std::move(socket));
   ProxyHeaderWait* const key = wait.get();

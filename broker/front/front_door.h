@@ -30,20 +30,20 @@ struct FrontDoorOptions {
   http::Patience patience{};        // with visitors
   http::Patience proxy_patience{};  // with listed proxies
   unsigned unix_mode = TcpListener::default_unix_mode;
-  // Balancers that say by the PROXY protocol where each connection comes from. From them a header is due, from others
-  // it is no HTTP.
-  ProxyList header_senders{};
 };
 
 class FrontDoor final : private ProxyHeaderWait::Owner {
  public:
-  // `addresses`: connections by address; listed proxies and this machine are unlimited. `links` count as connections.
-  FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
-            http1::ServerShared& shared, Desk& desk, const LinkDoor& links);
+  // `header_senders`: balancers that say by the PROXY protocol where each connection comes from. From them a header is
+  // due, from others it is no HTTP. `addresses`: connections by address; listed proxies and this machine are unlimited.
+  // `links` count as connections.
+  FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, const ProxyList& header_senders,
+            AddressCounts& addresses, http1::ServerShared& shared, Desk& desk, const LinkDoor& links);
   ~FrontDoor();
 
-  // `tls`: null for plain HTTP. The error names the address.
-  Error listen(const Address& address, std::shared_ptr<TlsContext> tls);
+  // `tls`: where the context stands that each new connection gets, whatever it is then; null for plain HTTP. It
+  // outlives the door. The error names the address.
+  Error listen(const Address& address, const std::shared_ptr<TlsContext>* tls);
 
   // From now on each connection closes behind its next answer.
   void announce_drain();
@@ -88,6 +88,7 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   Loop& loop_;
   const FrontDoorOptions options_;
   const ProxyList& proxies_;
+  const ProxyList& header_senders_;
   AddressCounts& addresses_;
   http1::ServerShared& shared_;
   Desk& desk_;

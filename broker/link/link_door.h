@@ -23,6 +23,13 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
 
   std::size_t size() const { return links_.size(); }
 
+  // Ends the links that came with that operator's token (its name; empty: with none), and all their tunnels: their
+  // streams are cut, the agents are told. Returns the number of tunnels.
+  std::size_t end_tunnels_of(std::string_view token);
+
+  // After ResumeTokens::rotate(): agents get new tokens for their names.
+  void renew_tokens();
+
   // Asks every agent to dial elsewhere, one after another `over` that time; the links go on taking streams.
   void announce_drain(Duration deadline, Duration over);
   // `on_empty` when the last link has ended by itself.

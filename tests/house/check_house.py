@@ -19,7 +19,8 @@ DOORS = {
     r"spdlog/.*": r"libframe/io/log_sink\.cc",
     r"nlohmann/.*": r"libframe/http/page\.cc|broker/(admin|desk)/.*|agent/(links|screen)/.*|tests/.*|conformance/.*",
     r"hiredis/.*": r"broker/cluster/redis_codec\.cc",
-    r"CLI/.*": r"(broker|agent|conformance)/(options|main|token_command)\.(h|cc)",
+    r"CLI/.*": r"(broker|agent|conformance)/(options|main|token_command|option_source)\.(h|cc)",
+    r"toml\+\+/.*": r"broker/config\.cc",
     r"doctest.*": r"(tests|conformance)/.*",
     r"(control|cluster)\.pb\.h|proto/.*": r"libframe/mux/.*|broker/(cluster|link)/.*|tests/.*|conformance/.*",
 }
