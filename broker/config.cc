@@ -59,8 +59,7 @@ Error ConfigPlaces::placed(const Error& error) const {
   constexpr std::string_view dashes = "--";
   const std::string_view detail = error.detail;
   if (!detail.starts_with(dashes)) return error;
-  const std::string_view flag =
-      detail.substr(dashes.size(), detail.find_first_of(" ,:", dashes.size()) - dashes.size());
+  const std::string_view flag = detail.substr(dashes.size(), detail.find_first_of(" :", dashes.size()) - dashes.size());
   for (const ConfigEntry& entry : entries_) {
     if (entry.key != flag) continue;
     std::size_t line = entry.line;
@@ -68,11 +67,7 @@ Error ConfigPlaces::placed(const Error& error) const {
       if (detail.substr(dashes.size() + flag.size()).starts_with(" " + printable(value.text, 128) + ":"))
         line = value.line;
     }
-    std::string told(detail.substr(dashes.size()));
-    // "--tls-cert, --tls-key: …"
-    constexpr std::string_view next = ", --";
-    if (const std::size_t second = told.find(next); second == flag.size()) told.replace(second, next.size(), ", ");
-    return {error.kind, config_place(path_, line) + told};
+    return {error.kind, config_place(path_, line) + std::string(detail.substr(dashes.size()))};
   }
   return error;
 }

@@ -111,7 +111,7 @@ Result<Settings> read_settings(const Options& options, Log& log) {
   }
   if (!options.https.empty()) {
     Result<std::shared_ptr<TlsContext>> made = TlsContext::server({options.tls_cert, options.tls_key});
-    if (!made) return of_flag("--tls-cert, --tls-key", made.error());
+    if (!made) return of_flag(made.error().detail.starts_with("key ") ? "--tls-key" : "--tls-cert", made.error());
     settings.tls = *std::move(made);
     settings.tls_files = hash_of_file(options.tls_cert) + hash_of_file(options.tls_key);
   }

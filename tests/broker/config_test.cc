@@ -1,6 +1,8 @@
 // The configuration file: what its keys become, and what is said of a wrong one.
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -116,6 +118,19 @@ TEST_CASE("a file that cannot be read is a fault of --config") {
   }
   Files files;
   CHECK(files.fault(std::string(1024 * 1024 + 1, '#')).ends_with("broker.toml is over 1 MiB"));
+}
+
+TEST_CASE("the file of the operator's page is a good one") {
+  std::ifstream page(TENFOLD_SOURCE_DIR "/docs/OPERATING.md");
+  std::stringstream text;
+  text << page.rdbuf();
+  const std::string all = text.str();
+  const std::size_t begin = all.find("```toml\n") + 8;
+  REQUIRE(begin > 8);
+  Files files;
+  const auto parsed = files.parse(all.substr(begin, all.find("```", begin) - begin));
+  if (!parsed) FAIL(parsed.error().detail);
+  CHECK(parsed->options.https.size() == 1);
 }
 
 TEST_CASE("an error that comes later has its place in the file, when the file is to blame") {

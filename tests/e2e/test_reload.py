@@ -162,6 +162,7 @@ class Reloaded(E2E):
         said = self.reload(broker)
         self.assertEqual((said["changed"], said["ended"]), ("tokens (1 revoked)", 2))
         self.assertEqual(agents["gone"].wait_end(), 3, agents["gone"].tail())
+        self.assertEqual(agents["gone"].wait_event("notice")["text"], "The token of this link is not valid any more.")
         self.assertEqual(agents["gone"].events()[-1]["code"], "unauthorized")
         for name, status in (("app-gone", 404), ("stock-gone", 404), ("app-stays", 200)):
             with Visitor(broker.http_port, f"{name}.{DOMAIN}") as visitor:
