@@ -275,7 +275,7 @@ TEST_CASE("tunnels that a token asks for in one go are no more than it may have"
 
 TEST_CASE("a link whose token is not valid any more ends, and its names are free") {
   Sessions sessions(with_tokens("one a\n"));
-  const auto one = sessions.link("one-tunnel", first_token, office, "a");
+  const auto one = sessions.link("one-tunnel", first_agent, office, "a");
   REQUIRE(one->ask("two-tunnel").has_registered());
   CHECK(one->revoke() == 2);
   CHECK(one->over);
