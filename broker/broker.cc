@@ -188,7 +188,7 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
     tokens = std::make_shared<const TokenStore>(read->tokens());
   }
   std::shared_ptr<TlsContext> tls;
-  if (!options.https.empty()) {
+  if (options.has_https()) {
     Result<std::shared_ptr<TlsContext>> made = TlsContext::server({options.tls_cert, options.tls_key});
     if (!made) return of_flag("--tls-cert, --tls-key", made.error());
     tls = *std::move(made);
@@ -202,6 +202,12 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   }
   auto parts =
       std::make_unique<Parts>(loop, options, std::move(tokens), std::move(cluster_keys), std::move(on_stopped));
+  for (const InheritedSocket& socket : options.inherited_http) {
+    if (const Error error = parts->door.adopt(socket, nullptr)) return of_flag("LISTEN_FDS", error);
+  }
+  for (const InheritedSocket& socket : options.inherited_https) {
+    if (const Error error = parts->door.adopt(socket, tls)) return of_flag("LISTEN_FDS", error);
+  }
   for (const Address& address : options.http) {
     if (const Error error = parts->door.listen(address, nullptr)) return of_flag("--http", error);
   }

@@ -24,9 +24,11 @@ inline constexpr std::size_t registration_text = 6 * KiB;  // in a handshake's f
 inline constexpr std::size_t password_checks = 64;         // of visitors, at once: each is 16 MiB and 50 ms of a thread
 inline constexpr std::size_t verdicts_kept = 10'000;       // of password checks
 inline constexpr Duration verdict_kept = 60s;              // how long each is remembered
-inline constexpr std::size_t proxy_header_line = 107;        // PROXY protocol version 1, with CRLF: its own maximum
-inline constexpr std::size_t proxy_header_bytes = 4 * KiB;   // ... version 2, with TLVs: certificates' names fit
-inline constexpr Duration proxy_header_time = 3s;            // from accept to its end: a balancer sends it at once
+inline constexpr std::size_t proxy_header_line = 107;      // PROXY protocol version 1, with CRLF: its own maximum
+inline constexpr std::size_t proxy_header_bytes = 4 * KiB;  // ... version 2, with TLVs: certificates' names fit
+inline constexpr Duration proxy_header_time = 3s;           // from accept to its end: a balancer sends it at once
+inline constexpr Duration first_request_time = 2s;          // after the drain's begin, of who had just connected: a
+                                                            // request follows at once, or is a browser's guess
 
 // ---- Names -----------------------------------------------------------------
 inline constexpr Duration registry_time = 3s;       // a lookup's answer, and a claim's; then 503 `registry-away`

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 #include "io/tls_socket.h"
 
 namespace tenfold::broker {
@@ -26,6 +27,11 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
     connection_ = std::make_unique<http1::ServerConnection>(door_.shared_, patience(), owner, std::move(connection));
     connection_->start();
   }
+  // Finishes the current request; one that has not come yet is waited for, unless it is `too_late`.
+  void drain(bool too_late) {
+    draining_ = true;
+    if (asked_ || too_late) connection_->drain();
+  }
   http1::ServerConnection& connection() { return *connection_; }
   std::unique_ptr<http1::ServerConnection> take_connection() { return std::move(connection_); }
 
@@ -34,7 +40,11 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
     socket_->set_user_timeout(limits::user_timeout);
     socket_->set_notsent_lowat(limits::notsent_lowat);
   }
-  void on_request(http::ServerStream& stream) override { door_.desk_.assign(stream, *this); }
+  void on_request(http::ServerStream& stream) override {
+    asked_ = true;
+    if (draining_) connection_->drain();
+    door_.desk_.assign(stream, *this);
+  }
   void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) override {
     door_.desk_.refuse(stream, *this, fault, limit);
   }
@@ -46,6 +56,8 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
   TcpSocket* const socket_;  // below the connection, and owned by it
   const AddressCounts::Ticket ticket_;
   std::unique_ptr<http1::ServerConnection> connection_;
+  bool asked_ = false;  // a request has come
+  bool draining_ = false;
 };
 
 FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
@@ -61,6 +73,7 @@ FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyLis
 FrontDoor::~FrontDoor() { close(); }
 
 void FrontDoor::close() {
+  loop_.runtime().timers.disarm(first_requests_);
   on_empty_ = nullptr;
   announced_.clear();
   visitors_.clear();
@@ -68,10 +81,19 @@ void FrontDoor::close() {
 
 Error FrontDoor::listen(const Address& address, std::shared_ptr<TlsContext> tls) {
   const char* kind = tls == nullptr ? "http" : "https";
-  auto listener = TcpListener::open(
-      loop_, address,
-      [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls); },
-      options_.unix_mode);
+  return add(TcpListener::open(loop_, address, acceptor(std::move(tls)), options_.unix_mode), kind);
+}
+
+Error FrontDoor::adopt(const InheritedSocket& socket, std::shared_ptr<TlsContext> tls) {
+  const char* kind = tls == nullptr ? "http" : "https";
+  return add(TcpListener::adopt(loop_, socket.fd, acceptor(std::move(tls))), kind);
+}
+
+TcpListener::OnAccept FrontDoor::acceptor(std::shared_ptr<TlsContext> tls) {
+  return [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls); };
+}
+
+Error FrontDoor::add(Result<std::unique_ptr<TcpListener>> listener, std::string_view kind) {
   if (!listener) return listener.error();
   loop_.runtime().log.info("listening", {{"kind", kind}, {"address", to_string((*listener)->address())}});
   listeners_.push_back(*std::move(listener));
@@ -155,7 +177,7 @@ void FrontDoor::serve(std::unique_ptr<TcpSocket> socket, const Address& peer, co
   Visitor& started = *visitor;
   visitors_[&started] = std::move(visitor);
   started.serve(std::move(connection));
-  if (draining_) started.connection().drain();
+  if (draining_) started.drain(false);
 }
 
 void FrontDoor::on_connection_closed(Visitor& visitor, const http::Gone& gone) {
@@ -175,8 +197,14 @@ void FrontDoor::drain(std::function<void()> on_empty) {
   on_empty_ = std::move(on_empty);
   draining_ = true;
   listeners_.clear();
-  for (const auto& visitor : visitors()) visitor->connection().drain();
+  loop_.runtime().timers.arm_in(first_requests_, rules::first_request_time);
+  for (const auto& visitor : visitors()) visitor->drain(false);
   check_empty();
+}
+
+void FrontDoor::on_first_requests_due() {
+  for (const auto& visitor : visitors()) visitor->drain(true);
+  if (!announced_.empty()) loop_.runtime().timers.arm_in(first_requests_, rules::first_request_time);
 }
 
 std::size_t FrontDoor::end_now() {

@@ -19,6 +19,7 @@
 #include "broker/front/proxy_header_wait.h"
 #include "broker/link/link_door.h"
 #include "http1/server_connection.h"
+#include "io/inherited_sockets.h"
 #include "io/loop.h"
 #include "io/tcp_listener.h"
 #include "tls/tls_context.h"
@@ -44,8 +45,11 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
 
   // `tls`: null for plain HTTP. The error names the address.
   Error listen(const Address& address, std::shared_ptr<TlsContext> tls);
+  // Likewise on a socket that listens already; it is the door's from now on.
+  Error adopt(const InheritedSocket& socket, std::shared_ptr<TlsContext> tls);
 
-  // Accepts no more connections and finishes current requests; `on_empty` when no visitor is left.
+  // Accepts no more connections and finishes current requests; `on_empty` when no visitor is left. Who has just come is
+  // served: a connection without a request yet has rules::first_request_time for it.
   void drain(std::function<void()> on_empty);
 
   // Ends the remaining connections: a request is refused, or cut if its answer has begun. Returns the number of
@@ -64,6 +68,8 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
     std::shared_ptr<TlsContext> tls;  // of its listener
   };
 
+  Error add(Result<std::unique_ptr<TcpListener>> listener, std::string_view kind);
+  TcpListener::OnAccept acceptor(std::shared_ptr<TlsContext> tls);
   void on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls);
   void on_proxy_header(ProxyHeaderWait& wait, const std::optional<Address>& source) override;
   void on_proxy_header_missing(ProxyHeaderWait& wait, std::string_view why) override;
@@ -76,6 +82,7 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   void turn_away(TcpSocket& socket, const std::string& ip, std::string_view reason);
   void on_connection_closed(Visitor& visitor, const http::Gone& gone);
   void on_visit_over();
+  void on_first_requests_due();
   void check_empty();
   // A copy: a visitor may remove itself during a call.
   std::vector<std::shared_ptr<Visitor>> visitors() const;
@@ -93,6 +100,7 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   std::size_t visits_ = 0;                                           // those, and the upgraded ones
   std::function<void()> on_empty_;                                   // set while draining
   bool draining_ = false;
+  MemberTimer<FrontDoor, &FrontDoor::on_first_requests_due> first_requests_{*this};  // while draining
 };
 
 }  // namespace tenfold::broker
