@@ -12,8 +12,7 @@ from balancers import DEPLOY
 from harness import BIN, E2E, ROOT
 
 # Flags of replicas and of their operation, which this broker may not have yet.
-AHEAD = {"--registry", "--cluster-secret-file", "--peer-listen", "--peer-advertise", "--peer-cert", "--peer-key", "--peer-ca", "--health",
-         "--drain-delay"}
+AHEAD = {"--registry", "--peer-listen", "--peer-advertise", "--peer-cert", "--peer-key", "--peer-ca", "--drain-delay"}
 
 
 @functools.cache
