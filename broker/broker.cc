@@ -68,6 +68,11 @@ ClassicOptions classic_options(const Options& options) {
           options.max_conn,     most_classic(most_connections()), options.classic_any_address};
 }
 
+// Until when agents of another broker may be on their way to this one.
+TimePoint expects_until(Loop& loop, const Options& options) {
+  return options.has_inherited() ? loop.runtime().now() + options.warmup : TimePoint{};
+}
+
 FrontDoorOptions front_door_options(const Options& options) {
   FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode,
                          options.proxy_protocol_from};
@@ -87,7 +92,7 @@ class Broker::Parts final : private Timer {
         proxies(options.proxies),
         router(options.domain),
         names(loop.runtime()),
-        registry(loop.runtime(), names),
+        registry(loop.runtime(), names, expects_until(loop, options)),
         passwords(loop),
         admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip}),
         addresses(options.connections_per_ip),

@@ -43,6 +43,7 @@ inline constexpr std::size_t cluster_keys = 2;     // while they rotate: the new
 inline constexpr std::size_t instance_least = 16;  // characters of an agent's instance: not to be guessed
 inline constexpr std::size_t instance_most = 64;
 inline constexpr Duration warmup_time = 15s;    // after the start an unknown name may be on its way back: 503
+inline constexpr Duration takeover_wait = 3s;   // ... and is waited for, where another broker hands over
 inline constexpr std::size_t host_shown = 253;  // of a Host in a sentence: the longest DNS name
 
 // ---- A request and its app -------------------------------------------------

@@ -16,6 +16,8 @@ struct Listeners {
   std::vector<InheritedSocket> inherited_https;
 
   bool has_https() const { return !https.empty() || !inherited_https.empty(); }
+  // Another broker may have had these sockets before, and hand over its agents.
+  bool has_inherited() const { return !inherited_http.empty() || !inherited_https.empty(); }
   bool empty() const { return http.empty() && inherited_http.empty() && !has_https(); }
 
   // Puts `sockets` in the place of addresses: one named "http" or "https" in the place of all addresses of its kind,

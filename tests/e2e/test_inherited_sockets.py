@@ -33,7 +33,7 @@ def launch(sockets, names, *flags):
     """The command and the descriptors of a broker that inherits these sockets."""
     fds = [each.fileno() for each in sockets]
     args = [sys.executable, "-c", LAUNCH, ",".join(map(str, fds)), names, BIN / "broker", "--domain", DOMAIN, "--log-format", "json",
-            "--warmup", "0", *flags]
+            *flags]
     return args, fds
 
 
@@ -61,8 +61,8 @@ class Inherited(E2E):
         return done.stderr.strip().splitlines()[-1]
 
     @staticmethod
-    def asks(port, target="/api/status", ca=None):
-        with Visitor(port, DOMAIN, ca=ca) as visitor:
+    def asks(port, target="/api/status", ca=None, host=DOMAIN):
+        with Visitor(port, host, ca=ca) as visitor:
             return visitor.get(target, [("Connection", "close")]).status
 
 
@@ -134,13 +134,13 @@ class Handover(Inherited):
         self.port = self.socket.getsockname()[1]
         self.failed, self.asked, self.stopped = [], 0, threading.Event()
 
-    def visit_steadily(self, every=0.005, threads=4):
+    def visit_steadily(self, host=DOMAIN, target="/api/status", every=0.005, threads=4):
         """Requests at a steady rate, each on a connection of its own."""
 
         def visit():
             while not self.stopped.wait(every * threads):
                 try:
-                    status = self.asks(self.port)
+                    status = self.asks(self.port, target, host=host)
                 except Exception as error:  # whatever it is, a visitor would have seen it
                     status = repr(error)
                 self.asked += 1
@@ -159,16 +159,31 @@ class Handover(Inherited):
         self.addCleanup(stop)
         return stop
 
-    def test_one_broker_takes_over_from_another_and_no_request_fails(self):
-        broker = self.broker([self.socket], "http")
-        stop = self.visit_steadily()
-        for _ in range(5):
+    def hand_over(self, rounds=5):
+        """One broker after the other, while visitors come."""
+        for _ in range(rounds):
             before = self.asked
             following = self.broker([self.socket], "http")
-            broker.send_signal(signal.SIGTERM)
-            self.assertEqual(broker.wait_end(), 0)
+            self.current.send_signal(signal.SIGTERM)
+            self.assertEqual(self.current.wait_end(), 0)
             eventually(lambda: self.asked > before + 50, "visitors go on")
-            broker = following
+            self.current = following
+
+    def test_one_broker_takes_over_from_another_and_no_request_fails(self):
+        self.current = self.broker([self.socket], "http")
+        stop = self.visit_steadily()
+        self.hand_over()
+        stop()
+        self.assertEqual(self.failed, [])
+        self.assertGreater(self.asked, 250)
+
+    def test_a_tunnel_s_visitors_lose_nothing_either(self):
+        app = App()
+        self.addCleanup(app.stop)
+        self.current = self.broker([self.socket], "http")
+        agent = self.start(Agent(app.port, f"http://127.0.0.1:{self.port}", mux="require"))
+        stop = self.visit_steadily(f"{agent.tunnel}.{DOMAIN}", "/hello")
+        self.hand_over()
         stop()
         self.assertEqual(self.failed, [])
         self.assertGreater(self.asked, 250)
