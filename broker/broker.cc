@@ -64,6 +64,11 @@ ClassicOptions classic_options(const Options& options) {
           options.max_conn,     most_classic(most_connections()), options.classic_any_address};
 }
 
+// Until when agents of another broker may be on their way to this one.
+TimePoint expects_until(Loop& loop, const Options& options) {
+  return options.has_inherited() ? loop.runtime().now() + options.warmup : TimePoint{};
+}
+
 FrontDoorOptions front_door_options(const Options& options) {
   FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode};
   front.proxy_patience.keep_alive = options.keep_alive_proxy;
@@ -81,7 +86,7 @@ class Broker::Parts final {
         settings(std::move(read)),
         router(options.domain),
         names(loop.runtime()),
-        registry(loop.runtime(), names),
+        registry(loop.runtime(), names, expects_until(loop, options)),
         passwords(loop),
         admission(loop.runtime(), settings.admission),
         addresses(options.connections_per_ip),
@@ -187,6 +192,12 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   Result<Settings> settings = read_settings(options, loop.runtime().log);
   if (!settings) return settings.error();
   auto parts = std::make_unique<Parts>(loop, options, *std::move(settings), std::move(on_stopped));
+  for (const InheritedSocket& socket : options.inherited_http) {
+    if (const Error error = parts->door.adopt(socket, nullptr)) return of_flag("LISTEN_FDS", error);
+  }
+  for (const InheritedSocket& socket : options.inherited_https) {
+    if (const Error error = parts->door.adopt(socket, &parts->settings.tls)) return of_flag("LISTEN_FDS", error);
+  }
   for (const Address& address : options.http) {
     if (const Error error = parts->door.listen(address, nullptr)) return of_flag("--http", error);
   }

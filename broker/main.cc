@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "broker/broker.h"
 #include "broker/options.h"
 #include "broker/token_command.h"
+#include "io/inherited_sockets.h"
 #include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
@@ -85,7 +87,12 @@ int run(const broker::ParsedOptions& parsed, int argc, char** argv) {
 int main(int argc, char** argv) {
   open_closed_streams();
   if (broker::is_token_command(argc, argv)) return broker::run_token_command(argc, argv);
-  Result<broker::ParsedOptions> parsed = broker::parse_options(argc, argv);
+  const Result<std::vector<InheritedSocket>> inherited = take_inherited_sockets();
+  if (!inherited) {
+    std::fprintf(stderr, "broker: %s\n", inherited.error().detail.c_str());
+    return exit_usage;
+  }
+  Result<broker::ParsedOptions> parsed = broker::parse_options(argc, argv, *inherited);
   if (!parsed) {
     std::fprintf(stderr, "broker: %s\n", parsed.error().detail.c_str());
     return exit_usage;

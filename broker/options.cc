@@ -172,8 +172,7 @@ bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 // The default address of the classic ports: a broker that listens on loopback or unix sockets only opens no port to the
 // network. Empty: every address.
 std::string default_classic_bind(const Options& options) {
-  std::vector<Address> listeners = options.http;
-  listeners.insert(listeners.end(), options.https.begin(), options.https.end());
+  std::vector<Address> listeners = options.addresses();
   std::erase_if(listeners, [](const Address& listener) { return listener.is_unix(); });
   if (listeners.empty()) return std::string(this_machine);
   const bool all_loopback = std::all_of(listeners.begin(), listeners.end(),
@@ -206,9 +205,10 @@ Error check_operations(const Texts& texts, Options& options) {
   return {};
 }
 
-Error check(const Texts& texts, Options& options) {
+Error check(const Texts& texts, const std::vector<InheritedSocket>& inherited, Options& options) {
   if (Error error = parse_listeners("--http", texts.http, options.http)) return error;
   if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
+  if (Error error = options.take(inherited)) return error;
   if (texts.unix_mode) {
     if (Error error = parse_mode(*texts.unix_mode, options.unix_mode)) return error;
   }
@@ -217,10 +217,10 @@ Error check(const Texts& texts, Options& options) {
   }
   if (Error error = parse_times(texts, options)) return error;
   if (Error error = check_operations(texts, options)) return error;
-  if (options.http.empty() && options.https.empty())
+  if (options.empty())
     return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT or unix:/PATH"};
-  if (!options.https.empty() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
-  if (!options.https.empty() && options.tls_key.empty()) return {ErrorKind::usage, "--https needs --tls-key FILE"};
+  if (options.has_https() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
+  if (options.has_https() && options.tls_key.empty()) return {ErrorKind::usage, "--https needs --tls-key FILE"};
   std::transform(options.domain.begin(), options.domain.end(), options.domain.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   if (!is_domain(options.domain)) return bad("--domain", options.domain, "must be a DNS name, without a port");
@@ -417,6 +417,7 @@ constexpr const char* footer =
     "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
     "http://127.0.0.1:7080\n\n"
     "`broker token --help`: makes, lists and revokes tokens.\n"
+    "Sockets that systemd opened (LISTEN_FDS) take the place of --http and --https, by their names or addresses.\n"
     "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
     "at once.\n"
     "SIGHUP: reads the configuration file, certificates and tokens again, all or nothing; the log says what changed, "
@@ -458,7 +459,7 @@ struct Declared {
 
 }  // namespace
 
-Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
+Result<ParsedOptions> parse_options(int argc, const char* const* argv, const std::vector<InheritedSocket>& inherited) {
   std::vector<std::string> words(argv + 1, argv + argc);
   Declared line;  // the command line alone
   Result<std::string> print = parse_words(line.app, words);
@@ -474,7 +475,7 @@ Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
   }
   Declared whole;
   if (const Result<std::string> both = parse_words(whole.app, words); !both) return parsed.places.placed(both.error());
-  if (const Error error = check(whole.texts, whole.options)) return parsed.places.placed(error);
+  if (const Error error = check(whole.texts, inherited, whole.options)) return parsed.places.placed(error);
   parsed.options = std::move(whole.options);
   parsed.options.given = given_flags(whole.app);
   parsed.check_only = line.check_only;

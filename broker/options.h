@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
 #include "broker/config.h"
+#include "broker/front/listeners.h"
 #include "broker/rules.h"
 #include "http/patience.h"
 #include "io/log_sink.h"
@@ -20,10 +21,8 @@
 
 namespace tenfold::broker {
 
-struct Options {
-  std::vector<Address> http;
-  std::vector<Address> https;
-  unsigned unix_mode = TcpListener::default_unix_mode;  // the file mode of each unix socket among these
+struct Options : Listeners {
+  unsigned unix_mode = TcpListener::default_unix_mode;  // the file mode of each unix socket that it opens
   std::string tls_cert;
   std::string tls_key;
   std::string domain = "localhost";
@@ -69,8 +68,9 @@ struct ParsedOptions {
   std::string print;        // not empty: print this and exit 0 (--help, --version)
 };
 
-// Reads the configuration file, too. Errors (usage): one line that names the flag and the value, or the file, the line
-// and the key.
-Result<ParsedOptions> parse_options(int argc, const char* const* argv);
+// Reads the configuration file, too. `inherited`: sockets that take the place of --http and --https. Errors (usage):
+// one line that names the flag and the value, or the file, the line and the key.
+Result<ParsedOptions> parse_options(int argc, const char* const* argv,
+                                    const std::vector<InheritedSocket>& inherited = {});
 
 }  // namespace tenfold::broker

@@ -30,6 +30,8 @@ inline constexpr Duration verdict_kept = 60s;              // how long each is r
 inline constexpr std::size_t proxy_header_line = 107;      // PROXY protocol version 1, with CRLF: its own maximum
 inline constexpr std::size_t proxy_header_bytes = 4 * KiB;  // ... version 2, with TLVs: certificates' names fit
 inline constexpr Duration proxy_header_time = 3s;           // from accept to its end: a balancer sends it at once
+inline constexpr Duration first_request_time = 2s;          // after the drain's begin, of who had just connected: a
+                                                            // request follows at once, or is a browser's guess
 
 // ---- Names -----------------------------------------------------------------
 inline constexpr Duration registry_time = 3s;       // a lookup's answer, and a claim's; then 503 `registry-away`
@@ -44,6 +46,7 @@ inline constexpr std::size_t cluster_keys = 2;     // while they rotate: the new
 inline constexpr std::size_t instance_least = 16;  // characters of an agent's instance: not to be guessed
 inline constexpr std::size_t instance_most = 64;
 inline constexpr Duration warmup_time = 15s;    // after the start an unknown name may be on its way back: 503
+inline constexpr Duration takeover_wait = 3s;   // ... and is waited for, where another broker hands over
 inline constexpr std::size_t host_shown = 253;  // of a Host in a sentence: the longest DNS name
 
 // ---- A request and its app -------------------------------------------------

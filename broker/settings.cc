@@ -109,7 +109,7 @@ Result<Settings> read_settings(const Options& options, Log& log) {
     if (!tokens) return tokens.error();
     settings.admission.tokens = *std::move(tokens);
   }
-  if (!options.https.empty()) {
+  if (options.has_https()) {
     Result<std::shared_ptr<TlsContext>> made = TlsContext::server({options.tls_cert, options.tls_key});
     if (!made) return of_flag(made.error().detail.starts_with("key ") ? "--tls-key" : "--tls-cert", made.error());
     settings.tls = *std::move(made);
@@ -146,7 +146,7 @@ Options reloaded_options(const Options& started, const Options& now) {
   options.drain_delay = now.drain_delay;
   options.log_level = now.log_level;
   // Listeners that the new options do not name any more stand until the restart, with what they have.
-  if (!now.https.empty()) {
+  if (now.has_https()) {
     options.tls_cert = now.tls_cert;
     options.tls_key = now.tls_key;
   }
