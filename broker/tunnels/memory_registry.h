@@ -23,7 +23,8 @@ class MemoryRegistry final : public Registry {
 
  private:
   std::optional<NameTable::Found> find_at_once(std::string_view name) override;
-  void on_asked() override;
+  void on_lookup(Lookup&) override {}  // all is known at once
+  void on_claim(ClaimCall&) override;
   void answer();
   void answer_all() { answer_lookups(true); }
   void answer_lookups(bool unknown_too);

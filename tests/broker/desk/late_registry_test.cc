@@ -38,7 +38,8 @@ class LateRegistry final : public Registry {
 
  private:
   std::optional<NameTable::Found> find_at_once(std::string_view) override { return {}; }
-  void on_asked() override { watch_deadlines(); }
+  void on_lookup(Lookup&) override { watch_deadlines(); }
+  void on_claim(ClaimCall&) override { watch_deadlines(); }
 
   NameTable& names_;
 };
