@@ -121,7 +121,7 @@ class Broker::Parts final {
   Error reload(const Options& wanted) {
     Log& log = loop.runtime().log;
     Options now = reloaded_options(options, wanted);
-    Result<Settings> read = read_settings_again(now, settings, log);
+    Result<Settings> read = read_settings(now, log, &settings);
     if (!read) return read.error();
     for (const std::string& flag : restart_needed(options, wanted)) {
       log.warn("restart-needed", {{"flag", flag}, {"detail", "it was changed, and counts after a restart"}});

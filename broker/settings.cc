@@ -99,7 +99,7 @@ std::string token_changes(const TokenStore* before, const TokenStore* after) {
 
 }  // namespace
 
-Result<Settings> read_settings(const Options& options, Log& log) {
+Result<Settings> read_settings(const Options& options, Log& log, const Settings* former) {
   Settings settings;
   settings.admission.tunnels_per_ip = options.tunnels_per_ip;
   settings.admission.creates_per_ip = options.creates_per_ip;
@@ -115,7 +115,8 @@ Result<Settings> read_settings(const Options& options, Log& log) {
     settings.tls = *std::move(made);
     settings.tls_files = hash_of_file(options.tls_cert) + hash_of_file(options.tls_key);
   }
-  settings.cluster_keys = {random_bytes(rules::cluster_key_least)};
+  settings.cluster_keys =
+      former != nullptr ? former->cluster_keys : std::vector<std::string>{random_bytes(rules::cluster_key_least)};
   if (!options.cluster_secret_file.empty()) {
     Result<std::vector<std::string>> keys = read_cluster_keys(options.cluster_secret_file);
     if (!keys) return of_flag("--cluster-secret-file", keys.error());
@@ -125,12 +126,6 @@ Result<Settings> read_settings(const Options& options, Log& log) {
   settings.header_senders = options.proxy_protocol_from;
   settings.drain = drain_times(options);
   settings.log_level = options.log_level;
-  return settings;
-}
-
-Result<Settings> read_settings_again(const Options& options, const Settings& former, Log& log) {
-  Result<Settings> settings = read_settings(options, log);
-  if (settings && options.cluster_secret_file.empty()) settings->cluster_keys = former.cluster_keys;
   return settings;
 }
 

@@ -31,10 +31,9 @@ struct Settings {
 };
 
 // Reads the files. Errors (usage) begin with the flag that names the file. Where a secret stands in the token file as
-// it is, the log says so.
-Result<Settings> read_settings(const Options& options, Log& log);
-// The same for a broker that runs with `former`: its random key stays where no file takes its place.
-Result<Settings> read_settings_again(const Options& options, const Settings& former, Log& log);
+// it is, the log says so. `former`: what is in force, at a reload: its random cluster key stays, where no file takes
+// its place.
+Result<Settings> read_settings(const Options& options, Log& log, const Settings* former = nullptr);
 
 // `now` for a broker that was started with `started`: what cannot change while it runs is as it was.
 Options reloaded_options(const Options& started, const Options& now);

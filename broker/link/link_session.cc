@@ -61,7 +61,7 @@ std::size_t LinkSession::revoke() {
   while (!seats_.empty()) {
     const std::string name(seats_.begin()->first);
     unseat(name, "revoked");
-    tell_unregistered(name, "revoked", "The token that this name was made with is not valid any more.");
+    tell_unregistered(name, "revoked", "The token of this name is missing, or not valid any more.");
   }
   driver_.link().close();
   return ended;

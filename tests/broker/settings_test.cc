@@ -25,15 +25,16 @@ Options parse(std::vector<const char*> flags) {
   return parsed->options;
 }
 
-Settings read(const Options& options) {
+Settings read(const Options& options, const Settings* former = nullptr) {
   RecordingLog log;
-  Result<Settings> settings = read_settings(options, log);
+  Result<Settings> settings = read_settings(options, log, former);
   if (!settings) FAIL(settings.error().detail);
   return *std::move(settings);
 }
 
 std::string changed(const Options& before, const Options& after) {
-  return changes(read(before), read(after), before.given, after.given);
+  const Settings former = read(before);
+  return changes(former, read(after, &former), before.given, after.given);
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ TEST_CASE("tokens that came, went or changed are counted, and those that are wor
   const Options options = parse({"--token-file", path.c_str()});
   const Settings before = read(options);
   directory.write("tokens", hashed_line("a", "1", "tunnels=3") + hashed_line("b", "other") + hashed_line("d", "4"));
-  const Settings after = read(options);
+  const Settings after = read(options, &before);
   CHECK(changes(before, after, options.given, options.given) == "tokens (2 new, 2 revoked, 1 with other rules)");
   CHECK(revoked_tokens(before.admission.tokens.get(), after.admission.tokens.get()) ==
         std::vector<std::string>{"b", "c"});
@@ -85,9 +86,27 @@ TEST_CASE("a certificate that was renewed in place is a change") {
   renew();
   const Options options = parse({"--https", "127.0.0.1:0", "--tls-cert", cert.c_str(), "--tls-key", key.c_str()});
   const Settings before = read(options);
-  CHECK(changes(before, read(options), options.given, options.given) == "nothing");
+  CHECK(changes(before, read(options, &before), options.given, options.given) == "nothing");
   renew();
-  CHECK(changes(before, read(options), options.given, options.given) == "certificate");
+  CHECK(changes(before, read(options, &before), options.given, options.given) == "certificate");
+}
+
+TEST_CASE("the random key of resume tokens stays, until a file takes its place; what stands there may rotate") {
+  const tenfold::test::TemporaryDirectory directory;
+  const std::string one(32, '1');
+  const std::string two(32, '2');
+  const std::string path = directory.write("keys", one + "\n");
+  const Settings random = read(parse({}));
+  CHECK(random.cluster_keys.size() == 1);
+  CHECK(read(parse({}), &random).cluster_keys == random.cluster_keys);
+  CHECK(read(parse({})).cluster_keys != random.cluster_keys);
+  const Options options = parse({"--cluster-secret-file", path.c_str()});
+  const Settings from_file = read(options, &random);
+  CHECK(from_file.cluster_keys == std::vector<std::string>{one});
+  directory.write("keys", two + "\n" + one + "\n");
+  const Settings rotated = read(options, &from_file);
+  CHECK(rotated.cluster_keys == std::vector<std::string>{two, one});
+  CHECK(changes(from_file, rotated, options.given, options.given) == "cluster keys");
 }
 
 TEST_CASE("a token file in which secrets stand, or nothing, is told in the log") {
