@@ -32,6 +32,7 @@ int run(const broker::Options& options) {
   bool asked = false;
   const auto on_stop = [&] {
     if (asked) {
+      running->flush_access_log();
       lines.flush();
       std::_Exit(0);
     }

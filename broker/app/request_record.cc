@@ -1,11 +1,59 @@
 #include "broker/app/request_record.h"
 
+#include "broker/rules.h"
+#include "http/failure_texts.h"
+
 namespace tenfold::broker {
+
+namespace {
+
+// Empty: none of these.
+std::string_view usual_method(std::string_view method) {
+  for (const std::string_view usual : {"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+    if (method == usual) return usual;
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* to_string(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::served: return "served";
+    case Outcome::upgraded: return "upgraded";
+    case Outcome::own: return "own";
+    case Outcome::linked: return "linked";
+    case Outcome::rejected: return "rejected";
+    case Outcome::failed: return "failed";
+    case Outcome::left: return "left";
+  }
+  return "own";
+}
+
+Origin RequestRecord::origin() const {
+  switch (outcome) {
+    case Outcome::served:
+    case Outcome::upgraded: return Origin::app;
+    case Outcome::own:
+    case Outcome::linked: return Origin::broker;
+    case Outcome::rejected:
+    case Outcome::left: return Origin::visitor;
+    case Outcome::failed: return failure_form(why).origin;
+  }
+  return Origin::none;
+}
+
+void RequestRecord::keep_request(const http::RequestHead& head) {
+  method = usual_method(head.method);
+  if (method.empty()) method = rare_method_.assign(head.method.substr(0, rules::access_method));
+  target.assign(head.target.substr(0, rules::access_target));
+}
 
 void RequestRecord::begin(TimePoint now, std::string_view id, std::string_view address) {
   request_id.assign(id);
   tunnel = {};
   peer = address;
+  client = {};
   outcome = Outcome::own;
   status = 0;
   why.kind = ErrorKind::none;
@@ -21,6 +69,7 @@ void RequestRecord::begin(TimePoint now, std::string_view id, std::string_view a
   opened = {};
   first_byte = {};
   ended = {};
+  link = {};
 }
 
 }  // namespace tenfold::broker
