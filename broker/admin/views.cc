@@ -62,9 +62,14 @@ std::string tunnel_json(const Sources& sources, std::string_view name) {
 }
 
 std::string links_json(const Sources& sources, std::size_t most) {
+  std::vector<LinkSession*> found;
+  sources.links.for_each([&](LinkSession& session) { found.push_back(&session); });
+  const auto shown = found.begin() + static_cast<std::ptrdiff_t>(std::min(found.size(), most));
+  std::partial_sort(found.begin(), shown, found.end(),
+                    [](const LinkSession* a, const LinkSession* b) { return a->address() < b->address(); });
   json list = json::array();
-  sources.links.for_each([&](LinkSession& session) {
-    if (list.size() >= most) return;
+  for (auto each = found.begin(); each != shown; ++each) {
+    LinkSession& session = **each;
     const LinkStats stats = session.stats();
     list.push_back({{"agent", session.address()},
                     {"agent_id", session.agent()},
@@ -76,8 +81,8 @@ std::string links_json(const Sources& sources, std::size_t most) {
                     {"held_bytes", stats.bytes_held},
                     {"window_waits", stats.window_waits},
                     {"round_trip_us", std::chrono::duration_cast<std::chrono::microseconds>(stats.rtt).count()}});
-  });
-  return text_of({{"links", std::move(list)}, {"total", sources.links.size()}});
+  }
+  return text_of({{"links", std::move(list)}, {"total", found.size()}});
 }
 
 std::string peers_json(const Sources& sources) {
