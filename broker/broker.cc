@@ -119,8 +119,7 @@ class Broker::Parts final : private Control {
                   access_log.get()},
         desk(desk_side),
         door(loop, front_door_options(options), proxies, addresses, shared, desk, links),
-        going_down({loop.runtime(), own_site, door, desk, links, classic}, drain_times(options),
-                   std::move(on_stopped)),
+        going_down({loop.runtime(), own_site, door, desk, links, classic}, drain_times(options), std::move(on_stopped)),
         sources{
             loop.runtime(),       readiness, metrics, names, links, door, desk, admission.refusals(), access_log.get(),
             memory_limit(options)},
@@ -146,7 +145,8 @@ class Broker::Parts final : private Control {
       return Error{ErrorKind::limit, "too many names are banned already"};
     }
     const std::vector<std::shared_ptr<Tunnel>> tunnels = names.tunnels_of(name);
-    for (const std::shared_ptr<Tunnel>& tunnel : tunnels) tunnel->end_by_operator(ban > Duration::zero() ? "banned" : "killed");
+    for (const std::shared_ptr<Tunnel>& tunnel : tunnels)
+      tunnel->end_by_operator(ban > Duration::zero() ? "banned" : "killed");
     const std::size_t requests = desk.end_requests_of(name);
     const bool known = names.forget(name) || !tunnels.empty();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(ban).count();

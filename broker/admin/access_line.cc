@@ -24,9 +24,15 @@ char* put(char* out, const char (&literal)[size]) {
 // last one perhaps over a part of the one before.
 char* put_text(char* out, std::string_view text) {
   constexpr std::size_t word = sizeof(std::uint64_t);
+  constexpr std::size_t half = word / 2;
   const std::size_t size = text.size();
-  if (size < word) {
+  if (size < half) {
     for (std::size_t i = 0; i < size; ++i) out[i] = text[i];
+    return out + size;
+  }
+  if (size < word) {
+    std::memcpy(out, text.data(), half);
+    std::memcpy(out + size - half, text.data() + size - half, half);
     return out + size;
   }
   for (std::size_t i = 0; i + word < size; i += word) std::memcpy(out + i, text.data() + i, word);
@@ -152,7 +158,7 @@ char* write_access_line(char* out, const RequestRecord& record, std::string_view
     out = put_text(out, record.client);
   }
   out = put(out, "\",\"method\":\"");
-  out = put_escaped(out, record.method);
+  out = put_text(out, record.method);
   out = put(out, "\",\"path\":\"");
   const std::string_view path = record.tunnel.empty() ? own_path(record.target)
                                 : query               ? std::string_view(record.target)

@@ -1,10 +1,11 @@
 #include "broker/app/request_record.h"
 
+#include <algorithm>
+
 #include "broker/rules.h"
 #include "http/failure_texts.h"
 
 namespace tenfold::broker {
-
 namespace {
 
 // Empty: none of these.
@@ -44,9 +45,15 @@ Origin RequestRecord::origin() const {
 }
 
 void RequestRecord::keep_request(const http::RequestHead& head) {
-  method = usual_method(head.method);
-  if (method.empty()) method = rare_method_.assign(head.method.substr(0, rules::access_method));
   target.assign(head.target.substr(0, rules::access_target));
+  method = usual_method(head.method);
+  if (!method.empty()) return;
+  rare_method_.assign(head.method.substr(0, rules::access_method));
+  // Of a head that cannot be read it may be anything.
+  std::replace_if(
+      rare_method_.begin(), rare_method_.end(),
+      [](char c) { return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '-'; }, '?');
+  method = rare_method_;
 }
 
 void RequestRecord::begin(TimePoint now, std::string_view id, std::string_view address) {

@@ -35,7 +35,7 @@ struct RequestRecord {
   std::string_view tunnel;  // its name; empty for the broker's own site
   std::string_view peer;    // IP:PORT of the visit
   std::string_view client;  // the client's IP, as a listed proxy reports it; empty: the peer's
-  std::string_view method;  // where an access log reads it: keep_request()
+  std::string_view method;  // where an access log reads it: keep_request(); letters, digits, `-` and `?`
   std::string target;       // ... with its query, rules::access_target bytes at most
 
   // The result.

@@ -106,9 +106,9 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   std::unordered_map<ProxyHeaderWait*, Announced> announced_;
   std::unordered_map<Visitor*, std::shared_ptr<Visitor>> visitors_;  // whose connection serves HTTP
   Counts counts_;
-  std::size_t visits_ = 0;                                           // those, and the upgraded ones
-  std::function<void()> on_empty_;                                   // set while draining
-  bool draining_ = false;                                            // announce_drain() was called
+  std::size_t visits_ = 0;          // those, and the upgraded ones
+  std::function<void()> on_empty_;  // set while draining
+  bool draining_ = false;           // announce_drain() was called
 };
 
 }  // namespace tenfold::broker

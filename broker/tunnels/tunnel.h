@@ -103,8 +103,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
   // Visitors who wait for a pipe now.
   virtual std::size_t visitors_waiting() const { return 0; }
 
-  // Ends it by the operator's will, with the code killed or banned: it leaves the registry, its agent is told, and those who wait are turned away.
-  // Requests that run on it are the desk's to end.
+  // Ends it by the operator's will, with the code killed or banned: it leaves the registry, its agent is told, and
+  // those who wait are turned away. Requests that run on it are the desk's to end.
   virtual void end_by_operator(std::string_view) {}
 
   // The requests that ended on it, and their bodies' bytes.

@@ -323,7 +323,7 @@ class Admin(Operated):
                     with self.assertRaises((Cut, OSError)):
                         visitor.take(1 << 20)
                 self.app.events.put(None)
-                self.broker.wait_event("tunnel-down", name=name, cause="killed")
+                self.broker.wait_event("tunnel-down", name=name, cause="banned")
                 self.assertEqual(self.visit(agent).status, 404)
                 self.assertEqual(ask(self.admin, f"/api/tunnels/{name}")[0], 404)
                 with Visitor(self.broker.http_port, DOMAIN) as visitor:

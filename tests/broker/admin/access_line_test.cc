@@ -107,6 +107,14 @@ TEST_CASE("the longest path and method fit") {
   CHECK(path_of(record).size() == 3 * rules::access_target);
 }
 
+TEST_CASE("a method may be anything in a head that cannot be read") {
+  RequestRecord record = served("/");
+  record.keep_request({"G\"\n\xff-x1", "/", 1, {}, ""});
+  CHECK(nlohmann::json::parse(line(record)).at("method") == std::string("G") + std::string(3, '?') + "-x1");
+  record.keep_request({"PROPFIND", "/", 1, {}, ""});
+  CHECK(nlohmann::json::parse(line(record)).at("method") == "PROPFIND");
+}
+
 TEST_CASE("the query is left out where the operator wants it so") {
   CHECK(path_of(served("/a?token=secret"), true) == "/a?token=secret");
   CHECK(path_of(served("/a?token=secret"), false) == "/a");
