@@ -7,9 +7,13 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "broker/admin/access_log.h"
+#include "broker/admin/admin_site.h"
 #include "broker/admin/health_site.h"
+#include "broker/admin/metrics_text.h"
 #include "broker/admin/readiness.h"
 #include "broker/admin/site_door.h"
+#include "broker/admin/sources.h"
 #include "broker/admission/address_counts.h"
 #include "broker/admission/password_pool.h"
 #include "broker/classic/classic_ports.h"
@@ -78,12 +82,14 @@ FrontDoorOptions front_door_options(const Options& options) {
 }  // namespace
 
 // In the order of construction: each part borrows from those above it.
-class Broker::Parts final {
+class Broker::Parts final : private Control {
  public:
-  Parts(Loop& loop_, const Options& given, Settings read, std::function<void()> on_stopped)
+  Parts(Loop& loop_, const Options& given, Settings read, std::string admin_token,
+        std::unique_ptr<AccessLogFile> access_log_, std::function<void()> on_stopped)
       : loop(loop_),
         options(given),
         settings(std::move(read)),
+        access_log(std::move(access_log_)),
         router(options.domain),
         names(loop.runtime()),
         registry(loop.runtime(), names, expects_until(loop, options)),
@@ -97,17 +103,25 @@ class Broker::Parts final {
         own_site(own_site_options(options), router, registry),
         makers{loop.runtime(), own_site, registry, admission, resume_tokens, classic},
         shared{loop.runtime()},
-        desk_side{loop.runtime(), shared.head_buffers,
-                  router,         registry,
-                  own_site,       makers,
-                  links,          settings.proxies,
-                  request_ids,    passwords,
-                  metrics,        loop.runtime().now() + options.warmup},
+        desk_side{loop.runtime(),  shared.head_buffers,
+                  router,          registry,
+                  own_site,        makers,
+                  links,           settings.proxies,
+                  request_ids,     passwords,
+                  metrics,         loop.runtime().now() + options.warmup,
+                  access_log.get()},
         desk(desk_side),
         door(loop, front_door_options(options), settings.proxies, settings.header_senders, addresses, shared, desk,
              links),
-        going_down({loop.runtime(), own_site, door, desk, links, classic}, settings.drain, std::move(on_stopped)) {
+        going_down({loop.runtime(), own_site, door, desk, links, classic}, settings.drain, std::move(on_stopped)),
+        sources{
+            loop.runtime(),       readiness, metrics, names, links, door, desk, admission.refusals(), access_log.get(),
+            memory_limit(options)},
+        admin_site(sources, static_cast<Control&>(*this), options.admin.value_or(Address{}), std::move(admin_token)) {
     readiness.add("draining", [this] { return going_down.begun() ? "the broker is going down" : ""; });
+    readiness.add(
+        "registry", [this] { return sources.registry().away ? "it does not answer: new names are refused" : ""; },
+        Readiness::Weight::tells);
   }
 
   // Buried objects may borrow from these parts, so they are destroyed first.
@@ -136,6 +150,8 @@ class Broker::Parts final {
     }
     log.info("reloaded", {{"changed", changed}, {"ended", end_tunnels_of_former(before)}});
     log.set_level(settings.log_level);
+    if (access_log == nullptr) return {};
+    if (const Error error = access_log->reopen()) log.warn("access-log", {{"reason", error.detail}});
     return {};
   }
 
@@ -157,9 +173,27 @@ class Broker::Parts final {
     return links.end_tunnels_of(token) + classic.end_tunnels_of(token);
   }
 
+  // The kill switch: nothing of the tunnel is left when this returns. The ban comes first, since an agent may ask for
+  // the name again at once.
+  Result<bool> kill(std::string_view name, Duration ban) override {
+    if (ban > Duration::zero() && !admission.ban(name, ban)) {
+      return Error{ErrorKind::limit, "too many names are banned already"};
+    }
+    const std::vector<std::shared_ptr<Tunnel>> tunnels = names.tunnels_of(name);
+    for (const std::shared_ptr<Tunnel>& tunnel : tunnels)
+      tunnel->end_by_operator(ban > Duration::zero() ? "banned" : "killed");
+    const std::size_t requests = desk.end_requests_of(name);
+    const bool known = names.forget(name) || !tunnels.empty();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(ban).count();
+    loop.runtime().log.info(
+        "killed", {{"name", name}, {"tunnels", tunnels.size()}, {"requests", requests}, {"ban_seconds", seconds}});
+    return known || seconds != 0;
+  }
+
   Loop& loop;
-  Options options;    // in force
-  Settings settings;  // of these
+  Options options;                                  // in force
+  Settings settings;                                // of these
+  const std::unique_ptr<AccessLogFile> access_log;  // null: none
   const Router router;
   RequestIds request_ids;
   Metrics metrics;
@@ -181,7 +215,10 @@ class Broker::Parts final {
   Drain going_down;
   // The operator's side: it reads all of the above.
   Readiness readiness;
-  HealthSite health_site{readiness, [] { return std::string(); }};
+  const Sources sources;
+  AdminSite admin_site;
+  SiteDoor admin{loop, "admin", admin_site};
+  HealthSite health_site{readiness, [this] { return metrics_text(sources); }};
   SiteDoor health{loop, "health", health_site};
 };
 
@@ -191,7 +228,20 @@ Broker::~Broker() = default;
 Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options, std::function<void()> on_stopped) {
   Result<Settings> settings = read_settings(options, loop.runtime().log);
   if (!settings) return settings.error();
-  auto parts = std::make_unique<Parts>(loop, options, *std::move(settings), std::move(on_stopped));
+  std::string admin_token;
+  if (!options.admin_token_file.empty()) {
+    Result<std::string> read = read_admin_token(options.admin_token_file);
+    if (!read) return of_flag("--admin-token-file", read.error());
+    admin_token = *std::move(read);
+  }
+  std::unique_ptr<AccessLogFile> access_log;
+  if (!options.access_log.empty()) {
+    auto opened = AccessLogFile::open(loop.runtime(), options.access_log, options.access_log_query);
+    if (!opened) return of_flag("--access-log", opened.error());
+    access_log = *std::move(opened);
+  }
+  auto parts = std::make_unique<Parts>(loop, options, *std::move(settings), std::move(admin_token),
+                                       std::move(access_log), std::move(on_stopped));
   for (const InheritedSocket& socket : options.inherited_http) {
     if (const Error error = parts->door.adopt(socket, nullptr)) return of_flag("LISTEN_FDS", error);
   }
@@ -207,6 +257,9 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   if (options.health) {
     if (const Error error = parts->health.listen(*options.health)) return of_flag("--health", error);
   }
+  if (options.admin) {
+    if (const Error error = parts->admin.listen(*options.admin)) return of_flag("--admin", error);
+  }
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }
 
@@ -218,5 +271,11 @@ Error Broker::check(const Options& options, Log& log) {
 Error Broker::reload(const Options& options) { return parts_->reload(options); }
 
 void Broker::drain() { parts_->going_down.start(); }
+
+Error Broker::reopen_access_log() { return parts_->access_log == nullptr ? Error{} : parts_->access_log->reopen(); }
+
+void Broker::flush_access_log() {
+  if (parts_->access_log != nullptr) parts_->access_log->flush();
+}
 
 }  // namespace tenfold::broker

@@ -55,6 +55,7 @@ int run(const broker::ParsedOptions& parsed, int argc, char** argv) {
   bool asked = false;
   const auto on_stop = [&] {
     if (asked) {
+      running->flush_access_log();
       lines.flush();
       std::_Exit(0);
     }

@@ -79,8 +79,20 @@ inline constexpr std::size_t classic_parked = 64;   // sockets beyond max_conn t
 inline constexpr std::size_t classic_unclaimed = 64;  // ports of one address that wait for their first socket
 
 // ---- The operator's doors ----------------------------------------------------
-inline constexpr std::size_t admin_connections = 64;  // of each: probes, scrapes and some pages
-inline constexpr std::size_t admin_body = 4 * KiB;    // of a request's body, which is discarded; beyond: 413
+inline constexpr std::size_t access_method = 32;       // bytes of a method in the access log
+inline constexpr std::size_t access_target = 2 * KiB;  // ... of a path with its query
+inline constexpr std::size_t access_reason = 64;       // ... of a rejected request's reason
+inline constexpr std::size_t access_batch = 32 * KiB;  // lines of the access log that wait for their writer...
+inline constexpr Duration access_delay = 100ms;        // ... and for how long
+inline constexpr Duration access_report = 60s;         // between two log lines about dropped ones
+inline constexpr std::size_t access_queued = 8 * MiB;  // ... beyond: dropped and counted
+inline constexpr std::size_t agent_shown = 64;         // of what an agent calls itself
+inline constexpr std::size_t reject_reasons = 64;      // that are counted apart
+inline constexpr std::size_t name_bans = 10'000;       // names that are banned at once
+inline constexpr Duration ban_most = 720h;             // for how long: 30 days
+inline constexpr std::size_t admin_connections = 64;   // of each: probes, scrapes and some pages
+inline constexpr std::size_t admin_body = 4 * KiB;     // of a request's body, which is discarded; beyond: 413
+
 // ---- Replicas, and the registry that they share ------------------------------
 inline constexpr Duration lease_time = 10s;     // a replica that has not renewed for so long is off the air
 inline constexpr Duration renew_every = 3s;     // the lease: two may be lost

@@ -1,6 +1,5 @@
 #include "broker/admin/health_site.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "broker/admin/requests.h"
@@ -29,13 +28,12 @@ Reply HealthSite::answer(const http::RequestHead& head) {
 
 Reply HealthSite::ready(const http::Fields& fields) const {
   const std::vector<Readiness::Found> checks = readiness_.look();
-  const bool is_ready =
-      std::all_of(checks.begin(), checks.end(), [](const auto& each) { return each.failing.empty(); });
+  const bool is_ready = Readiness::is_ready(checks);
   const int status = is_ready ? 200 : 503;
   if (accepts_json(fields)) {
     nlohmann::json body{{"ready", is_ready}, {"checks", nlohmann::json::array()}};
-    for (const auto& [name, failing] : checks) {
-      nlohmann::json check{{"name", name}, {"ok", failing.empty()}};
+    for (const auto& [name, failing, weight] : checks) {
+      nlohmann::json check{{"name", name}, {"ok", failing.empty()}, {"decides", weight == Readiness::Weight::decides}};
       if (!failing.empty()) check["detail"] = failing;
       body["checks"].push_back(std::move(check));
     }
@@ -44,8 +42,11 @@ Reply HealthSite::ready(const http::Fields& fields) const {
   Reply reply;
   reply.status = status;
   reply.body = is_ready ? "ready\n" : "not ready\n";
-  for (const auto& [name, failing] : checks) {
-    reply.body.append(name).append(failing.empty() ? ": ok" : ": failing: ").append(failing).append("\n");
+  for (const auto& [name, failing, weight] : checks) {
+    const char* const state = failing.empty()                        ? ": ok"
+                              : weight == Readiness::Weight::decides ? ": failing: "
+                                                                     : ": warning: ";
+    reply.body.append(name).append(state).append(failing).append("\n");
   }
   return reply;
 }

@@ -19,6 +19,8 @@
 
 #include "base/flood_bucket.h"
 #include "base/runtime.h"
+#include "broker/admission/name_bans.h"
+#include "broker/admission/refusal_counts.h"
 #include "broker/admission/token_store.h"
 #include "broker/rules.h"
 #include "mux/handshake.h"
@@ -70,6 +72,13 @@ class Admission {
   // Null: no token is required.
   const TokenStore* tokens() const { return options_.tokens.get(); }
 
+  // Bans a name, NameBans::ban().
+  bool ban(std::string_view name, Duration time) { return bans_.ban(name, runtime_.now() + time, runtime_.now()); }
+  bool is_banned(std::string_view name) const { return bans_.has(name, runtime_.now()); }
+
+  // Every refusal of a tunnel is counted here.
+  RefusalCounts& refusals() { return refusals_; }
+
   // The number of address groups in memory.
   std::size_t size() const { return addresses_.size(); }
   // The tunnels that were made with a token.
@@ -87,6 +96,8 @@ class Admission {
 
   Runtime& runtime_;
   AdmissionOptions options_;
+  NameBans bans_;
+  RefusalCounts refusals_;
   std::unordered_map<std::string, Address> addresses_;     // by address_group()
   std::unordered_map<std::string, std::size_t> by_token_;  // tunnels, by the token's name
   std::size_t forget_at_ = 1024;                           // the number of addresses at which idle ones are removed

@@ -76,6 +76,7 @@ void AppRequest::start(std::shared_ptr<Tunnel> tunnel, http::ServerStream& strea
   stream_ = &stream;
   patience_ = &patience;
   record_ = &record;
+  record.assigned = runtime_.now();
   agent_hears_ = forwarded.peer_ip == unix_peer ? std::string_view() : std::string_view(record.peer);
   const http::RequestHead& head = forwarded.head;
   to_head_ = head.method == "HEAD";
@@ -206,6 +207,7 @@ void AppRequest::on_app_data(Bytes bytes) {
     upstream_.note_answered(*this);
     kept_body_.clear();
     record_->first_byte = runtime_.now();
+    record_->link = std::min(upstream_.round_trip(), record_->first_byte - record_->opened);
   }
   while (!bytes.empty()) {
     if (state_ == State::awaiting) {
@@ -418,6 +420,11 @@ void AppRequest::upstream_lost(const Error& why) {
                 : Error{ErrorKind::closed, who + " closed the connection without an answer", Origin::app});
 }
 
+void AppRequest::end_by_operator() {
+  if (state_ == State::upgraded) return pair_->end();
+  fail({ErrorKind::closed, "the operator has ended the tunnel", Origin::agent});
+}
+
 void AppRequest::fail(const Error& why, http::Limit limit) {
   withdraw();
   upstream_.drop(ErrorKind::cancelled);
@@ -429,6 +436,7 @@ void AppRequest::fail(const Error& why, http::Limit limit) {
 void AppRequest::over(Ending ending, const Error& why, http::Limit limit) {
   runtime_.timers.disarm(*this);
   state_ = State::idle;
+  tunnel_->note_request(record_->body_in, record_->body_out);
   if (stream_ != nullptr) std::exchange(stream_, nullptr)->set_handler(nullptr);
   tunnel_ = nullptr;
   reader_.clear();

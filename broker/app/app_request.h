@@ -74,6 +74,10 @@ class AppRequest final : private Opening,
   void start(std::shared_ptr<Tunnel> tunnel, http::ServerStream& stream, const ForwardedRequest& forwarded,
              const http::Patience& patience, RequestRecord& record);
 
+  bool running() const { return state_ != State::idle; }
+  // Ends a running request: it fails, or, when upgraded, ends in order. over() may come from inside.
+  void end_by_operator();
+
   bool upgraded() const { return state_ == State::upgraded; }
   // For an upgraded request: ends both directions in order.
   void end_upgraded() { pair_->end(); }

@@ -2,12 +2,14 @@
 // metrics. Reused from request to request, so that it allocates nothing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/time.h"
+#include "http/head.h"
 #include "http/patience.h"
 
 namespace tenfold::broker {
@@ -22,12 +24,19 @@ enum class Outcome : std::uint8_t {
   failed,    // no answer, or an incomplete one, by `why`
   left,      // the visitor left, or its wait expired
 };
+inline constexpr std::size_t outcomes = static_cast<std::size_t>(Outcome::left) + 1;
+
+// One lower-case word.
+const char* to_string(Outcome outcome);
 
 struct RequestRecord {
   // The request.
   std::string request_id;
   std::string_view tunnel;  // its name; empty for the broker's own site
   std::string_view peer;    // IP:PORT of the visit
+  std::string_view client;  // the client's IP, as a listed proxy reports it; empty: the peer's
+  std::string_view method;  // where an access log reads it: keep_request(); letters, digits, `-` and `?`
+  std::string target;       // ... with its query, rules::access_target bytes at most
 
   // The result.
   Outcome outcome = Outcome::own;
@@ -41,13 +50,27 @@ struct RequestRecord {
 
   // Times. Zero: not reached.
   TimePoint began{};       // its head was read
-  TimePoint assigned{};    // the answering side was known
+  TimePoint assigned{};    // a pipe to the app was asked for
   TimePoint opened{};      // a pipe to the app was open
   TimePoint first_byte{};  // of an answer came
   TimePoint ended{};
+  Duration link{};  // of the time from `opened` to `first_byte`: the way to the agent and back
+
+  // Who decided how the request ended: the app that answered, the visitor who left, who failed.
+  Origin origin() const;
+
+  // The phases. Zero: not reached.
+  Duration edge() const { return (assigned == TimePoint{} ? ended : assigned) - began; }
+  Duration wait() const { return opened == TimePoint{} ? Duration::zero() : opened - assigned; }
+  Duration app() const { return first_byte == TimePoint{} ? Duration::zero() : first_byte - opened - link; }
 
   // Resets the record for a new request.
   void begin(TimePoint now, std::string_view id, std::string_view address);
+  // Copies the request's line, since its own views may be gone at its end.
+  void keep_request(const http::RequestHead& head);
+
+ private:
+  std::string rare_method_;  // what `method` views, if it is none of the usual ones
 };
 
 }  // namespace tenfold::broker

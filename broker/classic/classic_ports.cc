@@ -71,6 +71,11 @@ void ClassicPorts::on_classic_sockets(ClassicTunnel& tunnel) {
   if (found != seats_.end()) count(found->second, tunnel.sockets(), !tunnel.is_claimed());
 }
 
+std::string_view ClassicPorts::client_ip(const ClassicTunnel& tunnel) const {
+  const auto found = seats_.find(&tunnel);
+  return found == seats_.end() ? std::string_view() : found->second.client_ip;
+}
+
 void ClassicPorts::count(Seat& seat, std::size_t sockets, bool unclaimed) {
   sockets_ += sockets;
   sockets_ -= std::exchange(seat.sockets, sockets);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "broker/admission/address_counts.h"
@@ -64,6 +65,7 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
 
   void on_socket(ClassicTunnel& tunnel, std::string_view asker, std::unique_ptr<TcpSocket> socket);
   void on_classic_sockets(ClassicTunnel& tunnel) override;
+  std::string_view client_ip(const ClassicTunnel& tunnel) const override;
   void count(Seat& seat, std::size_t sockets, bool unclaimed);
   std::size_t descriptors_taken() const { return seats_.size() + sockets_; }
 

@@ -25,8 +25,12 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
  public:
   class Owner {
    public:
-    // The client is gone: close its port and drop the tunnel. The cause is for the log: unclaimed, empty or replaced.
+    // The client is gone: close its port and drop the tunnel. The cause is for the log: unclaimed, empty, replaced or
+    // killed.
     virtual void on_classic_over(ClassicTunnel& tunnel, std::string_view cause) = 0;
+
+    // The client's IP.
+    virtual std::string_view client_ip(const ClassicTunnel& tunnel) const = 0;
 
     // The number of sockets changed.
     virtual void on_classic_sockets(ClassicTunnel& tunnel) = 0;
@@ -50,6 +54,11 @@ class ClassicTunnel final : public Tunnel, private IdlePipes::Owner {
   void open(Opening& opening) override;
   std::size_t connected() const override { return out_ + idle_.size(); }
   const char* kind() const override { return "classic"; }
+  std::string_view agent_address() const override {
+    return owner_ == nullptr ? std::string_view() : owner_->client_ip(*this);
+  }
+  std::size_t visitors_waiting() const override { return waiting_.size(); }
+  void end_by_operator(std::string_view code) override { end(code); }
 
   // The owner is about to be destroyed: ends all waiting requests.
   void close();

@@ -25,6 +25,7 @@ void Assignment::begin(http::ServerStream& stream, Visit& visit) {
     if (const std::string_view claimed = claimed_request_id(stream.head().fields); !claimed.empty()) id = claimed;
   }
   record_.begin(desk_.side().runtime.now(), id, visit.address());
+  if (desk_.side().access_log != nullptr) record_.keep_request(stream.head());
 }
 
 void Assignment::assign(http::ServerStream& stream, Visit& visit) {
@@ -101,7 +102,6 @@ void Assignment::look_up(std::string_view name, bool for_status) {
 }
 
 void Assignment::on_found(NameTable::Found found) {
-  record_.assigned = desk_.side().runtime.now();
   if (for_status_) return answer(desk_.side().own_site.tunnel_status(found), Outcome::own);
   to_tunnel(std::move(found));
 }
@@ -125,7 +125,10 @@ void Assignment::to_tunnel(NameTable::Found found) {
     return fail({ErrorKind::loop, {}, Origin::visitor});
   }
   client_ip_.assign(as_ip(visit_->ip()));
-  if (visit_->from_proxy()) client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
+  if (visit_->from_proxy()) {
+    client_ip_ = side.proxies.client_ip(visit_->ip(), head.fields);
+    record_.client = client_ip_;
+  }
   tunnel_ = std::move(found.tunnel);
   own_login_ = false;
   if (found.policy == nullptr) return ask_app();
@@ -163,6 +166,12 @@ void Assignment::ask_app() {
                      {stream_->head(), stream_->body(), visit_->ip(), client_ip_, visit_->scheme(), record_.request_id,
                       visit_->from_proxy(), side.request_ids.broker_id(), own_login_},
                      visit_->patience(), record_);
+}
+
+bool Assignment::end_of_tunnel(std::string_view name) {
+  if (record_.tunnel != name || !app_request_.running()) return false;
+  app_request_.end_by_operator();
+  return true;
 }
 
 void Assignment::on_app_request_upgrading() {
@@ -226,6 +235,7 @@ void Assignment::fail(const Error& why) {
 
 void Assignment::answer(const Reply& reply, Outcome outcome) {
   record_.status = reply.status;
+  if (reply.refusal != handshake::Refusal::none) desk_.side().makers.admission.refusals().add(reply.refusal);
   record_.body_out = stream_->head().method == "HEAD" ? 0 : reply.body.size();
   send_reply(reply, desk_.date(), *std::exchange(stream_, nullptr));
   finish(outcome);
@@ -237,6 +247,7 @@ void Assignment::finish(Outcome outcome) {
   record_.ended = desk_.side().runtime.now();
   desk_.side().metrics.add(record_);
   log_request(desk_.side().runtime.log, record_);
+  if (AccessLog* access_log = desk_.side().access_log) access_log->add(record_);
   leave();
 }
 

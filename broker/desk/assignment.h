@@ -43,6 +43,9 @@ class Assignment final : private http::ServerStream::Handler,
   // Answers a request that cannot be served.
   void refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit);
 
+  // Ends a request that runs through the tunnel of that name, with 503 or a cut. False: it does not.
+  bool end_of_tunnel(std::string_view name);
+
   bool upgraded() const { return app_request_.upgraded(); }
   void end_upgraded() { app_request_.end_upgraded(); }
 

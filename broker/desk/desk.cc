@@ -36,6 +36,15 @@ std::size_t Desk::end_upgraded() {
   return ended;
 }
 
+std::size_t Desk::end_requests_of(std::string_view name) {
+  std::size_t ended = 0;
+  // Backwards, as in end_upgraded().
+  for (std::size_t i = running_; i-- > 0;) {
+    if (i < running_ && assignments_[i]->end_of_tunnel(name)) ++ended;
+  }
+  return ended;
+}
+
 void Desk::close() {
   running_ = 0;
   assignments_.clear();

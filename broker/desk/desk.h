@@ -22,6 +22,7 @@
 #include "broker/desk/new_tunnel.h"
 #include "broker/desk/own_site.h"
 #include "broker/desk/request_ids.h"
+#include "broker/desk/request_log.h"
 #include "broker/desk/router.h"
 #include "broker/desk/visit.h"
 #include "broker/tunnels/grant.h"
@@ -43,7 +44,8 @@ struct DeskSide {
   RequestIds& request_ids;
   PasswordCheck& passwords;
   Metrics& metrics;
-  TimePoint warm_at{};  // until then agents may still be reconnecting, and an unknown name is 503
+  TimePoint warm_at{};              // until then agents may still be reconnecting, and an unknown name is 503
+  AccessLog* access_log = nullptr;  // null: none
 };
 
 class Desk {
@@ -55,6 +57,12 @@ class Desk {
   void refuse(http::ServerStream& stream, Visit& visit, const http::Fault& fault, http::Limit limit) {
     take().refuse(stream, visit, fault, limit);
   }
+
+  // Ends the requests that run through the tunnels of that name; returns their number.
+  std::size_t end_requests_of(std::string_view name);
+
+  // Requests that run now.
+  std::size_t running() const { return running_; }
 
   // Ends upgraded connections in order, both directions; returns their number.
   std::size_t end_upgraded();

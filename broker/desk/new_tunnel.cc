@@ -62,6 +62,7 @@ NameChoice NewTunnel::choose(std::string_view name) const {
 }
 
 Refusal NewTunnel::admit(const Registration& asked) {
+  if (makers_.admission.is_banned(name_)) return Refusal::banned;
   std::string token = asked.resume_token;
   const http::Field* resume = http::find(request_.head.fields, handshake::resume_field);
   if (link_ && token.empty() && resume != nullptr) token = decode_base64url(resume->value).value_or(std::string{});

@@ -182,6 +182,7 @@ Reply handshake_refusal(handshake::Refusal refusal, std::string_view name, std::
   if (refusal == Refusal::name_taken) message = "The name " + std::string(name) + " is in use.";
   if (!detail.empty()) message.append(" (").append(printable(detail)).append(")");
   Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
+  reply.refusal = refusal;
   if (form.status == 503 || form.status == 429) {
     // Another replica is a dial away.
     const bool at_once = refusal == Refusal::draining;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "http/head.h"
 #include "http/server_stream.h"
+#include "mux/handshake.h"
 
 namespace tenfold::broker {
 
@@ -17,6 +18,7 @@ struct Reply {
   std::string_view content_type = "text/plain; charset=utf-8";  // a literal
   std::string body;
   std::vector<std::pair<std::string_view, std::string>> fields;  // besides Content-Type, -Length, Date
+  handshake::Refusal refusal = handshake::Refusal::none;         // of a tunnel that was asked for
 };
 
 // JSON with this status, as in the classic protocol.

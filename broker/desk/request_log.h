@@ -6,6 +6,15 @@
 
 namespace tenfold::broker {
 
+// Takes each request at its end, for a line of its own. Never waits for who reads them.
+class AccessLog {
+ public:
+  virtual void add(const RequestRecord& record) = 0;
+
+ protected:
+  ~AccessLog() = default;
+};
+
 // `reject`, `failed`, `cut`, or at level debug `request`. docs/OPERATING.md, "The log".
 void log_request(Log& log, const RequestRecord& record);
 

@@ -114,7 +114,10 @@ void FrontDoor::turn_away(TcpSocket& socket, const std::string& ip, std::string_
 void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls) {
   const Address peer = socket->peer();
   const std::string ip = ip_of_peer(peer);
-  if (is_full()) return turn_away(*socket, ip, "connections");
+  if (is_full()) {
+    ++counts_.turned_away_full;
+    return turn_away(*socket, ip, "connections");
+  }
   if (!header_senders_.contains(ip)) return admit(std::move(socket), peer, tls);
   ProxyHeaderWait::Owner& owner = *this;
   auto wait = std::make_unique<ProxyHeaderWait>(loop_.runtime(), owner, std::move(socket));
@@ -157,6 +160,7 @@ std::shared_ptr<TlsContext> FrontDoor::bury(ProxyHeaderWait& wait) {
 void FrontDoor::admit(std::unique_ptr<TcpSocket> socket, const Address& peer, const std::shared_ptr<TlsContext>& tls) {
   const std::string ip = ip_of_peer(peer);
   if (has_room_for(ip)) return serve(std::move(socket), peer, tls);
+  ++counts_.turned_away_by_address;
   turn_away(*socket, ip, "connections-per-ip");
   // A socket may be in the middle of its own event.
   loop_.runtime().graveyard.bury(std::move(socket));
@@ -164,6 +168,7 @@ void FrontDoor::admit(std::unique_ptr<TcpSocket> socket, const Address& peer, co
 }
 
 void FrontDoor::serve(std::unique_ptr<TcpSocket> socket, const Address& peer, const std::shared_ptr<TlsContext>& tls) {
+  ++counts_.accepted;
   const std::string ip = ip_of_peer(peer);
   TcpSocket* tcp = socket.get();
   std::unique_ptr<Duplex> connection = std::move(socket);
@@ -186,6 +191,12 @@ void FrontDoor::on_connection_closed(Visitor& visitor, const http::Gone& gone) {
   }
   loop_.runtime().graveyard.bury(visitor.take_connection());
   visitors_.erase(&visitor);
+}
+
+FrontDoor::Counts FrontDoor::counts() const {
+  Counts counts = counts_;
+  counts.now = visits_;
+  return counts;
 }
 
 void FrontDoor::on_visit_over() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -47,6 +48,15 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   Error listen(const Address& address, const std::shared_ptr<TlsContext>* tls);
   // Likewise on a socket that listens already; it is the door's from now on.
   Error adopt(const InheritedSocket& socket, const std::shared_ptr<TlsContext>* tls);
+
+  // Connections of visitors, upgraded ones included, and those that were turned away.
+  struct Counts {
+    std::size_t now = 0;
+    std::uint64_t accepted = 0;
+    std::uint64_t turned_away_full = 0;        // all connections were in use
+    std::uint64_t turned_away_by_address = 0;  // by --connections-per-ip
+  };
+  Counts counts() const;
 
   // From now on each connection closes behind its next answer.
   void announce_drain();
@@ -103,10 +113,11 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   std::vector<std::unique_ptr<TcpListener>> listeners_;
   std::unordered_map<ProxyHeaderWait*, Announced> announced_;
   std::unordered_map<Visitor*, std::shared_ptr<Visitor>> visitors_;  // whose connection serves HTTP
-  std::size_t visits_ = 0;                                           // those, and the upgraded ones
-  std::function<void()> on_empty_;                                   // set while draining
-  bool draining_ = false;                                            // announce_drain() was called
-  bool too_late_ = false;                                            // for a first request, while draining
+  Counts counts_;
+  std::size_t visits_ = 0;          // those, and the upgraded ones
+  std::function<void()> on_empty_;  // set while draining
+  bool draining_ = false;           // announce_drain() was called
+  bool too_late_ = false;           // for a first request, while draining
   MemberTimer<FrontDoor, &FrontDoor::on_first_requests_due> first_requests_{*this};
 };
 

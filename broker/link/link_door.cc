@@ -42,6 +42,10 @@ void LinkDoor::evict_first() {
 void LinkDoor::on_link_session_closed(LinkSession& session) {
   const auto found = links_.find(&session);
   if (found == links_.end()) return;
+  const LinkStats stats = session.stats();
+  ended_.streams_opened += stats.streams_opened;
+  ended_.window_waits += stats.window_waits;
+  ++ended_.by_kind[static_cast<std::size_t>(session.ended_by())];
   side_.loop.runtime().graveyard.bury(std::move(found->second));
   links_.erase(found);
   check_empty();

@@ -3,11 +3,15 @@
 // Owned by the broker. Visitors borrow streams of links, so it outlives them, and goes last when the broker drains.
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "base/error.h"
 #include "broker/link/link_session.h"
 #include "broker/link/memory_guard.h"
 #include "broker/tunnels/grant.h"
@@ -29,6 +33,21 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
 
   // After ResumeTokens::rotate(): agents get new tokens for their names.
   void renew_tokens();
+
+  // Calls `each(session)` for all, in no order.
+  template <typename Each>
+  void for_each(Each each) const {
+    for (const auto& [key, session] : links_) each(*session);
+  }
+
+  // Of the links that have ended.
+  struct Ended {
+    std::uint64_t streams_opened = 0;
+    std::uint64_t window_waits = 0;
+    static constexpr std::size_t kinds = static_cast<std::size_t>(ErrorKind::usage) + 1;
+    std::array<std::uint64_t, kinds> by_kind{};  // by the reason of their end
+  };
+  const Ended& ended() const { return ended_; }
 
   // Asks every agent to dial elsewhere, one after another `over` that time; the links go on taking streams.
   void announce_drain(Duration deadline, Duration over);
@@ -56,6 +75,7 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
   std::vector<LinkSession*> to_announce_;  // whose agents have not been told of the drain; some may be gone
   std::size_t announced_a_step_ = 0;
   MemberTimer<LinkDoor, &LinkDoor::announce_some> announcing_{*this};
+  Ended ended_;
   MemoryGuard memory_;
 };
 

@@ -73,6 +73,7 @@ class LinkPipes {
   void evict_first() { (*longest_standing())->evict_first(); }
 
   bool link_closed() const { return link_.closed(); }
+  Duration round_trip() const { return link_.rtt(); }
 
  private:
   // The member whose turn it is; null: no visitor waits.

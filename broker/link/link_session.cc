@@ -19,6 +19,7 @@ LinkSession::LinkSession(const LinkSide& side, Owner& owner, std::unique_ptr<Dup
       owner_(owner),
       grant_(std::move(grant)),
       address_(std::move(address)),
+      since_(side.loop.runtime().now()),
       driver_(side.loop, std::move(connection), Link::Role::broker, LinkOptions{}, *this),
       pipes_(side.loop.runtime(), driver_.link()) {}
 
@@ -138,6 +139,20 @@ void LinkSession::tell_unregistered(const std::string& name, std::string_view co
   driver_.link().send(message);
 }
 
+void LinkSession::on_link_tunnel_killed(LinkTunnel& tunnel, std::string_view code) {
+  const auto found = seats_.find(tunnel.name());
+  if (found == seats_.end() || found->second.tunnel.get() != &tunnel) return;
+  const std::string name = tunnel.name();
+  unseat(name, code);
+  tell_unregistered(name, code, "The operator of this server has ended this tunnel.");
+}
+
+std::vector<std::string> LinkSession::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, seat] : seats_) names.push_back(name);
+  return names;
+}
+
 void LinkSession::let_go(const Seat& seat, std::string_view cause) {
   seat.tunnel->leave();
   side_.admission.on_tunnel_down(grant_.client_ip, grant_.token);
@@ -146,6 +161,7 @@ void LinkSession::let_go(const Seat& seat, std::string_view cause) {
 
 void LinkSession::refuse(std::uint32_t request_id, handshake::Refusal refusal, std::string_view detail) {
   const handshake::RefusalForm form = handshake::form(refusal);
+  side_.admission.refusals().add(refusal);
   control::ControlMessage message;
   control::Refused& refused = *message.mutable_refused();
   refused.set_request_id(request_id);
@@ -174,6 +190,7 @@ class LinkSession::Seating final : private Registry::ClaimCall {
 
  private:
   handshake::Refusal admit(const Registration& asked) {
+    if (session_.side_.admission.is_banned(name_)) return handshake::Refusal::banned;
     const std::optional<Claimant> former = session_.side_.resume_tokens.open(asked.resume_token, name_);
     who_ = resume_or(former, session_.grant_.who);
     const bool resumed = who_.resumed();
@@ -251,6 +268,7 @@ void LinkSession::on_control(const control::ControlMessage& message) {
   using control::ControlMessage;
   switch (message.kind_case()) {
     case ControlMessage::kHello:
+      agent_ = printable(message.hello().agent_id(), rules::agent_shown);
       side_.loop.runtime().log.info("agent", {{"name", grant_.claim.name}, {"agent", message.hello().agent_id()}});
       break;
     case ControlMessage::kRegister: {
@@ -285,6 +303,7 @@ void LinkSession::on_link_closed(const Error& why) {
   side_.loop.runtime().log.info(
       "link-down",
       {{"name", grant_.claim.name}, {"from", address_}, {"cause", to_string(why.kind)}, {"detail", why.detail}});
+  ended_by_ = why.kind;
   for (auto& [name, seat] : seats_) {
     seat.tunnel->leave();
     side_.registry.hold(seat.claim);

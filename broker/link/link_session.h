@@ -61,6 +61,14 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   // Registered again for each tunnel, with a new resume token: at half the life of the former, and when keys rotate.
   void renew_tokens();
 
+  // For the operator.
+  const std::string& address() const { return address_; }  // IP:PORT of the agent
+  const std::string& agent() const { return agent_; }      // what it calls itself, printable
+  TimePoint since() const { return since_; }
+  LinkStats stats() { return driver_.link().stats(); }
+  std::vector<std::string> names() const;
+  ErrorKind ended_by() const { return ended_by_; }
+
   // Link::squeeze().
   void squeeze(bool on) { driver_.link().squeeze(on); }
   // Of all its tunnels: see LinkPipes.
@@ -81,6 +89,8 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_link_room() override;
   void on_link_closed(const Error& why) override;
   void on_link_tunnel_replaced(LinkTunnel& tunnel, bool same_agent) override;
+  void on_link_tunnel_killed(LinkTunnel& tunnel, std::string_view code) override;
+  std::string_view agent_address() const override { return address_; }
 
   // A Register that waits for its name.
   class Seating;
@@ -97,7 +107,10 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   const LinkSide& side_;
   Owner& owner_;
   const LinkGrant grant_;
-  const std::string address_;  // IP:PORT of the agent
+  const std::string address_;
+  const TimePoint since_;
+  std::string agent_;
+  ErrorKind ended_by_ = ErrorKind::none;
   LinkDriver driver_;
   LinkPipes pipes_;                              // of the seats' tunnels
   std::unordered_map<std::string, Seat> seats_;  // by name

@@ -16,6 +16,10 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
    public:
     // The name has gone to another tunnel, of the same agent or of another one.
     virtual void on_link_tunnel_replaced(LinkTunnel& tunnel, bool same_agent) = 0;
+    // The operator ends it; `code`: killed or banned.
+    virtual void on_link_tunnel_killed(LinkTunnel& tunnel, std::string_view code) = 0;
+    // IP:PORT of the agent.
+    virtual std::string_view agent_address() const = 0;
 
    protected:
     ~Owner() = default;
@@ -29,6 +33,13 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   std::size_t connected() const override { return out_ + idle_.size(); }
   bool has_agent() const override { return pipes_ != nullptr; }
   const char* kind() const override { return "mux"; }
+  std::string_view agent_address() const override {
+    return owner_ == nullptr ? std::string_view() : owner_->agent_address();
+  }
+  std::size_t visitors_waiting() const override { return waiting_.size(); }
+  void end_by_operator(std::string_view code) override {
+    if (owner_ != nullptr) owner_->on_link_tunnel_killed(*this, code);
+  }
 
   // The link is gone, or takes no new stream: visitors who wait are turned away.
   void detach();
@@ -42,11 +53,11 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   void on_idle_pipe_gone() override {}
   bool tells_unbegun() const override { return true; }
   bool agent_gone() const override { return pipes_ == nullptr || pipes_->link_closed(); }
+  Duration round_trip() const override { return pipes_ == nullptr ? Duration::zero() : pipes_->round_trip(); }
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return pipes_ != nullptr && pipes_->someone_waits(); }
 
   std::size_t streams_on_loan() const override { return out_; }
-  std::size_t visitors_waiting() const override { return waiting_.size(); }
   bool serve_first() override;
   TimePoint standing_since() const override { return watch().standing_since(); }
   void make_room() override { watch().make_room(); }

@@ -25,6 +25,14 @@ class NameIndex {
 
   Entry* find(std::string_view name) const { return slots_[place_of(name)].entry.get(); }
 
+  // Calls `each(entry)` for all, in no order.
+  template <typename Each>
+  void for_each(Each each) const {
+    for (const Slot& slot : slots_) {
+      if (slot.entry != nullptr) each(*slot.entry);
+    }
+  }
+
   Entry& insert(std::unique_ptr<Entry> entry) {
     if ((size_ + 1) * 4 > slots_.size() * 3) grow();
     ++size_;

@@ -137,6 +137,27 @@ void NameTable::release(const Claim& claim) {
   entries_.erase(claim.name);
 }
 
+std::vector<std::shared_ptr<Tunnel>> NameTable::tunnels_of(std::string_view name) const {
+  std::vector<std::shared_ptr<Tunnel>> found;
+  const Entry* entry = entries_.find(name);
+  if (entry == nullptr) return found;
+  for (const std::vector<Member>* members : {&entry->members, &entry->former}) {
+    for (const Member& member : *members) {
+      if (member.tunnel != nullptr) found.push_back(member.tunnel);
+    }
+  }
+  return found;
+}
+
+bool NameTable::forget(std::string_view name) {
+  Entry* entry = entries_.find(name);
+  if (entry == nullptr) return false;
+  drop(entry->former);
+  drop(entry->members);
+  entries_.erase(name);
+  return true;
+}
+
 // One that is about to be replaced goes by itself.
 bool NameTable::leave_former(const Claim& claim) {
   Entry* entry = entries_.find(claim.name);

@@ -91,6 +91,24 @@ class NameTable {
   // Tunnels that are here now.
   std::size_t size() const { return here_; }
 
+  // Calls `each(tunnel, has_policy)` for these, in no order.
+  template <typename Each>
+  void for_each(Each each) const {
+    entries_.for_each([&](const Entry& entry) {
+      for (const std::vector<Member>* members : {&entry.members, &entry.former}) {
+        for (const Member& member : *members) {
+          if (member.tunnel != nullptr) each(*member.tunnel, entry.policy != nullptr);
+        }
+      }
+    });
+  }
+
+  // Those of one name: a copy, since ending one changes the table.
+  std::vector<std::shared_ptr<Tunnel>> tunnels_of(std::string_view name) const;
+
+  // Frees the name, whoever it is held for. False: it is not known.
+  bool forget(std::string_view name);
+
  private:
   struct Member {
     std::uint64_t generation = 0;

@@ -42,6 +42,8 @@ void Upstream::note_reader(Opening& opening, bool stands) {
 
 bool Upstream::agent_gone() const { return tunnel_->agent_gone(); }
 
+Duration Upstream::round_trip() const { return tunnel_->round_trip(); }
+
 bool Upstream::tells_unbegun() const { return tunnel_->tells_unbegun(); }
 
 }  // namespace tenfold::broker

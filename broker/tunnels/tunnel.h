@@ -11,6 +11,8 @@
 // shared_ptr): a tunnel that was replaced lives until its last request has ended.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,6 +53,8 @@ class Upstream {
   bool tells_unbegun() const;
   // The agent is gone, and took the pipe along.
   bool agent_gone() const;
+  // Of the way to the agent, as last measured; zero: not known.
+  Duration round_trip() const;
 
   // Cuts the pipe.
   void drop(ErrorKind why);
@@ -70,7 +74,8 @@ class Upstream {
 
 class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch::Owner {
  public:
-  Tunnel(Runtime& runtime, std::string name) : runtime_(runtime), name_(std::move(name)), watch_(runtime, *this) {}
+  Tunnel(Runtime& runtime, std::string name)
+      : runtime_(runtime), name_(std::move(name)), since_(runtime.now()), watch_(runtime, *this) {}
   virtual ~Tunnel() = default;
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
@@ -93,6 +98,29 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
   // "classic" or "mux", for logs and status.
   virtual const char* kind() const = 0;
 
+  // Where its agent comes from, for the operator: IP:PORT, or an IP.
+  virtual std::string_view agent_address() const { return {}; }
+  // Visitors who wait for a pipe now.
+  virtual std::size_t visitors_waiting() const { return 0; }
+
+  // Ends it by the operator's will, with the code killed or banned: it leaves the registry, its agent is told, and
+  // those who wait are turned away. Requests that run on it are the desk's to end.
+  virtual void end_by_operator(std::string_view) {}
+
+  // The requests that ended on it, and their bodies' bytes.
+  struct Traffic {
+    std::uint64_t requests = 0;
+    std::uint64_t in = 0;
+    std::uint64_t out = 0;
+  };
+  void note_request(std::uint64_t in, std::uint64_t out) {
+    ++traffic_.requests;
+    traffic_.in += in;
+    traffic_.out += out;
+  }
+  const Traffic& traffic() const { return traffic_; }
+  TimePoint since() const { return since_; }
+
   const std::string& name() const { return name_; }
   Runtime& runtime() const { return runtime_; }
 
@@ -110,6 +138,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
 
   // Whether a pipe's end is the agent's, as far as is known from here.
   virtual bool agent_gone() const { return false; }
+  virtual Duration round_trip() const { return Duration::zero(); }
 
   PipeWatch& watch() { return watch_; }
   const PipeWatch& watch() const { return watch_; }
@@ -121,6 +150,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
  private:
   Runtime& runtime_;
   const std::string name_;
+  const TimePoint since_;
+  Traffic traffic_;
   std::shared_ptr<Tunnel> successor_;
   PipeWatch watch_;
 };

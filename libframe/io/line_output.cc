@@ -38,19 +38,25 @@ std::string_view front_lines(std::string_view text) {
 
 class LineOutput::Writer {
  public:
-  Writer(int fd, DroppedLine dropped_line) : fd_(fd), dropped_line_(std::move(dropped_line)) {}
+  Writer(int fd, DroppedLine dropped_line, std::size_t most)
+      : dropped_line_(std::move(dropped_line)), most_(most), fd_(fd) {}
+  ~Writer() {
+    if (owns_fd_) ::close(fd_);
+    if (next_fd_ >= 0) ::close(next_fd_);
+  }
 
   // ---- The owner's thread ----
 
   void add(std::string_view line, Room room) {
-    const std::size_t most = limits::output_queued + (room == Room::reserved ? limits::output_reserved : 0);
+    const std::size_t most = most_ + (room == Room::reserved ? limits::output_reserved : 0);
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
       // After a drop, later lines are dropped too until the writer has reached the gap: it reports the gap there, once.
       const bool dropping = dropped_ != 0 && room == Room::common;
       if (dropping || queued_ + line.size() + 1 > most) {
-        ++dropped_;
+        dropped_ += lines_of(line) + 1;
+        lost_ever_ += lines_of(line) + 1;
       } else {
         pending_ += line;
         pending_ += '\n';
@@ -60,6 +66,21 @@ class LineOutput::Writer {
       if (wake) waits_ = lingers_ = false;
     }
     if (wake) news_.notify_one();
+  }
+
+  void switch_to(int fd) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (next_fd_ >= 0) ::close(next_fd_);
+      next_fd_ = fd;
+      waits_ = lingers_ = false;
+    }
+    news_.notify_one();
+  }
+
+  std::uint64_t lost() {
+    const std::lock_guard lock(mutex_);
+    return lost_ever_;
   }
 
   bool flush() {
@@ -100,8 +121,10 @@ class LineOutput::Writer {
       if (nothing_new()) return;
       batch.swap(pending_);
       const std::uint64_t dropped = std::exchange(dropped_, 0);
+      const int next = std::exchange(next_fd_, -1);
       writes_ = true;
       lock.unlock();
+      if (next >= 0) change_fd(next);
       put_batch(batch, dropped);
       batch.clear();
       if (batch.capacity() > kept_capacity) batch = std::string();
@@ -115,8 +138,15 @@ class LineOutput::Writer {
   }
 
  private:
-  bool nothing_new() const { return pending_.empty() && dropped_ == 0; }
+  bool nothing_new() const { return pending_.empty() && dropped_ == 0 && next_fd_ < 0; }
   bool done() const { return nothing_new() && !writes_; }
+
+  void change_fd(int next) {
+    if (owns_fd_) ::close(fd_);
+    fd_ = next;
+    owns_fd_ = true;
+    torn_ = false;
+  }
 
   // `dropped` lines after those of the batch found no room.
   void put_batch(std::string_view batch, std::uint64_t dropped) {
@@ -124,9 +154,11 @@ class LineOutput::Writer {
       const std::string_view lines = front_lines(batch);
       // Lines lost earlier are reported first. If that fails, writing these lines would fail too.
       const std::size_t gone = report() ? put(lines) : 0;
-      lost_ += lines_of(lines.substr(gone));
+      const std::uint64_t lost = lines_of(lines.substr(gone));
+      lost_ += lost;
       batch.remove_prefix(lines.size());
       const std::lock_guard lock(mutex_);
+      lost_ever_ += lost;
       queued_ -= lines.size();
     }
     lost_ += dropped;
@@ -177,10 +209,12 @@ class LineOutput::Writer {
     }
   }
 
-  const int fd_;
   const DroppedLine dropped_line_;
+  const std::size_t most_;
 
   // Used by the writer thread only.
+  int fd_;
+  bool owns_fd_ = false;
   std::uint64_t lost_ = 0;  // lost lines that are not reported yet
   bool torn_ = false;       // the last byte written was not a line end
 
@@ -191,6 +225,8 @@ class LineOutput::Writer {
   // Under mutex_.
   std::string pending_;
   std::size_t queued_ = 0;          // bytes of pending_ and of the current batch
+  int next_fd_ = -1;                // after the current batch
+  std::uint64_t lost_ever_ = 0;     // lines
   std::uint64_t dropped_ = 0;       // lines that found no room since the last batch
   std::uint64_t written_ = 0;       // bytes, in total
   bool waits_ = false;              // the writer waits for news_
@@ -201,8 +237,8 @@ class LineOutput::Writer {
   std::uint64_t written_then_ = 0;  // ... the value of written_ at that time
 };
 
-LineOutput::LineOutput(int fd, DroppedLine dropped_line)
-    : fd_(fd), writer_(std::make_shared<Writer>(fd, std::move(dropped_line))) {
+LineOutput::LineOutput(int fd, DroppedLine dropped_line, std::size_t most)
+    : fd_(fd), writer_(std::make_shared<Writer>(fd, std::move(dropped_line), most)) {
   // Signals are for the loop's thread. Signals that a write raises, SIGPIPE, SIGXFSZ, SIGTTOU, become its error here
   // and do not end or stop the process.
   sigset_t all;
@@ -224,6 +260,10 @@ LineOutput::~LineOutput() {
 }
 
 void LineOutput::write(std::string_view line, Room room) { writer_->add(line, room); }
+
+void LineOutput::switch_to(int fd) { writer_->switch_to(fd); }
+
+std::uint64_t LineOutput::lost() const { return writer_->lost(); }
 
 bool LineOutput::flush() { return writer_->flush(); }
 

@@ -42,7 +42,7 @@ struct RefusalRow {
   RefusalForm form;
 };
 
-constexpr std::array refusals = {
+constexpr std::array rows = {
     RefusalRow{Refusal::none, {200, "", ""}},
     // The first words are the reference server's: stock clients show them.
     RefusalRow{Refusal::bad_name, {403, "bad-name", bad_name_text}},
@@ -66,10 +66,10 @@ constexpr std::array refusals = {
 };
 
 constexpr bool in_order() {
-  for (std::size_t i = 0; i < refusals.size(); ++i) {
-    if (static_cast<std::size_t>(refusals[i].refusal) != i) return false;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (static_cast<std::size_t>(rows[i].refusal) != i) return false;
   }
-  return refusals.size() == static_cast<std::size_t>(Refusal::busy) + 1;
+  return rows.size() == refusals;
 }
 static_assert(in_order(), "a row for each refusal, in the order of the enum");
 
@@ -82,6 +82,6 @@ Next read_answer(Question question, const Answer& answer) {
   return Next::broken;
 }
 
-RefusalForm form(Refusal refusal) { return refusals[static_cast<std::size_t>(refusal)].form; }
+RefusalForm form(Refusal refusal) { return rows[static_cast<std::size_t>(refusal)].form; }
 
 }  // namespace tenfold::handshake

@@ -3,6 +3,7 @@
 // Specification: docs/PROTOCOL.md, "Handshake".
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -70,6 +71,7 @@ enum class Refusal {
   banned,
   busy,
 };
+inline constexpr std::size_t refusals = static_cast<std::size_t>(Refusal::busy) + 1;
 
 struct RefusalForm {
   int status;

@@ -21,5 +21,6 @@ void Link::squeeze(bool on) { core_->squeeze(on); }
 void Link::close() { core_->close(); }
 bool Link::closed() const { return core_->closed(); }
 LinkStats Link::stats() const { return core_->stats(); }
+Duration Link::rtt() const { return core_->rtt(); }
 
 }  // namespace tenfold

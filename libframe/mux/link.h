@@ -65,6 +65,7 @@ struct LinkStats {
   Duration rtt{};                    // of the last PING; zero before the first answer
   std::int32_t send_window = 0;      // the connection's, in bytes that may still be sent
   std::int32_t unreturned = 0;       // bytes that arrived and whose connection credit is still to be returned
+  std::uint64_t window_waits = 0;    // times that a stream with something to send had no window left for it
 };
 
 class Link {
@@ -145,6 +146,8 @@ class Link {
 
   bool closed() const;
   LinkStats stats() const;
+  // Of the last PING; zero before the first answer.
+  Duration rtt() const;
 
  private:
   friend class LinkStream;

@@ -467,6 +467,7 @@ LinkStats Link::Core::stats() const {
   stats.bytes_held = uncredited_;
   stats.rtt = keepalive_.rtt();
   stats.send_window = glue_.connection_window();
+  stats.window_waits = window_waits_;
   stats.unreturned = glue_.connection_unreturned();
   return stats;
 }

@@ -54,6 +54,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   void squeeze(bool on);
   bool closed() const { return state_ == State::closed; }
   LinkStats stats() const;
+  Duration rtt() const { return keepalive_.rtt(); }
 
   // ---- For the streams.
   Role role() const { return role_; }
@@ -162,6 +163,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   bool peer_going_ = false;             // its GOAWAY came
   bool room_wanted_ = false;            // open_stream() had no place since the last on_link_room()
   std::uint64_t opened_ = 0;            // streams, ever
+  std::uint64_t window_waits_ = 0;      // streams that left the rotation for want of window, ever
   std::size_t queued_ = 0;              // bytes in the streams' output, the control stream's left out
   std::size_t uncredited_ = 0;          // bytes that streams' holders have not credited
   bool squeezed_ = false;               // the owner wants it so: ...

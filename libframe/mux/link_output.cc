@@ -58,6 +58,7 @@ void Link::Core::fill() {
     if (asked_ || glue_.room_full()) continue;
     // nghttp2 has no window for it. What opens one makes it ready again.
     stream.blocked_ = true;
+    ++window_waits_;
     TurnList::remove(stream);
   }
   if (!glue_.room_full() && !no_room_) say_farewell();

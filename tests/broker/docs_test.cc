@@ -58,6 +58,11 @@ TEST_CASE("the operator's page says each time and each limit as it is") {
       std::to_string(rules::tunnels_per_ip) + " tunnels at once and " + std::to_string(rules::creates_per_ip) +
           " new ones a minute",
       written(rules::warmup_time) + " after the start (`--warmup`)",
+      std::to_string(rules::admin_connections) + " connections are taken at once",
+      std::to_string(rules::access_method) + " bytes and " + kib(rules::access_target) + " at most",
+      "gathered for " + std::to_string(rules::access_delay / 1ms) + " ms",
+      std::to_string(rules::access_queued / limits::MiB) + " MiB wait at most",
+      "403 `banned`, " + std::to_string(rules::ban_most / 24h) + " days at most",
   };
   for (const std::string& words : expected) {
     CAPTURE(words);

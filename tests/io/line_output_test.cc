@@ -368,4 +368,29 @@ TEST_CASE("a terminal that is closed costs its lines and nothing else") {
   CHECK(output->flush());
 }
 
+TEST_CASE("after a switch lines go to the new descriptor, and the former one is closed when it was such a one") {
+  Pipe first;
+  Pipe second;
+  Pipe third;
+  auto output = output_to(first.to->get());
+  output->write("one");
+  CHECK(output->flush());
+  output->switch_to(::dup(second.to->get()));
+  output->write("two\nthree");
+  CHECK(output->flush());
+  output->switch_to(::dup(third.to->get()));
+  output->write("four");
+  CHECK(output->flush());
+  Lines of_first(first.from->get());
+  CHECK(of_first.next() == "one");
+  second.to.reset();
+  Lines of_second(second.from->get());
+  CHECK(of_second.next() == "two");
+  CHECK(of_second.next() == "three");
+  CHECK_FALSE(of_second.next());
+  Lines of_third(third.from->get());
+  CHECK(of_third.next() == "four");
+  CHECK(output->lost() == 0);
+}
+
 }  // namespace tenfold

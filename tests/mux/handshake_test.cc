@@ -59,6 +59,7 @@ TEST_CASE("what each refusal looks like") {
   check(Refusal::unauthorized, 401, "unauthorized");
   check(Refusal::bad_name, 403, "bad-name");
   check(Refusal::forbidden, 403, "forbidden");
+  check(Refusal::banned, 403, "banned");
   check(Refusal::name_taken, 409, "name-taken");
   check(Refusal::classic_off, 426, "upgrade-required");
   check(Refusal::upgrade_lost, 426, "upgrade-lost");

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/admin/access_log.h"
 #include "broker/admission/admission.h"
 #include "broker/desk/desk.h"
 #include "broker/link/link_tunnel.h"
@@ -52,7 +53,10 @@ class Sink : public Duplex {
 
 class CoreRig final : private http1::ServerConnection::Owner, private broker::LinkOpener, private Splice::Owner {
  public:
-  CoreRig() : wire_(rt_, broker_end_, agent_end_) {
+  // `access_log`: the operator's line for each request is written, to /dev/null.
+  explicit CoreRig(bool access_log = false) : wire_(rt_, broker_end_, agent_end_) {
+    if (access_log) access_log_ = *broker::AccessLogFile::open(rt_.runtime, "/dev/null", true);
+    side_.access_log = access_log_.get();
     Result<broker::Claim> claim = names_.claim({"myapp"});
     must(static_cast<bool>(claim), "no claim");
     tunnel_ = std::make_shared<broker::LinkTunnel>(rt_.runtime, "myapp", pipes_);
@@ -166,6 +170,7 @@ class CoreRig final : private http1::ServerConnection::Owner, private broker::Li
   http::Patience patience_;
   http1::ServerShared shared_{rt_.runtime};
   broker::LinkOpener& links_ = *this;
+  std::unique_ptr<broker::AccessLogFile> access_log_;
   broker::DeskSide side_{rt_.runtime, shared_.head_buffers, router_,    registry_, own_site_, makers_, links_,
                          proxies_,    request_ids_,         passwords_, metrics_};
   broker::Desk desk_{side_};

@@ -49,6 +49,12 @@ void requests(Times count, bool sites) {
   measure(count, 50, sites, [&] { rig.request(); });
 }
 
+// The same with a line in the access log for each.
+void logged(Times count, bool sites) {
+  CoreRig rig(true);
+  measure(count, 50, sites, [&] { rig.request(); });
+}
+
 // A request's head and its answer's, parsed and framed.
 void heads(Times count, bool sites) {
   constexpr std::string_view request =
@@ -140,8 +146,8 @@ struct Case {
   std::string_view name;
   void (*run)(Times count, bool sites);
 };
-constexpr std::array cases{Case{"requests", requests}, Case{"heads", heads}, Case{"streams", streams},
-                           Case{"bulk", bulk}, Case{"cancelled", cancelled}};
+constexpr std::array cases{Case{"requests", requests}, Case{"logged", logged}, Case{"heads", heads},
+                           Case{"streams", streams},   Case{"bulk", bulk},     Case{"cancelled", cancelled}};
 
 }  // namespace
 }  // namespace tenfold::bench
@@ -153,6 +159,6 @@ int main(int count, char** arguments) {
     each.run(static_cast<std::size_t>(std::atol(arguments[2])), count > 3);
     return 0;
   }
-  std::fputs("usage: guard_core requests|heads|streams|bulk|cancelled COUNT [sites]\n", stderr);
+  std::fputs("usage: guard_core requests|logged|heads|streams|bulk|cancelled COUNT [sites]\n", stderr);
   return 2;
 }

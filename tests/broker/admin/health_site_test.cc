@@ -26,12 +26,14 @@ std::string field(const Reply& reply, std::string_view name) {
 
 struct Fixture {
   std::string draining;
+  std::string registry;
   Readiness readiness;
   HealthSite site{readiness, [] { return std::string("tenfold_up 1\n"); }};
 
   Fixture() {
     readiness.add("draining", [this] { return draining; });
-    readiness.add("registry", [] { return std::string(); });
+    readiness.add(
+        "registry", [this] { return registry; }, Readiness::Weight::tells);
   }
 };
 
@@ -49,13 +51,20 @@ TEST_CASE_FIXTURE(Fixture, "a broker that runs is healthy, and ready while every
   CHECK(site.answer(head("GET", "/healthz")).status == 200);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a check that only tells is shown, and takes no replica out of service") {
+  registry = "it does not answer";
+  const Reply reply = site.answer(head("GET", "/readyz"));
+  CHECK(reply.status == 200);
+  CHECK(reply.body == "ready\ndraining: ok\nregistry: warning: it does not answer\n");
+}
+
 TEST_CASE_FIXTURE(Fixture, "readiness is JSON for who accepts it") {
   draining = "the broker is going down";
   const Reply reply = site.answer(head("GET", "/readyz", {{"Accept", "text/html;q=0.1, application/json"}}));
   CHECK(reply.status == 503);
   CHECK(reply.content_type.starts_with("application/json"));
-  CHECK(reply.body == R"({"checks":[{"detail":"the broker is going down","name":"draining","ok":false},)"
-                      R"({"name":"registry","ok":true}],"ready":false})");
+  CHECK(reply.body == R"({"checks":[{"decides":true,"detail":"the broker is going down","name":"draining","ok":false},)"
+                      R"({"decides":false,"name":"registry","ok":true}],"ready":false})");
 }
 
 TEST_CASE_FIXTURE(Fixture, "metrics are in Prometheus' text format") {

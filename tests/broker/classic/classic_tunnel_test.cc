@@ -13,6 +13,7 @@ using namespace tenfold::broker::test;
 namespace {
 
 struct Pool final : ClassicTunnel::Owner {
+  std::string_view client_ip(const ClassicTunnel&) const override { return "203.0.113.9"; }
   explicit Pool(std::size_t max_conn = 2)
       : tunnel(std::make_shared<ClassicTunnel>(rt.runtime, "myapp", max_conn,
                                                static_cast<ClassicTunnel::Owner&>(*this))) {}

@@ -516,3 +516,29 @@ TEST_CASE("a policy that cannot be read is refused by what is wrong with it, and
   CHECK(refused.refused().message().find("everywhere") != std::string::npos);
   CHECK(sessions.names.find("two-tunnel").state == NameTable::State::unknown);
 }
+
+TEST_CASE("a tunnel that the operator ends leaves its link, which keeps the others") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_agent);
+  CHECK(one->ask("two-tunnel").has_registered());
+  one->heard.clear();
+  for (const auto& tunnel : sessions.names.tunnels_of("one-tunnel")) tunnel->end_by_operator("killed");
+  one->turn();
+  REQUIRE(one->heard.size() == 1);
+  CHECK(one->heard[0].unregistered().name() == "one-tunnel");
+  CHECK(one->heard[0].unregistered().code() == "killed");
+  CHECK(sessions.logged("tunnel-down name=one-tunnel kind=mux cause=killed"));
+  CHECK(sessions.names.find("one-tunnel").state == NameTable::State::unknown);
+  CHECK(sessions.names.find("two-tunnel").state == NameTable::State::here);
+  CHECK(sessions.room() == most - 1);
+  CHECK_FALSE(one->over);
+}
+
+TEST_CASE("a banned name is refused on a link, and counted") {
+  Sessions sessions;
+  const auto one = sessions.link("one-tunnel", first_agent);
+  CHECK(sessions.admission.ban("two-tunnel", 60s));
+  CHECK(one->ask("two-tunnel").refused().code() == "banned");
+  CHECK(sessions.admission.refusals().of(handshake::Refusal::banned) == 1);
+  CHECK(one->ask("three-tunnel").has_registered());
+}
