@@ -24,9 +24,18 @@ using namespace tenfold;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
+// What the process was started with.
+struct Given {
+  int argc;
+  char** argv;
+  const std::vector<InheritedSocket>& inherited;
+
+  Result<broker::ParsedOptions> parse() const { return broker::parse_options(argc, argv, inherited); }
+};
+
 // Reads the command line and its files again.
-void reload(broker::Broker& running, Log& log, int argc, char** argv) {
-  const Result<broker::ParsedOptions> again = broker::parse_options(argc, argv);
+void reload(broker::Broker& running, Log& log, const Given& given) {
+  const Result<broker::ParsedOptions> again = given.parse();
   const Error fault = again ? again->places.placed(running.reload(again->options)) : again.error();
   if (fault) log.error("reload-failed", {{"detail", fault.detail}, {"kept", "all that was in force"}});
 }
@@ -44,7 +53,7 @@ int check(const broker::ParsedOptions& parsed) {
   return exit_usage;
 }
 
-int run(const broker::ParsedOptions& parsed, int argc, char** argv) {
+int run(const broker::ParsedOptions& parsed, const Given& given) {
   const broker::Options& options = parsed.options;
   LineOutput lines(STDERR_FILENO, dropped_log_line(options.log_format, STDERR_FILENO));
   const std::unique_ptr<Log> log = make_log_sink(lines, options.log_format, options.log_level);
@@ -64,7 +73,7 @@ int run(const broker::ParsedOptions& parsed, int argc, char** argv) {
   };
   loop.watch_signal(SIGTERM, on_stop);
   loop.watch_signal(SIGINT, on_stop);
-  loop.watch_signal(SIGHUP, [&] { reload(*running, *log, argc, argv); });
+  loop.watch_signal(SIGHUP, [&] { reload(*running, *log, given); });
   for (const auto& [signum, name] : {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGUSR2, "SIGUSR2"}}) {
     loop.watch_signal(signum, [&log, name = name] {
       log->info("signal", {{"name", name}, {"detail", "it means nothing here"}});
@@ -93,7 +102,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "broker: %s\n", inherited.error().detail.c_str());
     return exit_usage;
   }
-  Result<broker::ParsedOptions> parsed = broker::parse_options(argc, argv, *inherited);
+  const Given given{argc, argv, *inherited};
+  const Result<broker::ParsedOptions> parsed = given.parse();
   if (!parsed) {
     std::fprintf(stderr, "broker: %s\n", parsed.error().detail.c_str());
     return exit_usage;
@@ -102,5 +112,5 @@ int main(int argc, char** argv) {
     std::fputs(parsed->print.c_str(), stdout);
     return 0;
   }
-  return parsed->check_only ? check(*parsed) : run(*parsed, argc, argv);
+  return parsed->check_only ? check(*parsed) : run(*parsed, given);
 }

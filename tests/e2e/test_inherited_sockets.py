@@ -77,6 +77,13 @@ class Taking(Inherited):
         self.assertEqual(self.asks(secure.getsockname()[1], ca=authority.ca), 200)
         self.assertEqual(broker.listeners(), {listener.getsockname() for listener in (plain, secure)})
 
+    def test_a_reload_knows_them_still(self):
+        plain = self.listener()
+        broker = self.broker([plain], "http")
+        broker.send_signal(signal.SIGHUP)
+        self.assertEqual(broker.wait_event("reloaded")["changed"], "nothing")
+        self.assertEqual(self.asks(plain.getsockname()[1]), 200)
+
     def test_a_socket_without_a_name_is_known_by_its_address(self):
         listener, own = self.listener(), free_port()
         port = listener.getsockname()[1]
