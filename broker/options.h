@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
-#include "broker/cluster/redis_address.h"
+#include "broker/cluster_options.h"
 #include "broker/config.h"
 #include "broker/front/listeners.h"
 #include "broker/rules.h"
@@ -21,18 +21,6 @@
 #include "io/tcp_listener.h"
 
 namespace tenfold::broker {
-
-// One replica among several: --registry and what goes with it.
-struct ClusterOptions {
-  std::optional<RedisAddress> registry{};  // none: this broker stands alone
-  std::string registry_ca{};               // PEM, for rediss://; empty: the system's roots
-  std::string replica_id{};                // for logs and the operator; the host's name
-  Address peer_listen{};
-  std::string peer_advertise{};  // HOST:PORT where other replicas reach peer_listen; empty: as it listens
-  std::string peer_cert{};
-  std::string peer_key{};
-  std::string peer_ca{};
-};
 
 struct Options : Listeners {
   unsigned unix_mode = TcpListener::default_unix_mode;  // the file mode of each unix socket that it opens
