@@ -43,4 +43,8 @@ Registration read_registration(const control::Register& message);
 std::optional<Registration> parse_registration(std::string_view bytes);
 std::string serialize_registration(const Registration& registration);
 
+// The rules alone, as a control.VisitorPolicy; nothing when the bytes are none. No rules are no bytes.
+std::optional<VisitorRules> parse_rules(std::string_view bytes);
+std::string serialize_rules(const VisitorRules& rules);
+
 }  // namespace tenfold
