@@ -22,6 +22,7 @@
 #include "broker/drain.h"
 #include "broker/front/front_door.h"
 #include "broker/link/link_door.h"
+#include "broker/replica.h"
 #include "broker/rules.h"
 #include "broker/settings.h"
 #include "broker/tunnels/memory_registry.h"
@@ -82,7 +83,7 @@ FrontDoorOptions front_door_options(const Options& options) {
 }  // namespace
 
 // In the order of construction: each part borrows from those above it.
-class Broker::Parts final : private Control {
+class Broker::Parts final : private Control, private ClusterRegistry::Owner {
  public:
   Parts(Loop& loop_, const Options& given, Settings read, std::string admin_token,
         std::unique_ptr<AccessLogFile> access_log_, std::function<void()> on_stopped)
@@ -92,13 +93,16 @@ class Broker::Parts final : private Control {
         access_log(std::move(access_log_)),
         router(options.domain),
         names(loop.runtime()),
-        registry(loop.runtime(), names, expects_until(loop, options)),
+        server_id(random_tunnel_name()),
+        own_registry(loop.runtime(), names, expects_until(loop, options)),
+        replica(make_replica()),
+        registry(replica == nullptr ? static_cast<Registry&>(own_registry) : replica->registry()),
         passwords(loop),
         admission(loop.runtime(), settings.admission),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
         resume_tokens(settings.cluster_keys),
-        link_side{loop, registry, admission, resume_tokens, random_tunnel_name(), memory_limit(options)},
+        link_side{loop, registry, admission, resume_tokens, server_id, memory_limit(options)},
         links(link_side),
         own_site(own_site_options(options), router, registry),
         makers{loop.runtime(), own_site, registry, admission, resume_tokens, classic},
@@ -113,11 +117,19 @@ class Broker::Parts final : private Control {
         desk(desk_side),
         door(loop, front_door_options(options), settings.proxies, settings.header_senders, addresses, shared, desk,
              links),
-        going_down({loop.runtime(), own_site, door, desk, links, classic}, settings.drain, std::move(on_stopped)),
+        going_down({loop.runtime(), own_site, door, desk, links, classic}, settings.drain,
+                   [this, stopped = std::move(on_stopped)] {
+                     if (replica != nullptr) replica->leave();
+                     stopped();
+                   }),
         sources{
             loop.runtime(),       readiness, metrics, names, links, door, desk, admission.refusals(), access_log.get(),
             memory_limit(options)},
         admin_site(sources, static_cast<Control&>(*this), options.admin.value_or(Address{}), std::move(admin_token)) {
+    if (replica != nullptr) {
+      sources.registry = [this] { return replica->registry_figures(); };
+      sources.peers = [this] { return replica->peer_figures(); };
+    }
     readiness.add("draining", [this] { return going_down.begun() ? "the broker is going down" : ""; });
     readiness.add(
         "registry", [this] { return sources.registry().away ? "it does not answer: new names are refused" : ""; },
@@ -129,8 +141,19 @@ class Broker::Parts final : private Control {
     door.close();
     desk.close();
     links.close();
+    if (replica != nullptr) replica->close();
     loop.runtime().graveyard.clear();
   }
+
+  std::unique_ptr<Replica> make_replica() {
+    if (!options.cluster.registry) return nullptr;
+    const Replica::Contexts contexts{settings.peer_server, settings.peer_client, settings.registry_tls};
+    return std::make_unique<Replica>(loop, names, options.cluster, contexts, server_id,
+                                     static_cast<ClusterRegistry::Owner&>(*this));
+  }
+
+  // An operator closed the name on some replica, which keeps it closed.
+  void on_name_killed(const std::string& name) override { end_tunnels(name, "killed"); }
 
   Error reload(const Options& wanted) {
     Log& log = loop.runtime().log;
@@ -148,10 +171,9 @@ class Broker::Parts final : private Control {
       resume_tokens.rotate(settings.cluster_keys);
       links.renew_tokens();
     }
+    if (replica != nullptr) replica->set_tls(settings.peer_server, settings.peer_client);
     log.info("reloaded", {{"changed", changed}, {"ended", end_tunnels_of_former(before)}});
     log.set_level(settings.log_level);
-    if (access_log == nullptr) return {};
-    if (const Error error = access_log->reopen()) log.warn("access-log", {{"reason", error.detail}});
     return {};
   }
 
@@ -179,15 +201,21 @@ class Broker::Parts final : private Control {
     if (ban > Duration::zero() && !admission.ban(name, ban)) {
       return Error{ErrorKind::limit, "too many names are banned already"};
     }
+    // The others hear of it by the registry, and end theirs.
+    if (replica != nullptr) replica->close_name(std::string(name), ban);
+    const bool known = end_tunnels(name, ban > Duration::zero() ? "banned" : "killed");
+    return known || ban > Duration::zero() || replica != nullptr;
+  }
+
+  // Whether there was anything of that name here.
+  bool end_tunnels(std::string_view name, std::string_view code) {
     const std::vector<std::shared_ptr<Tunnel>> tunnels = names.tunnels_of(name);
-    for (const std::shared_ptr<Tunnel>& tunnel : tunnels)
-      tunnel->end_by_operator(ban > Duration::zero() ? "banned" : "killed");
+    for (const std::shared_ptr<Tunnel>& tunnel : tunnels) tunnel->end_by_operator(code);
     const std::size_t requests = desk.end_requests_of(name);
     const bool known = names.forget(name) || !tunnels.empty();
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(ban).count();
-    loop.runtime().log.info(
-        "killed", {{"name", name}, {"tunnels", tunnels.size()}, {"requests", requests}, {"ban_seconds", seconds}});
-    return known || seconds != 0;
+    loop.runtime().log.info("killed",
+                            {{"name", name}, {"code", code}, {"tunnels", tunnels.size()}, {"requests", requests}});
+    return known;
   }
 
   Loop& loop;
@@ -198,7 +226,10 @@ class Broker::Parts final : private Control {
   RequestIds request_ids;
   Metrics metrics;
   NameTable names;
-  MemoryRegistry registry;
+  const std::string server_id;  // what peers and agents are greeted with
+  MemoryRegistry own_registry;
+  const std::unique_ptr<Replica> replica;  // null: this broker stands alone
+  Registry& registry;
   PasswordPool passwords;
   Admission admission;
   AddressCounts addresses;
@@ -215,7 +246,7 @@ class Broker::Parts final : private Control {
   Drain going_down;
   // The operator's side: it reads all of the above.
   Readiness readiness;
-  const Sources sources;
+  Sources sources;
   AdminSite admin_site;
   SiteDoor admin{loop, "admin", admin_site};
   HealthSite health_site{readiness, [this] { return metrics_text(sources); }};
@@ -260,6 +291,9 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   if (options.admin) {
     if (const Error error = parts->admin.listen(*options.admin)) return of_flag("--admin", error);
   }
+  if (parts->replica != nullptr) {
+    if (const Error error = parts->replica->start()) return error;
+  }
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }
 
@@ -270,7 +304,10 @@ Error Broker::check(const Options& options, Log& log) {
 
 Error Broker::reload(const Options& options) { return parts_->reload(options); }
 
-void Broker::drain() { parts_->going_down.start(); }
+void Broker::drain() {
+  if (parts_->replica != nullptr) parts_->replica->announce_drain(parts_->settings.drain.timeout);
+  parts_->going_down.start();
+}
 
 Error Broker::reopen_access_log() { return parts_->access_log == nullptr ? Error{} : parts_->access_log->reopen(); }
 

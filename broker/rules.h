@@ -125,4 +125,17 @@ inline constexpr std::size_t registry_events_kept = 10'000;     // in the stream
 inline constexpr std::size_t registry_events_at_once = 500;     // of one read
 inline constexpr Duration registry_fault_line = 60s;            // between two log lines about records of no use
 
+// ---- Links between replicas ----------------------------------------------------
+inline constexpr Duration peer_dial_time = 2s;               // name, TCP, TLS and 101; then 502
+inline constexpr Duration peer_dial_rest = 500ms;            // after a failed dial: who asks meanwhile hears the same
+inline constexpr Duration peer_idle_pipe_time = 5s;          // the other side cannot see that a stream is idle
+inline constexpr Duration peer_link_idle = 10min;            // without a stream: then it is closed
+inline constexpr std::size_t peer_links = 64;                // that this replica dials
+inline constexpr std::uint64_t peer_link_streams = 1 << 28;  // ever, of one link: half of the ids that there are
+inline constexpr std::uint32_t peer_streams = 10'000;        // at once, of one link
+inline constexpr std::size_t peer_held = 160 * MiB;          // for so many streams' slow readers, of one link
+inline constexpr std::size_t peer_connections = 256;         // that this replica accepts
+inline constexpr std::size_t peer_handshakes = 64;           // ... that are not links yet
+inline constexpr Duration peer_handshake_time = 5s;          // from accept to the request
+
 }  // namespace tenfold::broker::rules

@@ -32,7 +32,7 @@ Error of_flag(std::string_view flag, const Error& error) {
 
 // Without --health no balancer can hear that this broker goes down, and a delay would be for nobody.
 DrainTimes drain_times(const Options& options) {
-  const Duration delay = options.health ? rules::drain_delay : Duration::zero();
+  const Duration delay = options.health || options.cluster.registry ? rules::drain_delay : Duration::zero();
   return {options.drain_delay.value_or(delay), options.drain_time};
 }
 
@@ -121,6 +121,20 @@ Result<Settings> read_settings(const Options& options, Log& log, const Settings*
     Result<std::vector<std::string>> keys = read_cluster_keys(options.cluster_secret_file);
     if (!keys) return of_flag("--cluster-secret-file", keys.error());
     settings.cluster_keys = *std::move(keys);
+  }
+  if (options.cluster.registry) {
+    const TlsPeerOptions peers{options.cluster.peer_cert, options.cluster.peer_key, options.cluster.peer_ca};
+    Result<std::shared_ptr<TlsContext>> server = TlsContext::peer_server(peers);
+    if (!server) return of_flag("--peer-cert, --peer-key, --peer-ca", server.error());
+    Result<std::shared_ptr<TlsContext>> client = TlsContext::peer_client(peers);
+    if (!client) return of_flag("--peer-cert, --peer-key, --peer-ca", client.error());
+    settings.peer_server = *std::move(server);
+    settings.peer_client = *std::move(client);
+    if (options.cluster.registry->tls) {
+      Result<std::shared_ptr<TlsContext>> registry = TlsContext::client({options.cluster.registry_ca});
+      if (!registry) return of_flag("--registry-ca", registry.error());
+      settings.registry_tls = *std::move(registry);
+    }
   }
   settings.proxies = options.proxies;
   settings.header_senders = options.proxy_protocol_from;

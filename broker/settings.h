@@ -22,10 +22,13 @@ namespace tenfold::broker {
 struct Settings {
   AdmissionOptions admission;
   ProxyList proxies;
-  ProxyList header_senders;               // --proxy-protocol-from
-  std::vector<std::string> cluster_keys;  // of resume tokens; without a file a random one
-  std::shared_ptr<TlsContext> tls;        // for new connections; null: no --https
-  std::string tls_files;                  // a hash of the certificate and the key
+  ProxyList header_senders;                 // --proxy-protocol-from
+  std::vector<std::string> cluster_keys;    // of resume tokens; without a file a random one
+  std::shared_ptr<TlsContext> tls;          // for new connections; null: no --https
+  std::string tls_files;                    // a hash of the certificate and the key
+  std::shared_ptr<TlsContext> peer_server;  // between replicas; null: this broker stands alone
+  std::shared_ptr<TlsContext> peer_client;
+  std::shared_ptr<TlsContext> registry_tls;  // null: no rediss://
   DrainTimes drain{};
   LogLevel log_level = LogLevel::info;
 };

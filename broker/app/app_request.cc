@@ -398,8 +398,10 @@ void AppRequest::ask_again() {
   tunnel->open(*this);
 }
 
-void AppRequest::upstream_lost(const Error& why) {
+void AppRequest::upstream_lost(const Error& reported) {
+  const Error why = upstream_.lost(reported);
   if (may_ask_again(why)) return ask_again();
+  if (why.origin == Origin::peer) return fail(why);
   // An interim answer or a partial head does not prevent a failure page.
   if (upstream_.agent_gone() && state_ != State::answering) {
     return fail({ErrorKind::closed, "the agent's link was lost", Origin::link});

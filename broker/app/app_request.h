@@ -134,7 +134,7 @@ class AppRequest final : private Opening,
   const char* who_answers() const;
   Duration gap_time() const;
   void finish(bool clean);
-  void upstream_lost(const Error& why);
+  void upstream_lost(const Error& reported);
   bool may_ask_again(const Error& why) const;
   void ask_again();
   void fail(const Error& why, http::Limit limit = http::Limit::none);

@@ -162,10 +162,10 @@ void ClusterRegistry::learn(const std::string& name, const NameView& view) {
   learned.until = runtime_.now() + rules::learned_kept;
   learned.state = view.is_banned ? NameTable::State::unknown : NameTable::State::away;
   if (!view.policy.empty()) {
-    Result<VisitorPolicy> policy = VisitorPolicy::from_bytes(view.policy);
+    Result<VisitorPolicy> policy = VisitorPolicy::read_bytes(view.policy);
     // Rules that cannot be read let nobody in.
     if (!policy) return runtime_.log.warn("policy-unreadable", {{"name", name}, {"reason", policy.error().detail}});
-    const bool same = former.policy != nullptr && former.policy->bytes() == view.policy;
+    const bool same = former.policy != nullptr && former.policy->rules_bytes() == view.policy;
     learned.policy = same ? former.policy : std::make_shared<const VisitorPolicy>(*std::move(policy));
   }
   for (const NameView::Member& member : view.members) {
@@ -235,7 +235,7 @@ void ClusterRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
   const std::optional<NameTable::Holder> holder = names_.holder_of(claim);
   if (!holder) return;
   directory_.attach({claim.name, claim.generation, holder->who.owner, holder->who.instance, 0, holder->joins,
-                     policy == nullptr ? std::string() : policy->bytes()});
+                     policy == nullptr ? std::string() : policy->rules_bytes()});
   names_.attach(claim, tunnel, std::move(policy));
   unlearn(claim.name);
 }
@@ -289,8 +289,7 @@ void ClusterRegistry::on_registry_back(Duration away_for) {
 }
 
 std::uint64_t ClusterRegistry::policy_version_here(const std::string& name) {
-  const auto policy = names_.find(name).policy;
-  return policy == nullptr ? 0 : policy_version_of(policy->bytes());
+  return policy_version(names_.find(name).policy.get());
 }
 
 }  // namespace tenfold::broker

@@ -66,7 +66,11 @@ class ClusterRegistry final : public Registry, private Directory::Handler {
                   Directory::Options options, Owner& owner);
   ~ClusterRegistry() override;
 
-  void start() { directory_.start(); }
+  // `peer_address`: HOST:PORT where the other replicas reach this one's tunnels.
+  void start(std::string peer_address) {
+    directory_.advertise(std::move(peer_address));
+    directory_.start();
+  }
   // The broker ends: this replica is off the air at once.
   void leave() { directory_.leave(); }
 

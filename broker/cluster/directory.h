@@ -174,6 +174,8 @@ class Directory final : private NameWork::Ground,
   Directory(Runtime& runtime, RedisDialer& commands, RedisDialer& events, Options options, Handler& handler);
   ~Directory();
 
+  // Where peers reach this replica, if that is known only now. Before start().
+  void advertise(std::string peer_address) { options_.peer_address = std::move(peer_address); }
   void start();
 
   void lookup(std::string name, Lookup& lookup);
@@ -239,7 +241,7 @@ class Directory final : private NameWork::Ground,
   std::string own_key() const;
 
   Runtime& runtime_;
-  const Options options_;
+  Options options_;
   Directory::Handler& handler_;
   RedisClient client_;
   ReplicaView replicas_;

@@ -111,13 +111,6 @@ bool may_have(const Name& value, const NameRequest& request, const NamePlace& he
 
 }  // namespace
 
-std::uint64_t policy_version_of(std::string_view policy) {
-  if (policy.empty()) return 0;
-  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a: the same on each replica
-  for (const char c : policy) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3u;
-  return hash == 0 ? 1 : hash;
-}
-
 NameRecord NameRecord::read(std::string bytes) {
   NameRecord record;
   record.bytes = std::move(bytes);

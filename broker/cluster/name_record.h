@@ -24,6 +24,7 @@
 
 #include "base/time.h"
 #include "broker/cluster/replica_view.h"
+#include "broker/tunnels/visitor_policy.h"
 #include "proto/cluster.pb.h"
 
 namespace tenfold::broker {
@@ -48,9 +49,6 @@ struct Standing {
   bool joins = false;
   std::string policy{};  // control.VisitorPolicy's bytes; empty: everybody may come
 };
-
-// Of a policy's bytes; 0 of none.
-std::uint64_t policy_version_of(std::string_view policy);
 
 struct NameRecord {
   enum class Kind : std::uint8_t {

@@ -8,10 +8,14 @@
 namespace tenfold::broker {
 
 LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Owner* owner)
+    : LinkTunnel(runtime, std::move(name), pipes, owner, Far{}) {}
+
+LinkTunnel::LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Owner* owner, const Far& far)
     : Tunnel(runtime, std::move(name)),
       pipes_(&pipes),
       owner_(owner),
-      idle_(runtime, *this, pipes.idle(), rules::idle_pipe_time),
+      far_(far),
+      idle_(runtime, *this, pipes.idle(), far.idle),
       waiting_(runtime) {
   pipes.add(*this);
 }
@@ -20,7 +24,7 @@ LinkTunnel::~LinkTunnel() { leave(); }
 
 void LinkTunnel::open(Opening& opening) {
   if (successor() != nullptr) return successor()->open(opening);
-  if (pipes_ == nullptr) return opening.on_open_failed({ErrorKind::closed, "the agent's link is gone", Origin::agent});
+  if (pipes_ == nullptr) return opening.on_open_failed(gone());
   if (!pipes_->in_demand() && serve(opening)) return;
   waiting_.enter(opening);
   pipes_->wait(*this);
@@ -33,10 +37,10 @@ bool LinkTunnel::serve(Opening& opening) {
     opening.on_open(Upstream(shared_from_this(), std::move(taken.pipe), taken.used));
     return true;
   }
-  Result<std::unique_ptr<LinkStream>> stream = pipes_->open_stream({name(), opening.opening_peer()});
+  Result<std::unique_ptr<LinkStream>> stream = pipes_->open_stream({name(), opening.opening_peer(), far_.policy});
   if (!stream && stream.error().kind == ErrorKind::limit) return false;
   if (!stream) {
-    opening.on_open_failed({stream.error().kind, stream.error().detail, Origin::agent});
+    opening.on_open_failed({stream.error().kind, stream.error().detail, far_.origin});
     return true;
   }
   ++out_;
@@ -55,7 +59,13 @@ void LinkTunnel::detach() {
   if (pipes_ == nullptr) return;
   idle_.clear();
   std::exchange(pipes_, nullptr)->remove(*this);
-  waiting_.turn_away({ErrorKind::closed, "the agent's link is gone", Origin::agent});
+  waiting_.turn_away(gone());
+}
+
+Error LinkTunnel::gone() const {
+  const bool of_agent = far_.origin == Origin::agent;
+  return {ErrorKind::closed, of_agent ? "the agent's link is gone" : "the link to the tunnel's replica is gone",
+          far_.origin};
 }
 
 void LinkTunnel::leave() {

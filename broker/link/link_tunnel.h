@@ -1,9 +1,11 @@
 // LinkTunnel: a tunnel whose pipes are streams of an agent's link, which it shares with the link's other tunnels.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "broker/link/link_pipes.h"
+#include "broker/rules.h"
 #include "broker/tunnels/idle_pipes.h"
 #include "broker/tunnels/tunnel.h"
 #include "broker/tunnels/waiting_room.h"
@@ -20,13 +22,23 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
     virtual void on_link_tunnel_killed(LinkTunnel& tunnel, std::string_view code) = 0;
     // IP:PORT of the agent.
     virtual std::string_view agent_address() const = 0;
+    // Tunnel::on_pipe_lost() of one of its pipes.
+    virtual Error on_link_tunnel_pipe_lost(LinkTunnel& /*tunnel*/, const Error& why) { return why; }
 
    protected:
     ~Owner() = default;
   };
 
+  // What differs between an agent's link and another replica's.
+  struct Far {
+    Origin origin = Origin::agent;          // of failures
+    std::uint64_t policy = 0;               // StreamTarget::policy
+    Duration idle = rules::idle_pipe_time;  // of a pipe that is kept
+  };
+
   // `pipes` is borrowed until detach(), `owner` until leave().
   LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Owner* owner = nullptr);
+  LinkTunnel(Runtime& runtime, std::string name, LinkPipes& pipes, Owner* owner, const Far& far);
   ~LinkTunnel() override;
 
   void open(Opening& opening) override;
@@ -46,14 +58,20 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   // The same, and the owner hears no more of it.
   void leave();
 
+  // The link has ended, or takes no new stream.
+  bool link_gone() const { return pipes_ == nullptr || pipes_->link_closed(); }
+
  private:
   void take_back(std::unique_ptr<Duplex> pipe, Duration keep) override;
   void on_pipe_gone() override { --out_; }
   void on_handed_over(bool same_agent) override;
   void on_idle_pipe_gone() override {}
   bool tells_unbegun() const override { return true; }
-  bool agent_gone() const override { return pipes_ == nullptr || pipes_->link_closed(); }
   Duration round_trip() const override { return pipes_ == nullptr ? Duration::zero() : pipes_->round_trip(); }
+  bool agent_gone() const override { return link_gone(); }
+  Error on_pipe_lost(const Error& why) override {
+    return owner_ == nullptr ? why : owner_->on_link_tunnel_pipe_lost(*this, why);
+  }
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return pipes_ != nullptr && pipes_->someone_waits(); }
 
@@ -65,9 +83,11 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
 
   // False: no pipe for it now.
   bool serve(Opening& opening);
+  Error gone() const;
 
   LinkPipes* pipes_;
   Owner* owner_;
+  const Far far_;
   IdlePipes idle_;
   WaitingRoom waiting_;
   std::size_t out_ = 0;  // streams on loan

@@ -105,11 +105,11 @@ class Registry {
   virtual void release(const Claim& claim) = 0;
   virtual void give_up(const Claim& claim) = 0;
 
+  // What was learned of the name from elsewhere is forgotten: its next lookup asks.
+  virtual void unlearn(std::string_view /*name*/) {}
+
   // Tunnels that stand on this broker.
   virtual std::size_t size() const = 0;
-
-  // What was learned of the name from elsewhere is not so, or no more: the next find() asks.
-  virtual void unlearn(std::string_view /*name*/) {}
 
  protected:
   virtual std::optional<NameTable::Found> find_at_once(std::string_view name) = 0;

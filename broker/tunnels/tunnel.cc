@@ -40,6 +40,8 @@ void Upstream::note_reader(Opening& opening, bool stands) {
   }
 }
 
+Error Upstream::lost(const Error& why) const { return tunnel_->on_pipe_lost(why); }
+
 bool Upstream::agent_gone() const { return tunnel_->agent_gone(); }
 
 Duration Upstream::round_trip() const { return tunnel_->round_trip(); }

@@ -49,6 +49,8 @@ class Upstream {
   void note_answered(Opening& opening);
   // Its visitor takes nothing of what waits for him, or takes again.
   void note_reader(Opening& opening, bool stands);
+  // The pipe was lost; the result is what to make of it: unbegun if the request is to be asked again.
+  Error lost(const Error& why) const;
   // Whether the far end says of a kept pipe that ended whether anything was begun.
   bool tells_unbegun() const;
   // The agent is gone, and took the pipe along.
@@ -130,6 +132,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel>, protected PipeWatch:
   virtual void take_back(std::unique_ptr<Duplex> pipe, Duration keep) = 0;
   // A pipe that was out is gone.
   virtual void on_pipe_gone() = 0;
+
+  // A pipe that was out was lost before the end of an answer. For a tunnel that knows more of it; see Upstream::lost().
+  virtual Error on_pipe_lost(const Error& why) { return why; }
 
   // Whether a request on such a pipe may wait for the app to accept the connection behind it.
   virtual bool may_be_new_to_app(bool reused) const { return !reused; }

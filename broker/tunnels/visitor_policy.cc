@@ -1,14 +1,34 @@
 #include "broker/tunnels/visitor_policy.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/base64.h"
 #include "broker/admission/client_address.h"
 
 namespace tenfold::broker {
 
+std::uint64_t policy_version_of(std::string_view policy) {
+  if (policy.empty()) return 0;
+  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  for (const char c : policy) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3u;
+  return hash == 0 ? 1 : hash;
+}
+
+Result<VisitorPolicy> VisitorPolicy::read_bytes(std::string bytes) {
+  const std::optional<VisitorRules> rules = parse_rules(bytes);
+  if (!rules) return Error{ErrorKind::usage, "not a policy"};
+  Result<VisitorPolicy> policy = read(*rules);
+  if (!policy) return policy;
+  policy->version_ = policy_version_of(bytes);
+  policy->rules_bytes_ = std::move(bytes);
+  return policy;
+}
+
 Result<VisitorPolicy> VisitorPolicy::read(const VisitorRules& rules) {
   VisitorPolicy policy;
+  policy.rules_bytes_ = serialize_rules(rules);
+  policy.version_ = policy_version_of(policy.rules_bytes_);
   for (const std::string& network : rules.allow) {
     if (const Error error = policy.allow_.add(network)) return error;
   }
@@ -22,14 +42,7 @@ Result<VisitorPolicy> VisitorPolicy::read(const VisitorRules& rules) {
     }
     policy.logins_.push_back(login);
   }
-  policy.bytes_ = serialize_rules(rules);
   return policy;
-}
-
-Result<VisitorPolicy> VisitorPolicy::from_bytes(std::string_view bytes) {
-  const std::optional<VisitorRules> rules = parse_rules(bytes);
-  if (!rules) return Error{ErrorKind::usage, "not the rules of a tunnel"};
-  return read(*rules);
 }
 
 bool VisitorPolicy::lets_in(std::string_view client_ip) const {

@@ -22,14 +22,19 @@ struct Credentials {
   std::string password;
 };
 
+// Of a policy's bytes; 0 of none. The same on each replica.
+std::uint64_t policy_version_of(std::string_view policy);
+
 class VisitorPolicy {
  public:
   // Errors (usage) name what cannot be read.
   static Result<VisitorPolicy> read(const VisitorRules& rules);
+  // From control.VisitorPolicy's bytes, which are kept as they are.
+  static Result<VisitorPolicy> read_bytes(std::string bytes);
 
-  // From what bytes() gave, here or on another replica. Errors (usage) as above.
-  static Result<VisitorPolicy> from_bytes(std::string_view bytes);
-  const std::string& bytes() const { return bytes_; }
+  // As control.VisitorPolicy's bytes: what replicas share.
+  const std::string& rules_bytes() const { return rules_bytes_; }
+  std::uint64_t version() const { return version_; }
 
   // Whether a visitor from there is let in at all: by no network of `deny`, and by one of `allow` if there are any. An
   // address that is none ("unknown") is only let in where neither says anything.
@@ -43,8 +48,12 @@ class VisitorPolicy {
   NetworkList allow_;
   NetworkList deny_;
   std::vector<VisitorLogin> logins_;
-  std::string bytes_;  // a control.VisitorPolicy
+  std::string rules_bytes_;
+  std::uint64_t version_ = 0;  // of these
 };
+
+// Null: everybody may come, version 0.
+inline std::uint64_t policy_version(const VisitorPolicy* policy) { return policy == nullptr ? 0 : policy->version(); }
 
 // The credentials of an Authorization field of the scheme Basic; nothing for any other or a malformed one.
 std::optional<Credentials> basic_credentials(const http::Fields& fields);

@@ -38,6 +38,12 @@ constexpr std::array forms{
                 LogLevel::info},
     FailureForm{broker, ErrorKind::io, 500, "internal", "This server could not serve the request: {}.",
                 LogLevel::error},
+    // Another replica, which has the agent.
+    FailureForm{peer, ErrorKind::closed, 502, "peer-unreachable",
+                "The server that this tunnel's agent is connected to cannot be reached. Try again shortly.",
+                LogLevel::warn},
+    FailureForm{peer, ErrorKind::denied, 503, "rules-changed",
+                "The rules of this tunnel have just changed. Try again in a moment.", LogLevel::info},
     // Who knows the names.
     FailureForm{registry, ErrorKind::absent, 404, "no-such-tunnel", "There is no tunnel at this address.",
                 LogLevel::debug},
@@ -65,8 +71,8 @@ const FailureForm& failure_form(const Error& error) {
   if (const FailureForm* form = row_of(error.origin, error.kind)) return *form;
   switch (error.origin) {
     case Origin::link:
-    case Origin::agent:
-    case Origin::peer: return *row_of(agent, ErrorKind::closed);
+    case Origin::agent: return *row_of(agent, ErrorKind::closed);
+    case Origin::peer: return *row_of(peer, ErrorKind::closed);
     case Origin::registry: return *row_of(registry, ErrorKind::silent);
     case Origin::broker: return *row_of(broker, ErrorKind::io);
     case Origin::none:

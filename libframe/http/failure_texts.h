@@ -32,7 +32,7 @@ struct FailureForm {
 std::span<const FailureForm> failure_forms();
 
 // The row of an error. One that has none of its own is `app-broke` when the app or nothing is to blame, and otherwise
-// `agent-away` or `internal`, by its origin.
+// `agent-away`, `peer-unreachable`, `registry-away` or `internal`, by its origin.
 const FailureForm& failure_form(const Error& error);
 
 // The row's text, with the error's detail in its place.

@@ -134,8 +134,6 @@ class Link {
   // takes none any more. The first bytes may be written at once.
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const;
-  // Broker only. False: no stream is opened any more, whatever ends.
-  bool takes_streams() const;
   // How many streams there may be at once, as both sides allow now.
   std::size_t most_streams() const;
 

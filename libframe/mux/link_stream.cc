@@ -13,10 +13,18 @@ static_assert(sizeof(BlockPool::Block::data) == Nghttp2Glue::frame_header + limi
 
 namespace {
 
-// Why a local dial failed: what an answer other than 200 can say.
+// Why the app was not reached: what an answer other than 200 can say.
 bool may_be_refused(ErrorKind why) {
-  return why == ErrorKind::refused || why == ErrorKind::timeout || why == ErrorKind::dns || why == ErrorKind::tls ||
-         why == ErrorKind::limit;
+  switch (why) {
+    case ErrorKind::refused:
+    case ErrorKind::timeout:
+    case ErrorKind::dns:
+    case ErrorKind::tls:
+    case ErrorKind::limit:
+    case ErrorKind::absent:
+    case ErrorKind::denied: return true;
+    default: return false;
+  }
 }
 
 }  // namespace

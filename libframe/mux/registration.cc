@@ -29,19 +29,6 @@ void write_rules(const VisitorRules& rules, control::VisitorPolicy& policy) {
 
 }  // namespace
 
-std::string serialize_rules(const VisitorRules& rules) {
-  control::VisitorPolicy policy;
-  write_rules(rules, policy);
-  return policy.SerializeAsString();
-}
-
-std::optional<VisitorRules> parse_rules(std::string_view bytes) {
-  control::VisitorPolicy policy;
-  if (bytes.size() > limits::control_message_bytes) return {};
-  if (!policy.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
-  return read_rules(policy);
-}
-
 Registration read_registration(const control::Register& message) {
   return {message.name(), message.kind(), message.resume_token(), message.instance(), read_rules(message.policy())};
 }
@@ -61,6 +48,19 @@ std::string serialize_registration(const Registration& registration) {
   message.set_instance(registration.instance);
   if (!registration.rules.empty()) write_rules(registration.rules, *message.mutable_policy());
   return message.SerializeAsString();
+}
+
+std::optional<VisitorRules> parse_rules(std::string_view bytes) {
+  control::VisitorPolicy policy;
+  if (bytes.size() > limits::control_message_bytes) return {};
+  if (!policy.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
+  return read_rules(policy);
+}
+
+std::string serialize_rules(const VisitorRules& rules) {
+  control::VisitorPolicy policy;
+  write_rules(rules, policy);
+  return policy.SerializeAsString();
 }
 
 }  // namespace tenfold

@@ -37,14 +37,14 @@ struct Registration {
   VisitorRules rules;
 };
 
-// As the bytes of a control.VisitorPolicy, and back.
-std::string serialize_rules(const VisitorRules& rules);
-std::optional<VisitorRules> parse_rules(std::string_view bytes);
-
 Registration read_registration(const control::Register& message);
 
 // From the bytes of a Register; nothing when they are none, or more than a control message may have.
 std::optional<Registration> parse_registration(std::string_view bytes);
 std::string serialize_registration(const Registration& registration);
+
+// The rules alone, as a control.VisitorPolicy; nothing when the bytes are none. No rules are no bytes.
+std::optional<VisitorRules> parse_rules(std::string_view bytes);
+std::string serialize_rules(const VisitorRules& rules);
 
 }  // namespace tenfold

@@ -22,12 +22,13 @@ TEST_CASE("a failure has one row, and each row a code of its own") {
   }
 }
 
-TEST_CASE("only the app's own silence is a 504, only its own refusal a 502") {
+TEST_CASE("only the app's own silence is a 504, only its own refusal, or a replica out of reach, a 502") {
   for (const FailureForm& form : failure_forms()) {
     CAPTURE(form.code);
-    CHECK((form.status == 504 || form.status == 502) == (form.origin == Origin::app));
+    const bool out_of_reach = form.origin == Origin::peer && form.kind == ErrorKind::closed;
+    CHECK((form.status == 504 || form.status == 502) == (form.origin == Origin::app || out_of_reach));
     CHECK((form.status == 504) == (form.origin == Origin::app && form.kind == ErrorKind::silent));
-    CHECK(((form.status == 502 || form.status == 504) == form.code.starts_with("app-")));
+    CHECK(((form.status == 502 || form.status == 504) == (form.code.starts_with("app-") || out_of_reach)));
   }
 }
 
@@ -36,6 +37,9 @@ TEST_CASE("an error without a row of its own goes by its origin") {
   CHECK(failure_form({ErrorKind::unbegun, {}, Origin::agent}).code == "agent-away");
   CHECK(failure_form({ErrorKind::cancelled, {}, Origin::app}).code == "app-broke");
   CHECK(failure_form({ErrorKind::dns, {}, Origin::registry}).code == "registry-away");
+  for (const ErrorKind kind : {ErrorKind::refused, ErrorKind::timeout, ErrorKind::tls, ErrorKind::limit}) {
+    CHECK(failure_form({kind, {}, Origin::peer}).code == "peer-unreachable");
+  }
   CHECK(failure_form({ErrorKind::usage, {}, Origin::broker}).code == "internal");
 }
 

@@ -216,18 +216,4 @@ TEST_CASE("either replica may greet, drain and say goodbye, and nothing else") {
   }
 }
 
-TEST_CASE("a link whose stream ids have run out says that it takes no stream any more") {
-  LinkOptions options = peers();
-  options.last_stream_id = 5;
-  LinkPair pair(options);
-  pair.pump();
-  CHECK(pair.broker.link->takes_streams());
-  const auto one = pair.broker.open();
-  const auto two = pair.broker.open();
-  CHECK_FALSE(pair.broker.link->takes_streams());
-  const Result<std::unique_ptr<LinkStream>> three = pair.broker.link->open_stream({"blue-fox", {}});
-  REQUIRE_FALSE(three);
-  CHECK(three.error().kind == ErrorKind::closed);
-}
-
 }  // namespace tenfold::test

@@ -62,8 +62,8 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
         events_(world.loop, server.address()),
         names(world.loop.runtime()),
         registry(world.loop.runtime(), names, *this, {commands_, events_},
-                 {{id, ++epochs}, id + ".peer:7443", {}, short_times}, *this) {
-    registry.start();
+                 {{id, ++epochs}, {}, {}, short_times}, *this) {
+    registry.start(id + ".peer:7443");
   }
   void wait_until_calm() {
     world_.run_until([&] { return registry.directory().is_up() && !registry.directory().is_warming(); });
@@ -158,7 +158,7 @@ TEST_CASE("a tunnel of one replica is found on the other, with its rules, and as
   REQUIRE(two.b.made.size() == 1);
   CHECK(two.b.made[0].address == "a.peer:7443");
   CHECK(two.b.made[0].replica.id == "a");
-  CHECK(two.b.made[0].policy_version == policy_version_of(found.policy->bytes()));
+  CHECK(two.b.made[0].policy_version == found.policy->version());
   Looked again;
   const auto at_once = two.b.registry.find("fox", again);
   REQUIRE(at_once);

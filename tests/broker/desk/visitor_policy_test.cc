@@ -154,3 +154,25 @@ TEST_CASE("while a password is checked the body waits, and a visitor who leaves 
     CHECK(rig.tunnel->opened == 0);
   }
 }
+
+TEST_CASE("rules are shared as bytes, whose version is the same for who wrote them and for who reads them") {
+  const VisitorRules rules{{"203.0.113.0/24"}, {"203.0.113.9"}, {{"ann", "salt", "hash"}}};
+  const auto written = policy_of(rules);
+  const Result<VisitorPolicy> read = VisitorPolicy::read_bytes(written->rules_bytes());
+  REQUIRE(read);
+  CHECK(read->rules_bytes() == written->rules_bytes());
+  CHECK(read->version() == written->version());
+  CHECK(read->version() == policy_version_of(written->rules_bytes()));
+  CHECK(read->lets_in("203.0.113.10"));
+  CHECK_FALSE(read->lets_in("203.0.113.9"));
+  CHECK(read->login_of("ann") != nullptr);
+  CHECK(policy_of(ann)->version() != written->version());
+  CHECK_FALSE(VisitorPolicy::read_bytes("\xff\xff\xff"));
+}
+
+TEST_CASE("no rules have the version 0") {
+  CHECK(policy_of({})->version() == 0);
+  CHECK(policy_of({})->rules_bytes().empty());
+  CHECK(policy_version(nullptr) == 0);
+  CHECK(policy_version_of("") == 0);
+}

@@ -1,0 +1,103 @@
+#include "broker/cluster/remote_tunnel.h"
+
+#include <optional>
+
+#include "broker/rules.h"
+
+namespace tenfold::broker {
+
+RemoteTunnel::RemoteTunnel(Runtime& runtime, std::string name, PeerLinks& links, Place place, Registry& registry)
+    : Tunnel(runtime, std::move(name)),
+      links_(links),
+      place_(std::move(place)),
+      registry_(registry),
+      waiting_(runtime),
+      asking_(runtime) {}
+
+RemoteTunnel::~RemoteTunnel() {
+  if (way_ != nullptr) way_->leave();
+}
+
+void RemoteTunnel::open(Opening& opening) {
+  if (unlearned_) return ask(opening);
+  if (way_ != nullptr && !way_->link_gone()) return way_->open(opening);
+  PeerLink* link = place_.address.empty() ? nullptr : links_.link_to(place_.replica, place_.address);
+  if (link == nullptr) {
+    return opening.on_open_failed({ErrorKind::closed, "no way to replica " + to_string(place_.replica), Origin::peer});
+  }
+  if (LinkPipes* pipes = link->join(*this)) {
+    take_way(*pipes);
+    return way_->open(opening);
+  }
+  if (!listed()) return opening.on_open_failed(link->failure());
+  waiting_.enter(opening);
+}
+
+void RemoteTunnel::take_way(LinkPipes& pipes) {
+  LinkTunnel::Owner& owner = *this;
+  const LinkTunnel::Far far{Origin::peer, place_.policy, rules::peer_idle_pipe_time};
+  way_ = std::make_shared<LinkTunnel>(runtime(), name(), pipes, &owner, far);
+}
+
+// In each of these events a visitor may let go of the tunnel.
+
+void RemoteTunnel::on_peer_up(LinkPipes& pipes) {
+  const std::shared_ptr<Tunnel> self = shared_from_this();
+  take_way(pipes);
+  while (Opening* opening = waiting_.next()) open(*opening);
+}
+
+void RemoteTunnel::on_peer_failed(const Error& why) {
+  const std::shared_ptr<Tunnel> self = shared_from_this();
+  waiting_.turn_away(why);
+}
+
+void RemoteTunnel::on_peer_lost() {
+  const std::shared_ptr<Tunnel> self = shared_from_this();
+  if (const std::shared_ptr<LinkTunnel> way = std::exchange(way_, nullptr)) way->leave();
+}
+
+Error RemoteTunnel::on_link_tunnel_pipe_lost(LinkTunnel& way, const Error& why) {
+  if (why.kind == ErrorKind::absent || why.kind == ErrorKind::denied) {
+    unlearned_ = true;
+    registry_.unlearn(name());
+    return {ErrorKind::unbegun, "replica " + to_string(place_.replica) + " does not serve it as it was looked up",
+            Origin::agent};
+  }
+  if (why.kind == ErrorKind::unbegun || !way.link_gone()) return why;
+  return {ErrorKind::closed, "the link to replica " + to_string(place_.replica) + " was lost: " + why.detail,
+          Origin::peer};
+}
+
+// ---- Looked up once more --------------------------------------------------------------
+
+void RemoteTunnel::ask(Opening& opening) {
+  if (!question_.pending()) {
+    const std::optional<NameTable::Found> found = registry_.find(name(), question_);
+    if (found) return hand_on(*found, opening);
+  }
+  asking_.enter(opening);
+}
+
+void RemoteTunnel::hand_on(const NameTable::Found& found, Opening& opening) {
+  if (found.state != NameTable::State::here) {
+    return opening.on_open_failed({ErrorKind::closed, "no replica has the tunnel's agent now", Origin::agent});
+  }
+  if (policy_version(found.policy.get()) != place_.policy) {
+    return opening.on_open_failed({ErrorKind::denied, "the tunnel's rules have just changed", Origin::peer});
+  }
+  if (found.tunnel.get() == this) unlearned_ = false;
+  found.tunnel->open(opening);
+}
+
+void RemoteTunnel::on_found(const NameTable::Found& found) {
+  const std::shared_ptr<Tunnel> self = shared_from_this();
+  while (Opening* opening = asking_.next()) hand_on(found, *opening);
+}
+
+void RemoteTunnel::on_registry_away() {
+  const std::shared_ptr<Tunnel> self = shared_from_this();
+  asking_.turn_away({ErrorKind::silent, "no word from the registry", Origin::registry});
+}
+
+}  // namespace tenfold::broker
