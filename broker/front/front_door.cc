@@ -127,14 +127,8 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
 
 void FrontDoor::on_proxy_header(ProxyHeaderWait& wait, const std::optional<Address>& source) {
   std::unique_ptr<TcpSocket> socket = wait.take_socket();
-  const Address balancer = socket->peer();
-  // Loopback, as another machine says it, is that machine's: no visitor of it is this machine.
-  const auto is_local = [](const Address& peer) {
-    const std::optional<AddressBytes> ip = parse_address(as_ip(ip_of_peer(peer)));
-    return ip && is_loopback(*ip);
-  };
-  const bool counts = source && (!is_local(*source) || is_local(balancer));
-  admit(std::move(socket), counts ? *source : balancer, bury(wait));
+  const Address peer = announced_peer(source, socket->peer());
+  admit(std::move(socket), peer, bury(wait));
 }
 
 void FrontDoor::on_proxy_header_missing(ProxyHeaderWait& wait, std::string_view why) {

@@ -145,6 +145,11 @@ ProxyHeader read_v2(Bytes bytes) {
   return named ? whole(size, source_of(bytes.subspan(v2_fixed), family == inet6)) : whole(size);
 }
 
+bool is_local(const Address& peer) {
+  const std::optional<AddressBytes> ip = parse_address(as_ip(ip_of_peer(peer)));
+  return ip && is_loopback(*ip);
+}
+
 }  // namespace
 
 ProxyHeader read_proxy_header(Bytes so_far) {
@@ -153,6 +158,10 @@ ProxyHeader read_proxy_header(Bytes so_far) {
   if (agree(text, v2_signature)) return text.size() < v2_signature.size() ? more(v2_signature.size()) : read_v2(so_far);
   if (agree(text, v1_begin)) return text.size() < v2_signature.size() ? more(v2_signature.size()) : read_v1(text);
   return refused("missing");
+}
+
+Address announced_peer(const std::optional<Address>& source, const Address& balancer) {
+  return source && (!is_local(*source) || is_local(balancer)) ? *source : balancer;
 }
 
 }  // namespace tenfold::broker

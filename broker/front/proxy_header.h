@@ -7,8 +7,8 @@
 //   whole:    all of so_far is the header; header.source is the peer
 //   refused:  no header, or a bad one: close
 //
-// `more` never asks for a byte behind the header's end, so what follows the header stays in the kernel, and whoever
-// reads the connection next gets it as if there had been no header.
+// `more` never asks for a byte behind the header's end, so what follows the header stays in the kernel, and
+// TLS or HTTP reads it as if there had been no header.
 //
 // Source: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt (2.1 and 2.2 are the versions).
 #pragma once
@@ -36,5 +36,9 @@ struct ProxyHeader {
 
 // `so_far`: no more than the last answer's size.
 ProxyHeader read_proxy_header(Bytes so_far);
+
+// The peer of a connection from `balancer` whose header names `source`. Loopback, as another machine says it, is that
+// machine's: its own address counts, for no visitor of it is this machine.
+Address announced_peer(const std::optional<Address>& source, const Address& balancer);
 
 }  // namespace tenfold::broker

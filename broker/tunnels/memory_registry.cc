@@ -12,9 +12,12 @@ std::optional<NameTable::Found> MemoryRegistry::find_at_once(std::string_view na
   return found;
 }
 
+void MemoryRegistry::on_lookup(Lookup&) {
+  if (!give_up_waiting_.armed()) runtime_.timers.arm_in(give_up_waiting_, rules::takeover_wait);
+}
+
 void MemoryRegistry::on_claim(ClaimCall&) {
-  if (!claims_.empty() && !answer_.armed()) runtime_.timers.arm(answer_, runtime_.now());
-  if (!lookups_.empty() && !give_up_waiting_.armed()) runtime_.timers.arm_in(give_up_waiting_, rules::takeover_wait);
+  if (!answer_.armed()) runtime_.timers.arm(answer_, runtime_.now());
 }
 
 void MemoryRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,

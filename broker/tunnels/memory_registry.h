@@ -23,7 +23,7 @@ class MemoryRegistry final : public Registry {
 
  private:
   std::optional<NameTable::Found> find_at_once(std::string_view name) override;
-  void on_lookup(Lookup&) override {}  // all is known at once
+  void on_lookup(Lookup& lookup) override;
   void on_claim(ClaimCall&) override;
   void answer();
   void answer_all() { answer_lookups(true); }

@@ -9,10 +9,7 @@ import unittest
 import yaml
 
 from balancers import DEPLOY
-from harness import BIN, E2E, ROOT
-
-# Flags of replicas and of their operation, which this broker may not have yet.
-AHEAD = {"--registry", "--peer-listen", "--peer-advertise", "--peer-cert", "--peer-key", "--peer-ca", "--drain-delay"}
+from harness import BIN, E2E, ROOT, Authority
 
 
 @functools.cache
@@ -32,7 +29,7 @@ class Deploy(E2E):
         flags = set(flags)
         self.assertTrue(flags, where)
         known = set(re.findall(r"--[a-z][a-z-]*", help_text()))
-        self.assertEqual(flags - known - AHEAD, set(), where)
+        self.assertEqual(flags - known, set(), where)
 
 
 class Flags(Deploy):
@@ -74,9 +71,22 @@ class SystemdUnits(Deploy):
         self.assertEqual(self.values(self.SOCKET, "FileDescriptorName"), ["https"])
         self.assertEqual(self.values(self.SERVICE, "Sockets"), [self.SOCKET.name])
 
-    def test_the_options_are_the_broker_s(self):
-        options = re.findall(r"^#   ([a-z-]+) = ", self.SERVICE.read_text(), re.M)
-        self.are_flags([f"--{option}" for option in options], self.SERVICE.name)
+    def test_the_broker_takes_the_options(self):
+        lines = re.findall(r"^#   ([a-z-]+ = .*)$", self.SERVICE.read_text(), re.M)
+        self.assertGreater(len(lines), 5)
+        certificate, key = Authority(self.folder / "ca").issue("broker", "DNS:tunnel.example", "DNS:*.tunnel.example")
+        tokens = self.folder / "tokens"
+        made = subprocess.run([BIN / "broker", "token", "new", "--name", "team", "--file", tokens], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        text = "\n".join(lines)
+        for old, new in (("/etc/tenfold/chain.pem", certificate), ("/etc/tenfold/key.pem", key), ("/etc/tenfold/tokens", tokens)):
+            text = text.replace(old, str(new))
+        file = self.folder / "tenfold-broker.toml"
+        file.write_text(text)
+        done = subprocess.run([BIN / "broker", "--check-config", "--config", file], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Kubernetes(Deploy):
@@ -92,8 +102,8 @@ class Kubernetes(Deploy):
 
     def test_arguments_and_configuration_are_the_broker_s(self):
         self.are_flags(self.args, "args")
-        lines = self.objects["Secret"]["stringData"]["broker.conf"].splitlines()
-        self.are_flags([f"--{line.partition(' = ')[0]}" for line in lines], "broker.conf")
+        lines = self.objects["Secret"]["stringData"]["broker.toml"].splitlines()
+        self.are_flags([f"--{line.partition(' = ')[0]}" for line in lines], "broker.toml")
 
     def test_three_replicas_of_which_two_stay(self):
         spec = self.objects["Deployment"]["spec"]

@@ -89,7 +89,7 @@ class Image(E2E):
 
     @staticmethod
     def within(root, command, user="0:0"):
-        """The command in that root, with processes and mounts of its own; it ends with whoever started it."""
+        """The command in that root, with processes and mounts of its own; it ends with its parent."""
         return ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc", "env", "-i", f"PATH={PATH}",
                 "DEBIAN_FRONTEND=noninteractive", *(f"{name}={value}" for name, value in os.environ.items() if name.endswith("_proxy")),
                 "chroot", f"--userspec={user}", root, *command]

@@ -12,7 +12,7 @@ import threading
 import unittest
 
 from apps import App
-from harness import BIN, DOMAIN, E2E, Agent, Authority, Process, eventually, free_port
+from harness import BIN, DOMAIN, E2E, Agent, Authority, Broker, Process, eventually, free_port
 from visitor import Visitor
 
 # argv: descriptors with commas between, names, the program and its arguments.
@@ -229,6 +229,23 @@ class Handover(Inherited):
             visitor.send(visitor.head("GET", "/api/status"))
             self.broker([self.socket], "http")
             self.assertEqual(visitor.answer().status, 200)
+
+
+class LastVisitors(E2E):
+    short = True
+
+    def test_who_waits_in_the_queue_when_the_broker_is_told_to_stop_is_served(self):
+        """As when it is busy at that moment."""
+        broker = self.start(Broker())
+        broker.send_signal(signal.SIGSTOP)
+        visitors = [Visitor(broker.http_port, DOMAIN) for _ in range(50)]
+        for visitor in visitors:
+            self.addCleanup(visitor.close)
+            visitor.send(visitor.head("GET", "/api/status"))
+        broker.send_signal(signal.SIGTERM)
+        broker.send_signal(signal.SIGCONT)
+        self.assertEqual([visitor.answer().status for visitor in visitors], [200] * len(visitors))
+        self.assertEqual(broker.wait_end(), 0)
 
 
 def established(process):

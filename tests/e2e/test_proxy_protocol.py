@@ -9,7 +9,7 @@ import time
 
 from apps import App
 from fakes import Server
-from harness import DOMAIN, E2E, Agent, Authority, Broker, eventually
+from harness import BIN, DOMAIN, E2E, Agent, Authority, Broker, Process, eventually
 from visitor import Tls, Visitor
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -176,6 +176,22 @@ class ProxyProtocol(E2E):
         with self.visit(b"", source="127.0.0.2") as visitor:
             fields = dict(json.loads(visitor.get("/hash").text)["fields"])
         self.assertEqual(fields["X-Forwarded-For"], "127.0.0.2")
+
+
+class Caps(E2E):
+    def test_connections_without_their_header_count_as_connections(self):
+        broker = self.start(Process("broker", ["prlimit", "--nofile=64:64", BIN / "broker", "--domain", DOMAIN, "--http", "127.0.0.1:0",
+                                               "--log-format", "json", "--proxy-protocol-from", "127.0.0.1"]))
+        port = int(broker.wait_event("listening")["address"].rpartition(":")[2])
+        with contextlib.ExitStack() as held:
+            for _ in range(40):  # half of the descriptors are for visitors
+                with contextlib.suppress(ConnectionError):
+                    held.enter_context(socket.create_connection(("127.0.0.1", port), 30)).sendall(V1[:10])
+            broker.wait_event("turned-away", peer="127.0.0.1", reason="connections")
+            broker.wait_event("reject", reason="proxy-header", detail="time")
+        with socket.create_connection(("127.0.0.1", port), 30) as sock:
+            sock.sendall(V1 + f"GET /api/status HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode())
+            self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 200 "))
 
 
 class Draining(E2E):

@@ -120,6 +120,26 @@ TEST_CASE("many connections that come at once are all accepted") {
   for (const int fd : clients) ::close(fd);
 }
 
+TEST_CASE("what waits in the queue can be accepted before the listener goes") {
+  IoWorld world;
+  std::vector<std::unique_ptr<TcpSocket>> accepted;
+  auto listener =
+      test::listen(world.loop, [&](std::unique_ptr<TcpSocket> socket) { accepted.push_back(std::move(socket)); });
+  std::vector<int> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(connect_raw(listener->port()));
+  CHECK(accepted.empty());
+  listener->accept_rest();
+  CHECK(accepted.size() == 100);
+  listener = nullptr;
+  world.run_turns();
+  char byte;
+  for (const int fd : clients) {
+    CHECK(::recv(fd, &byte, 1, MSG_DONTWAIT) == -1);
+    CHECK(errno == EAGAIN);
+    ::close(fd);
+  }
+}
+
 TEST_CASE("without descriptors who comes is turned away, the log says so once, and then all is as before") {
   IoWorld world;
   std::vector<std::unique_ptr<TcpSocket>> accepted;

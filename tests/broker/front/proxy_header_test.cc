@@ -178,3 +178,19 @@ TEST_CASE("a header that is cut asks for more and names no peer") {
     CHECK_FALSE(header.source);
   }
 }
+
+TEST_CASE("the header's address is the peer, unless another machine says loopback") {
+  const Address visitor{"203.0.113.9", 40001};
+  const Address balancer{"192.0.2.7", 9};
+  const Address local{"127.0.0.1", 9};
+  CHECK(announced_peer(visitor, balancer) == visitor);
+  CHECK(announced_peer(visitor, local) == visitor);
+  CHECK(announced_peer(visitor, Address::of_unix("")) == visitor);
+  CHECK(announced_peer({}, balancer) == balancer);
+  for (const char* loopback : {"127.0.0.1", "127.8.9.10", "::1"}) {
+    const Address source{loopback, 40001};
+    CHECK(announced_peer(source, balancer) == balancer);
+    CHECK(announced_peer(source, local) == source);
+    CHECK(announced_peer(source, Address::of_unix("")) == source);
+  }
+}
