@@ -62,7 +62,7 @@ class RemoteTunnel final : public Tunnel, private PeerLink::User, private LinkTu
   void on_peer_lost() override;
 
   void on_link_tunnel_replaced(LinkTunnel&, bool) override {}
-  Error on_link_tunnel_pipe_lost(LinkTunnel& way, const Error& why) override;
+  void on_link_tunnel_misdirected(LinkTunnel& way) override;
 
   void take_way(LinkPipes& pipes);
   // The registry is asked again.

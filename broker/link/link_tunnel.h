@@ -18,8 +18,8 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
    public:
     // The name has gone to another tunnel, of the same agent or of another one.
     virtual void on_link_tunnel_replaced(LinkTunnel& tunnel, bool same_agent) = 0;
-    // Tunnel::on_pipe_lost() of one of its pipes.
-    virtual Error on_link_tunnel_pipe_lost(LinkTunnel& /*tunnel*/, const Error& why) { return why; }
+    // Another replica has said that the tunnel is not there, or that its rules are other ones.
+    virtual void on_link_tunnel_misdirected(LinkTunnel& /*tunnel*/) {}
 
    protected:
     ~Owner() = default;
@@ -57,9 +57,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   void on_idle_pipe_gone() override {}
   bool tells_unbegun() const override { return true; }
   bool agent_gone() const override { return link_gone(); }
-  Error on_pipe_lost(const Error& why) override {
-    return owner_ == nullptr ? why : owner_->on_link_tunnel_pipe_lost(*this, why);
-  }
+  Error on_pipe_lost(const Error& why) override;
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return pipes_ != nullptr && pipes_->someone_waits(); }
 
