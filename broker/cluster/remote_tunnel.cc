@@ -57,16 +57,9 @@ void RemoteTunnel::on_peer_lost() {
   if (const std::shared_ptr<LinkTunnel> way = std::exchange(way_, nullptr)) way->leave();
 }
 
-Error RemoteTunnel::on_link_tunnel_pipe_lost(LinkTunnel& way, const Error& why) {
-  if (why.kind == ErrorKind::absent || why.kind == ErrorKind::denied) {
-    unlearned_ = true;
-    registry_.unlearn(name());
-    return {ErrorKind::unbegun, "replica " + to_string(place_.replica) + " does not serve it as it was looked up",
-            Origin::agent};
-  }
-  if (why.kind == ErrorKind::unbegun || !way.link_gone()) return why;
-  return {ErrorKind::closed, "the link to replica " + to_string(place_.replica) + " was lost: " + why.detail,
-          Origin::peer};
+void RemoteTunnel::on_link_tunnel_misdirected(LinkTunnel&) {
+  unlearned_ = true;
+  registry_.unlearn(name());
 }
 
 // ---- Looked up once more --------------------------------------------------------------

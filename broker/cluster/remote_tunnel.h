@@ -64,7 +64,7 @@ class RemoteTunnel final : public Tunnel, private PeerLink::User, private LinkTu
   void on_link_tunnel_replaced(LinkTunnel&, bool) override {}
   void on_link_tunnel_killed(LinkTunnel&, std::string_view) override {}
   std::string_view agent_address() const override { return place_.address; }
-  Error on_link_tunnel_pipe_lost(LinkTunnel& way, const Error& why) override;
+  void on_link_tunnel_misdirected(LinkTunnel& way) override;
 
   void take_way(LinkPipes& pipes);
   // The registry is asked again.

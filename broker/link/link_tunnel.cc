@@ -62,6 +62,16 @@ void LinkTunnel::detach() {
   waiting_.turn_away(gone());
 }
 
+Error LinkTunnel::on_pipe_lost(const Error& why) {
+  if (far_.origin != Origin::peer || why.kind == ErrorKind::unbegun) return why;
+  if (why.kind == ErrorKind::absent || why.kind == ErrorKind::denied) {
+    if (owner_ != nullptr) owner_->on_link_tunnel_misdirected(*this);
+    return {ErrorKind::unbegun, "the replica does not serve the tunnel as it was looked up", Origin::agent};
+  }
+  if (link_gone()) return {ErrorKind::closed, "the link to the tunnel's replica was lost: " + why.detail, Origin::peer};
+  return why;
+}
+
 Error LinkTunnel::gone() const {
   const bool of_agent = far_.origin == Origin::agent;
   return {ErrorKind::closed, of_agent ? "the agent's link is gone" : "the link to the tunnel's replica is gone",

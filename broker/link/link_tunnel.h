@@ -22,8 +22,8 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
     virtual void on_link_tunnel_killed(LinkTunnel& tunnel, std::string_view code) = 0;
     // IP:PORT of the agent.
     virtual std::string_view agent_address() const = 0;
-    // Tunnel::on_pipe_lost() of one of its pipes.
-    virtual Error on_link_tunnel_pipe_lost(LinkTunnel& /*tunnel*/, const Error& why) { return why; }
+    // Another replica has said that the tunnel is not there, or that its rules are other ones.
+    virtual void on_link_tunnel_misdirected(LinkTunnel& /*tunnel*/) {}
 
    protected:
     ~Owner() = default;
@@ -69,9 +69,7 @@ class LinkTunnel final : public Tunnel, private IdlePipes::Owner, private LinkPi
   bool tells_unbegun() const override { return true; }
   Duration round_trip() const override { return pipes_ == nullptr ? Duration::zero() : pipes_->round_trip(); }
   bool agent_gone() const override { return link_gone(); }
-  Error on_pipe_lost(const Error& why) override {
-    return owner_ == nullptr ? why : owner_->on_link_tunnel_pipe_lost(*this, why);
-  }
+  Error on_pipe_lost(const Error& why) override;
   void on_app_stuck() override { idle_.discard_all(); }
   bool someone_waits() const override { return pipes_ != nullptr && pipes_->someone_waits(); }
 
