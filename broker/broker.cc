@@ -16,8 +16,6 @@
 #include "broker/admin/sources.h"
 #include "broker/admission/address_counts.h"
 #include "broker/admission/password_pool.h"
-#include "broker/admission/secret.h"
-#include "broker/admission/token_file.h"
 #include "broker/classic/classic_ports.h"
 #include "broker/desk/desk.h"
 #include "broker/desk/own_site.h"
@@ -25,9 +23,9 @@
 #include "broker/front/front_door.h"
 #include "broker/link/link_door.h"
 #include "broker/rules.h"
+#include "broker/settings.h"
 #include "broker/tunnels/memory_registry.h"
 #include "broker/tunnels/tunnel_name.h"
-#include "tls/tls_context.h"
 
 namespace tenfold::broker {
 namespace {
@@ -48,9 +46,6 @@ std::size_t most_connections() {
 std::size_t most_classic(std::size_t connections) {
   return connections - std::min<std::size_t>(connections / 4, rules::own_descriptors);
 }
-
-constexpr std::string_view plain_tokens_advice =
-    "secrets stand in this file as they are: `broker token hash --file FILE` puts their hashes in their place";
 
 // Names the flag in the error.
 Error of_flag(std::string_view flag, const Error& error) {
@@ -73,17 +68,15 @@ ClassicOptions classic_options(const Options& options) {
           options.max_conn,     most_classic(most_connections()), options.classic_any_address};
 }
 
-FrontDoorOptions front_door_options(const Options& options) {
-  FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode,
-                         options.proxy_protocol_from};
-  front.proxy_patience.keep_alive = options.keep_alive_proxy;
-  return front;
+// Until when agents of another broker may be on their way to this one.
+TimePoint expects_until(Loop& loop, const Options& options) {
+  return options.has_inherited() ? loop.runtime().now() + options.warmup : TimePoint{};
 }
 
-// Without --health no balancer can hear that this broker goes down, and a delay would be for nobody.
-DrainTimes drain_times(const Options& options) {
-  const Duration delay = options.health ? rules::drain_delay : Duration::zero();
-  return {options.drain_delay.value_or(delay), options.drain_time};
+FrontDoorOptions front_door_options(const Options& options) {
+  FrontDoorOptions front{most_connections(), options.patience, options.patience, options.unix_mode};
+  front.proxy_patience.keep_alive = options.keep_alive_proxy;
+  return front;
 }
 
 }  // namespace
@@ -91,20 +84,20 @@ DrainTimes drain_times(const Options& options) {
 // In the order of construction: each part borrows from those above it.
 class Broker::Parts final : private Control {
  public:
-  Parts(Loop& loop_, const Options& options, std::shared_ptr<const TokenStore> tokens,
-        std::vector<std::string> cluster_keys, std::string admin_token, std::unique_ptr<AccessLogFile> access_log_,
-        std::function<void()> on_stopped)
+  Parts(Loop& loop_, const Options& given, Settings read, std::string admin_token,
+        std::unique_ptr<AccessLogFile> access_log_, std::function<void()> on_stopped)
       : loop(loop_),
+        options(given),
+        settings(std::move(read)),
         access_log(std::move(access_log_)),
-        proxies(options.proxies),
         router(options.domain),
         names(loop.runtime()),
-        registry(loop.runtime(), names),
+        registry(loop.runtime(), names, expects_until(loop, options)),
         passwords(loop),
-        admission(loop.runtime(), {std::move(tokens), options.tunnels_per_ip, options.creates_per_ip, options.paced}),
+        admission(loop.runtime(), settings.admission),
         addresses(options.connections_per_ip),
         classic(loop, classic_options(options), registry, admission, addresses),
-        resume_tokens(std::move(cluster_keys)),
+        resume_tokens(settings.cluster_keys),
         link_side{loop, registry, admission, resume_tokens, random_tunnel_name(), memory_limit(options)},
         links(link_side),
         own_site(own_site_options(options), router, registry),
@@ -113,13 +106,14 @@ class Broker::Parts final : private Control {
         desk_side{loop.runtime(),  shared.head_buffers,
                   router,          registry,
                   own_site,        makers,
-                  links,           proxies,
+                  links,           settings.proxies,
                   request_ids,     passwords,
                   metrics,         loop.runtime().now() + options.warmup,
                   access_log.get()},
         desk(desk_side),
-        door(loop, front_door_options(options), proxies, addresses, shared, desk, links),
-        going_down({loop.runtime(), own_site, door, desk, links, classic}, drain_times(options), std::move(on_stopped)),
+        door(loop, front_door_options(options), settings.proxies, settings.header_senders, addresses, shared, desk,
+             links),
+        going_down({loop.runtime(), own_site, door, desk, links, classic}, settings.drain, std::move(on_stopped)),
         sources{
             loop.runtime(),       readiness, metrics, names, links, door, desk, admission.refusals(), access_log.get(),
             memory_limit(options)},
@@ -136,6 +130,47 @@ class Broker::Parts final : private Control {
     desk.close();
     links.close();
     loop.runtime().graveyard.clear();
+  }
+
+  Error reload(const Options& wanted) {
+    Log& log = loop.runtime().log;
+    Options now = reloaded_options(options, wanted);
+    Result<Settings> read = read_settings(now, log, &settings);
+    if (!read) return read.error();
+    for (const std::string& flag : restart_needed(options, wanted)) {
+      log.warn("restart-needed", {{"flag", flag}, {"detail", "it was changed, and counts after a restart"}});
+    }
+    const std::string changed = changes(settings, *read, options.given, now.given);
+    const Settings before = std::exchange(settings, *std::move(read));
+    options = std::move(now);
+    admission.apply(settings.admission);
+    if (settings.cluster_keys != before.cluster_keys) {
+      resume_tokens.rotate(settings.cluster_keys);
+      links.renew_tokens();
+    }
+    log.info("reloaded", {{"changed", changed}, {"ended", end_tunnels_of_former(before)}});
+    log.set_level(settings.log_level);
+    if (access_log == nullptr) return {};
+    if (const Error error = access_log->reopen()) log.warn("access-log", {{"reason", error.detail}});
+    return {};
+  }
+
+  // What was made with a token that is gone, or with none where one is needed now.
+  std::size_t end_tunnels_of_former(const Settings& before) {
+    const TokenStore* now = settings.admission.tokens.get();
+    if (now == nullptr) return 0;
+    std::size_t ended = 0;
+    if (before.admission.tokens == nullptr) {
+      ended += links.end_tunnels_of({});
+      if (!options.classic_without_token) ended += classic.end_tunnels_of({});
+    }
+    for (const std::string& token : revoked_tokens(before.admission.tokens.get(), now)) ended += end_tunnels_of(token);
+    return ended;
+  }
+
+  // All tunnels that were made with the token of that name, of both kinds.
+  std::size_t end_tunnels_of(std::string_view token) {
+    return links.end_tunnels_of(token) + classic.end_tunnels_of(token);
   }
 
   // The kill switch: nothing of the tunnel is left when this returns. The ban comes first, since an agent may ask for
@@ -156,8 +191,9 @@ class Broker::Parts final : private Control {
   }
 
   Loop& loop;
+  Options options;                                  // in force
+  Settings settings;                                // of these
   const std::unique_ptr<AccessLogFile> access_log;  // null: none
-  const ProxyList proxies;
   const Router router;
   RequestIds request_ids;
   Metrics metrics;
@@ -190,29 +226,8 @@ Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Broker::~Broker() = default;
 
 Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options, std::function<void()> on_stopped) {
-  std::shared_ptr<const TokenStore> tokens;
-  if (!options.token_file.empty()) {
-    const Result<TokenFile> read = read_token_file(options.token_file);
-    if (!read) return of_flag("--token-file", read.error());
-    if (read->plain() != 0) {
-      loop.runtime().log.warn(
-          "token-plain", {{"file", options.token_file}, {"tokens", read->plain()}, {"detail", plain_tokens_advice}});
-    }
-    tokens = std::make_shared<const TokenStore>(read->tokens());
-  }
-  std::shared_ptr<TlsContext> tls;
-  if (!options.https.empty()) {
-    Result<std::shared_ptr<TlsContext>> made = TlsContext::server({options.tls_cert, options.tls_key});
-    if (!made) return of_flag("--tls-cert, --tls-key", made.error());
-    tls = *std::move(made);
-  }
-  // Without a file resume tokens are good for this process only.
-  std::vector<std::string> cluster_keys{random_bytes(rules::cluster_key_least)};
-  if (!options.cluster_secret_file.empty()) {
-    Result<std::vector<std::string>> read = read_cluster_keys(options.cluster_secret_file);
-    if (!read) return of_flag("--cluster-secret-file", read.error());
-    cluster_keys = *std::move(read);
-  }
+  Result<Settings> settings = read_settings(options, loop.runtime().log);
+  if (!settings) return settings.error();
   std::string admin_token;
   if (!options.admin_token_file.empty()) {
     Result<std::string> read = read_admin_token(options.admin_token_file);
@@ -225,13 +240,19 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
     if (!opened) return of_flag("--access-log", opened.error());
     access_log = *std::move(opened);
   }
-  auto parts = std::make_unique<Parts>(loop, options, std::move(tokens), std::move(cluster_keys),
-                                       std::move(admin_token), std::move(access_log), std::move(on_stopped));
+  auto parts = std::make_unique<Parts>(loop, options, *std::move(settings), std::move(admin_token),
+                                       std::move(access_log), std::move(on_stopped));
+  for (const InheritedSocket& socket : options.inherited_http) {
+    if (const Error error = parts->door.adopt(socket, nullptr)) return of_flag("LISTEN_FDS", error);
+  }
+  for (const InheritedSocket& socket : options.inherited_https) {
+    if (const Error error = parts->door.adopt(socket, &parts->settings.tls)) return of_flag("LISTEN_FDS", error);
+  }
   for (const Address& address : options.http) {
     if (const Error error = parts->door.listen(address, nullptr)) return of_flag("--http", error);
   }
   for (const Address& address : options.https) {
-    if (const Error error = parts->door.listen(address, tls)) return of_flag("--https", error);
+    if (const Error error = parts->door.listen(address, &parts->settings.tls)) return of_flag("--https", error);
   }
   if (options.health) {
     if (const Error error = parts->health.listen(*options.health)) return of_flag("--health", error);
@@ -241,6 +262,13 @@ Result<std::unique_ptr<Broker>> Broker::start(Loop& loop, const Options& options
   }
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }
+
+Error Broker::check(const Options& options, Log& log) {
+  const Result<Settings> settings = read_settings(options, log);
+  return settings ? Error{} : settings.error();
+}
+
+Error Broker::reload(const Options& options) { return parts_->reload(options); }
 
 void Broker::drain() { parts_->going_down.start(); }
 

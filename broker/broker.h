@@ -16,6 +16,13 @@ class Broker {
   static Result<std::unique_ptr<Broker>> start(Loop& loop, const Options& options, std::function<void()> on_stopped);
   ~Broker();
 
+  // Whether start() would find its files as they must be; its errors, without a listener.
+  static Error check(const Options& options, Log& log);
+
+  // Reads the files again and puts the options in force that may change while it runs: all, or, on an error, nothing.
+  // The log says what changed, and which of the other options need a restart.
+  Error reload(const Options& options);
+
   // Accepts no more connections, finishes current requests within the options' drain time, then calls on_stopped().
   void drain();
 

@@ -32,7 +32,7 @@ struct DrainTimes {
 
 class Drain final : private Timer {
  public:
-  // What goes down; all of it outlives the drain.
+  // What goes down; all of it outlives the drain, and so do the times.
   struct Side {
     Runtime& runtime;
     OwnSite& own_site;
@@ -41,6 +41,7 @@ class Drain final : private Timer {
     LinkDoor& links;
     ClassicPorts& classic;
   };
+  // `times` is read when it starts.
   Drain(const Side& side, const DrainTimes& times, std::function<void()> stopped)
       : side_(side), times_(times), stopped_(std::move(stopped)) {}
   ~Drain();
@@ -56,7 +57,7 @@ class Drain final : private Timer {
   void stop();
 
   const Side side_;
-  const DrainTimes times_;
+  const DrainTimes& times_;
   std::function<void()> stopped_;
   TimePoint agents_until_{};  // when agents have had the time to register elsewhere
   bool begun_ = false;

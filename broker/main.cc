@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "broker/broker.h"
 #include "broker/options.h"
 #include "broker/token_command.h"
+#include "io/inherited_sockets.h"
 #include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
@@ -22,7 +24,37 @@ using namespace tenfold;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
-int run(const broker::Options& options) {
+// What the process was started with.
+struct Given {
+  int argc;
+  char** argv;
+  const std::vector<InheritedSocket>& inherited;
+
+  Result<broker::ParsedOptions> parse() const { return broker::parse_options(argc, argv, inherited); }
+};
+
+// Reads the command line and its files again.
+void reload(broker::Broker& running, Log& log, const Given& given) {
+  const Result<broker::ParsedOptions> again = given.parse();
+  const Error fault = again ? again->places.placed(running.reload(again->options)) : again.error();
+  if (fault) log.error("reload-failed", {{"detail", fault.detail}, {"kept", "all that was in force"}});
+}
+
+int check(const broker::ParsedOptions& parsed) {
+  LineOutput lines(STDERR_FILENO, dropped_log_line(parsed.options.log_format, STDERR_FILENO));
+  const std::unique_ptr<Log> log = make_log_sink(lines, parsed.options.log_format, parsed.options.log_level);
+  const Error fault = parsed.places.placed(broker::Broker::check(parsed.options, *log));
+  lines.flush();
+  if (!fault) {
+    std::puts("the configuration is good");
+    return 0;
+  }
+  std::fprintf(stderr, "broker: %s\n", printable(fault.detail).c_str());
+  return exit_usage;
+}
+
+int run(const broker::ParsedOptions& parsed, const Given& given) {
+  const broker::Options& options = parsed.options;
   LineOutput lines(STDERR_FILENO, dropped_log_line(options.log_format, STDERR_FILENO));
   const std::unique_ptr<Log> log = make_log_sink(lines, options.log_format, options.log_level);
   Loop loop(*log);
@@ -41,9 +73,7 @@ int run(const broker::Options& options) {
   };
   loop.watch_signal(SIGTERM, on_stop);
   loop.watch_signal(SIGINT, on_stop);
-  loop.watch_signal(SIGHUP, [&] {
-    log->info("sighup", {{"detail", "nothing is read again: there is no reload yet, only a restart"}});
-  });
+  loop.watch_signal(SIGHUP, [&] { reload(*running, *log, given); });
   for (const auto& [signum, name] : {std::pair{SIGUSR1, "SIGUSR1"}, std::pair{SIGUSR2, "SIGUSR2"}}) {
     loop.watch_signal(signum, [&log, name = name] {
       log->info("signal", {{"name", name}, {"detail", "it means nothing here"}});
@@ -53,7 +83,7 @@ int run(const broker::Options& options) {
   Result<std::unique_ptr<broker::Broker>> started = broker::Broker::start(loop, options, [&] { loop.stop(); });
   if (!started) {
     lines.flush();
-    std::fprintf(stderr, "broker: %s\n", printable(started.error().detail).c_str());
+    std::fprintf(stderr, "broker: %s\n", printable(parsed.places.placed(started.error()).detail).c_str());
     return exit_usage;
   }
   running = *std::move(started);
@@ -67,7 +97,13 @@ int run(const broker::Options& options) {
 int main(int argc, char** argv) {
   open_closed_streams();
   if (broker::is_token_command(argc, argv)) return broker::run_token_command(argc, argv);
-  Result<broker::ParsedOptions> parsed = broker::parse_options(argc, argv);
+  const Result<std::vector<InheritedSocket>> inherited = take_inherited_sockets();
+  if (!inherited) {
+    std::fprintf(stderr, "broker: %s\n", inherited.error().detail.c_str());
+    return exit_usage;
+  }
+  const Given given{argc, argv, *inherited};
+  const Result<broker::ParsedOptions> parsed = given.parse();
   if (!parsed) {
     std::fprintf(stderr, "broker: %s\n", parsed.error().detail.c_str());
     return exit_usage;
@@ -76,5 +112,5 @@ int main(int argc, char** argv) {
     std::fputs(parsed->print.c_str(), stdout);
     return 0;
   }
-  return run(parsed->options);
+  return parsed->check_only ? check(*parsed) : run(*parsed, given);
 }

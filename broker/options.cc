@@ -9,6 +9,7 @@
 
 #include "broker/admission/client_address.h"
 #include "broker/desk/router.h"
+#include "broker/option_source.h"
 #include "broker/rules.h"
 #include "http/authority.h"
 #include "http/head.h"
@@ -27,6 +28,7 @@ struct Texts {
   std::vector<std::string> proxy_protocol_from;
   std::string log_level = "info";
   std::string log_format = "text";
+  ClusterTexts cluster;
   std::string health;
   std::string admin;
   std::string access_log_query = "on";
@@ -171,8 +173,7 @@ bool is_ip(const std::string& text) { return parse_address(text).has_value(); }
 // The default address of the classic ports: a broker that listens on loopback or unix sockets only opens no port to the
 // network. Empty: every address.
 std::string default_classic_bind(const Options& options) {
-  std::vector<Address> listeners = options.http;
-  listeners.insert(listeners.end(), options.https.begin(), options.https.end());
+  std::vector<Address> listeners = options.addresses();
   std::erase_if(listeners, [](const Address& listener) { return listener.is_unix(); });
   if (listeners.empty()) return std::string(this_machine);
   const bool all_loopback = std::all_of(listeners.begin(), listeners.end(),
@@ -205,9 +206,10 @@ Error check_operations(const Texts& texts, Options& options) {
   return {};
 }
 
-Error check(const Texts& texts, Options& options) {
+Error check(const Texts& texts, const std::vector<InheritedSocket>& inherited, Options& options) {
   if (Error error = parse_listeners("--http", texts.http, options.http)) return error;
   if (Error error = parse_listeners("--https", texts.https, options.https)) return error;
+  if (Error error = options.take(inherited)) return error;
   if (texts.unix_mode) {
     if (Error error = parse_mode(*texts.unix_mode, options.unix_mode)) return error;
   }
@@ -216,10 +218,13 @@ Error check(const Texts& texts, Options& options) {
   }
   if (Error error = parse_times(texts, options)) return error;
   if (Error error = check_operations(texts, options)) return error;
-  if (options.http.empty() && options.https.empty())
+  if (Error error = check_cluster(texts.cluster, options.cluster_secret_file, options.cluster)) {
+    return error;
+  }
+  if (options.empty())
     return {ErrorKind::usage, "nothing to listen on: give --http or --https ADDR:PORT or unix:/PATH"};
-  if (!options.https.empty() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
-  if (!options.https.empty() && options.tls_key.empty()) return {ErrorKind::usage, "--https needs --tls-key FILE"};
+  if (options.has_https() && options.tls_cert.empty()) return {ErrorKind::usage, "--https needs --tls-cert FILE"};
+  if (options.has_https() && options.tls_key.empty()) return {ErrorKind::usage, "--https needs --tls-key FILE"};
   std::transform(options.domain.begin(), options.domain.end(), options.domain.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   if (!is_domain(options.domain)) return bad("--domain", options.domain, "must be a DNS name, without a port");
@@ -257,23 +262,6 @@ Error check(const Texts& texts, Options& options) {
   return {};
 }
 
-// A second value for a single-value option is a mistake, and an order of precedence would hide it.
-Error check_given_once(const CLI::App& app) {
-  for (const CLI::Option* option : app.get_options()) {
-    const std::vector<std::string>& values = option->results();
-    if (option->get_items_expected_max() == 1 && values.size() > 1) {
-      return bad("--" + option->get_lnames().front(), values.back(), "given more than once");
-    }
-  }
-  return {};
-}
-
-// CLI11's message on one line.
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return printable(text, 400);
-}
-
 void declare_site(CLI::App& app, Texts& texts, Options& options) {
   app.add_option(
          "--http", texts.http,
@@ -295,10 +283,6 @@ void declare_site(CLI::App& app, Texts& texts, Options& options) {
   app.add_option("--landing", options.landing, "Where GET / leads (default: a line of text)")->type_name("URL");
   app.add_option("--token-file", options.token_file,
                  "Only who shows one of these tokens may make a tunnel; `broker token new` makes one")
-      ->type_name("FILE");
-  app.add_option("--cluster-secret-file", options.cluster_secret_file,
-                 "The key of the tokens by which agents get their names back, one a line and two at most: the new one "
-                 "and the one before; the same on all replicas (default: a random one, of this process)")
       ->type_name("FILE");
   app.add_option(
          "--proxy", texts.proxies,
@@ -420,56 +404,82 @@ void declare_operations(CLI::App& app, Texts& texts, Options& options) {
       ->group(group);
 }
 
-}  // namespace
-
-Result<ParsedOptions> parse_options(int argc, const char* const* argv) {
-  ParsedOptions parsed;
-  Options& options = parsed.options;
-  Texts texts;
-  CLI::App app("Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
-               "broker");
-  app.set_version_flag("--version", "broker 0.1.0");
-  app.option_defaults()->always_capture_default(false);
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // see check_given_once()
-  app.set_config("--config", "", "Read options from it: lines of `name = value`, named as here without the dashes")
-      ->type_name("FILE");
-  app.allow_config_extras(false);
-
-  declare_site(app, texts, options);
-  declare_front(app, texts);
-  declare_classic(app, texts, options);
-  declare_limits(app, texts, options);
-  declare_times(app, texts);
-  declare_operations(app, texts, options);
+void declare_log(CLI::App& app, Texts& texts) {
   app.add_option("--log-level", texts.log_level, "trace, debug, info, warn, error or off (default: info)")
       ->type_name("LEVEL")
       ->group("Log");
   app.add_option("--log-format", texts.log_format, "text or json, on stderr (default: text)")
       ->type_name("FORMAT")
       ->group("Log");
-  app.footer(
-      "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
-      "http://127.0.0.1:7080\n\n"
-      "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
-      "at once.\n"
-      "SIGHUP, SIGUSR1, SIGUSR2: logged, and nothing else; there is no reload yet.\n"
-      "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.");
+}
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    parsed.print = app.help();
-    return parsed;
-  } catch (const CLI::CallForVersion& version) {
-    parsed.print = std::string(version.what()) + "\n";
-    return parsed;
-  } catch (const CLI::FileError& error) {
-    return Error{ErrorKind::usage, "--config: " + one_line(error.what())};
-  } catch (const CLI::ParseError& error) {
-    return Error{ErrorKind::usage, one_line(error.what())};
+constexpr const char* footer =
+    "\nExample:\n  broker --http 127.0.0.1:7080 --domain localhost\n  agent expose 8080 --host "
+    "http://127.0.0.1:7080\n\n"
+    "`broker token --help`: makes, lists and revokes tokens.\n"
+    "Sockets that systemd opened (LISTEN_FDS) take the place of --http and --https, by their names or addresses.\n"
+    "SIGTERM or SIGINT: accepts no more, finishes what runs (--drain-timeout at most), exits 0; a second one exits "
+    "at once.\n"
+    "SIGHUP: reads the configuration file, certificates and tokens again, all or nothing; the log says what changed, "
+    "and what needs a restart.\n"
+    "SIGUSR1, SIGUSR2: logged, and nothing else.\n"
+    "Exit codes: 0 asked to stop, 1 failed while running, 2 wrong usage or configuration.";
+
+// An app, and what it fills.
+struct Declared {
+  Declared() {
+    app.set_version_flag("--version", "broker 0.1.0");
+    app.option_defaults()->always_capture_default(false);
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // parse_words() refuses a second one
+    app.add_option(
+           "--config", config,
+           "Read options from it, too: TOML, each flag without its dashes, as domain = \"tunnel.example\" or http "
+           "= [\":80\"]; what the command line says counts before it")
+        ->type_name("FILE");
+    app.add_flag("--check-config", check_only,
+                 "Start nothing: read all that a start would, print a line and exit 0, or the fault and exit 2");
+    declare_site(app, texts, options);
+    declare_front(app, texts);
+    declare_classic(app, texts, options);
+    declare_limits(app, texts, options);
+    declare_times(app, texts);
+    declare_cluster(app, texts.cluster, options.cluster_secret_file, options.cluster);
+    declare_operations(app, texts, options);
+    declare_log(app, texts);
+    app.footer(footer);
   }
-  if (Error error = check_given_once(app)) return error;
-  if (Error error = check(texts, options)) return error;
+  Declared(const Declared&) = delete;
+
+  CLI::App app{"Tenfold's broker: gives local apps a public URL, for classic localtunnel clients and for `agent`.",
+               "broker"};
+  Options options;
+  Texts texts;
+  std::string config;
+  bool check_only = false;
+};
+
+}  // namespace
+
+Result<ParsedOptions> parse_options(int argc, const char* const* argv, const std::vector<InheritedSocket>& inherited) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  Declared line;  // the command line alone
+  Result<std::string> print = parse_words(line.app, words);
+  if (!print) return print.error();
+  ParsedOptions parsed;
+  parsed.print = *std::move(print);
+  if (!parsed.print.empty()) return parsed;
+  if (line.app.get_option("--config")->count() != 0) {
+    Result<ConfigWords> file = config_words(line.config, line.app);
+    if (!file) return file.error();
+    words.insert(words.end(), file->words.begin(), file->words.end());
+    parsed.places = std::move(file->places);
+  }
+  Declared whole;
+  if (const Result<std::string> both = parse_words(whole.app, words); !both) return parsed.places.placed(both.error());
+  if (const Error error = check(whole.texts, inherited, whole.options)) return parsed.places.placed(error);
+  parsed.options = std::move(whole.options);
+  parsed.options.given = given_flags(whole.app);
+  parsed.check_only = line.check_only;
   return parsed;
 }
 

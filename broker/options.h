@@ -12,6 +12,9 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/admission/proxy_list.h"
+#include "broker/cluster_options.h"
+#include "broker/config.h"
+#include "broker/front/listeners.h"
 #include "broker/rules.h"
 #include "http/patience.h"
 #include "io/log_sink.h"
@@ -19,10 +22,8 @@
 
 namespace tenfold::broker {
 
-struct Options {
-  std::vector<Address> http;
-  std::vector<Address> https;
-  unsigned unix_mode = TcpListener::default_unix_mode;  // the file mode of each unix socket among these
+struct Options : Listeners {
+  unsigned unix_mode = TcpListener::default_unix_mode;  // the file mode of each unix socket that it opens
   std::string tls_cert;
   std::string tls_key;
   std::string domain = "localhost";
@@ -37,6 +38,7 @@ struct Options {
   std::string classic_address;
   std::size_t max_conn = rules::classic_sockets;
   std::string token_file;
+  ClusterOptions cluster;
   std::string cluster_secret_file;  // the keys of resume tokens; empty: a random one, of this process
   ProxyList proxies;
   ProxyList proxy_protocol_from;  // balancers whose connections begin with a PROXY header
@@ -57,14 +59,20 @@ struct Options {
   bool access_log_query = true;
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
+  // All of these as the operator gave them, by flag: to say at a reload which have changed.
+  GivenFlags given;
 };
 
 struct ParsedOptions {
   Options options;
-  std::string print;  // not empty: print this and exit 0 (--help, --version)
+  ConfigPlaces places;      // of the options that came from a file, for errors that are found later
+  bool check_only = false;  // --check-config
+  std::string print;        // not empty: print this and exit 0 (--help, --version)
 };
 
-// Errors (usage): one line that names the flag and the value.
-Result<ParsedOptions> parse_options(int argc, const char* const* argv);
+// Reads the configuration file, too. `inherited`: sockets that take the place of --http and --https. Errors (usage):
+// one line that names the flag and the value, or the file, the line and the key.
+Result<ParsedOptions> parse_options(int argc, const char* const* argv,
+                                    const std::vector<InheritedSocket>& inherited = {});
 
 }  // namespace tenfold::broker

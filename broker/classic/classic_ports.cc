@@ -111,6 +111,18 @@ void ClassicPorts::on_classic_over(ClassicTunnel& tunnel, std::string_view cause
   loop_.runtime().graveyard.bury(std::make_unique<Seat>(std::move(seat)));
 }
 
+std::size_t ClassicPorts::end_tunnels_of(std::string_view token) {
+  std::vector<std::shared_ptr<ClassicTunnel>> ended;
+  for (const auto& [key, seat] : seats_) {
+    if (seat.token == token) ended.push_back(seat.tunnel);
+  }
+  for (const auto& tunnel : ended) {
+    tunnel->close();
+    on_classic_over(*tunnel, "revoked");
+  }
+  return ended.size();
+}
+
 void ClassicPorts::drain() {
   for (auto& [key, seat] : seats_) {
     seat.listener = nullptr;

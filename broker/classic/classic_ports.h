@@ -45,6 +45,10 @@ class ClassicPorts final : public ClassicDoor, private ClassicTunnel::Owner {
   Result<std::uint16_t> open_classic(const Claim& claim, std::string_view client_ip, std::string_view token) override;
   std::size_t max_conn() const override { return options_.max_conn; }
 
+  // Ends the tunnels that were asked for with that operator's token (its name; empty: with none); current requests keep
+  // their sockets. Returns their number.
+  std::size_t end_tunnels_of(std::string_view token);
+
   // Closes every port; current requests keep their sockets.
   void drain();
 

@@ -54,22 +54,4 @@ OwnTarget read_own_target(std::string_view target) {
   return read;
 }
 
-std::string without_secret(std::string_view target) {
-  std::string shown(target);
-  // Each secret is found as it would be read, until there is none.
-  if (const std::size_t end = end_of_path_secret(std::string_view(shown).substr(0, shown.find('?')));
-      end != std::string::npos) {
-    shown.replace(1, end - 1, "-");
-  }
-  std::size_t from = shown.find('?');
-  while (from != std::string::npos && from < shown.size()) {
-    const std::string_view secret = query_secret(std::string_view(shown).substr(from + 1));
-    if (secret.empty()) break;
-    const std::size_t at = static_cast<std::size_t>(secret.data() - shown.data());
-    shown.replace(at, secret.size(), "-");
-    from = at + 1;
-  }
-  return shown;
-}
-
 }  // namespace tenfold::broker

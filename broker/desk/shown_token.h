@@ -6,7 +6,7 @@
 //   lt --host https://DOMAIN/SECRET                    GET /SECRET/NAME, GET /SECRET/?new
 //   lt --host https://DOMAIN --subdomain NAME?token=SECRET
 //
-// A target with a secret in it is neither logged nor repeated: without_secret() is what may be.
+// So a target of the broker's own site is neither logged nor repeated, but for the path that read_own_target() leaves.
 #pragma once
 
 #include <string>
@@ -26,8 +26,5 @@ struct OwnTarget {
   std::string_view secret;  // in the path or in the query; empty: none
 };
 OwnTarget read_own_target(std::string_view target);
-
-// The target for the log and other eyes: with `-` in place of each secret.
-std::string without_secret(std::string_view target);
 
 }  // namespace tenfold::broker

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "broker/admission/client_address.h"
+#include "broker/rules.h"
 #include "io/tls_socket.h"
 
 namespace tenfold::broker {
@@ -27,6 +28,8 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
     connection_ = std::make_unique<http1::ServerConnection>(door_.shared_, patience(), owner, std::move(connection));
     connection_->start();
   }
+  // A request has come.
+  bool asked() const { return asked_; }
   http1::ServerConnection& connection() { return *connection_; }
   std::unique_ptr<http1::ServerConnection> take_connection() { return std::move(connection_); }
 
@@ -35,7 +38,10 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
     socket_->set_user_timeout(limits::user_timeout);
     socket_->set_notsent_lowat(limits::notsent_lowat);
   }
-  void on_request(http::ServerStream& stream) override { door_.desk_.assign(stream, *this); }
+  void on_request(http::ServerStream& stream) override {
+    asked_ = true;
+    door_.desk_.assign(stream, *this);
+  }
   void on_fault(http::ServerStream& stream, const http::Fault& fault, http::Limit limit) override {
     door_.desk_.refuse(stream, *this, fault, limit);
   }
@@ -48,13 +54,16 @@ class FrontDoor::Visitor final : public Visit, private http1::ServerConnection::
   TcpSocket* const socket_;  // below the connection, and owned by it
   const AddressCounts::Ticket ticket_;
   std::unique_ptr<http1::ServerConnection> connection_;
+  bool asked_ = false;
 };
 
-FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
-                     http1::ServerShared& shared, Desk& desk, const LinkDoor& links)
+FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies,
+                     const ProxyList& header_senders, AddressCounts& addresses, http1::ServerShared& shared, Desk& desk,
+                     const LinkDoor& links)
     : loop_(loop),
       options_(options),
       proxies_(proxies),
+      header_senders_(header_senders),
       addresses_(addresses),
       shared_(shared),
       desk_(desk),
@@ -63,17 +72,28 @@ FrontDoor::FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyLis
 FrontDoor::~FrontDoor() { close(); }
 
 void FrontDoor::close() {
+  loop_.runtime().timers.disarm(first_requests_);
   on_empty_ = nullptr;
   announced_.clear();
   visitors_.clear();
 }
 
-Error FrontDoor::listen(const Address& address, std::shared_ptr<TlsContext> tls) {
+Error FrontDoor::listen(const Address& address, const std::shared_ptr<TlsContext>* tls) {
   const char* kind = tls == nullptr ? "http" : "https";
-  auto listener = TcpListener::open(
-      loop_, address,
-      [this, tls = std::move(tls)](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls); },
-      options_.unix_mode);
+  return add(TcpListener::open(loop_, address, acceptor(tls), options_.unix_mode), kind);
+}
+
+Error FrontDoor::adopt(const InheritedSocket& socket, const std::shared_ptr<TlsContext>* tls) {
+  const char* kind = tls == nullptr ? "http" : "https";
+  return add(TcpListener::adopt(loop_, socket.fd, acceptor(tls)), kind);
+}
+
+TcpListener::OnAccept FrontDoor::acceptor(const std::shared_ptr<TlsContext>* tls) {
+  return
+      [this, tls](std::unique_ptr<TcpSocket> socket) { on_accept(std::move(socket), tls == nullptr ? nullptr : *tls); };
+}
+
+Error FrontDoor::add(Result<std::unique_ptr<TcpListener>> listener, std::string_view kind) {
   if (!listener) return listener.error();
   loop_.runtime().log.info("listening", {{"kind", kind}, {"address", to_string((*listener)->address())}});
   listeners_.push_back(*std::move(listener));
@@ -98,7 +118,7 @@ void FrontDoor::on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_p
     ++counts_.turned_away_full;
     return turn_away(*socket, ip, "connections");
   }
-  if (!options_.header_senders.contains(ip)) return admit(std::move(socket), peer, tls);
+  if (!header_senders_.contains(ip)) return admit(std::move(socket), peer, tls);
   ProxyHeaderWait::Owner& owner = *this;
   auto wait = std::make_unique<ProxyHeaderWait>(loop_.runtime(), owner, std::move(socket));
   ProxyHeaderWait* const key = wait.get();
@@ -193,6 +213,12 @@ void FrontDoor::drain(std::function<void()> on_empty) {
   for (const auto& listener : listeners_) listener->accept_rest();
   listeners_.clear();
   on_empty_ = std::move(on_empty);
+  loop_.runtime().timers.arm_in(first_requests_, rules::first_request_time);
+  check_empty();
+}
+
+void FrontDoor::on_first_requests_due() {
+  too_late_ = true;
   check_empty();
 }
 
@@ -213,7 +239,9 @@ void FrontDoor::check_empty() {
   if (!on_empty_ || !announced_.empty()) return;
   if (visits_ == 0) return std::exchange(on_empty_, nullptr)();
   if (!all_idle()) return;
-  for (const auto& visitor : visitors()) visitor->connection().drain();
+  for (const auto& visitor : visitors()) {
+    if (visitor->asked() || too_late_) visitor->connection().drain();
+  }
 }
 
 bool FrontDoor::all_idle() const {

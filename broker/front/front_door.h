@@ -20,6 +20,7 @@
 #include "broker/front/proxy_header_wait.h"
 #include "broker/link/link_door.h"
 #include "http1/server_connection.h"
+#include "io/inherited_sockets.h"
 #include "io/loop.h"
 #include "io/tcp_listener.h"
 #include "tls/tls_context.h"
@@ -31,20 +32,22 @@ struct FrontDoorOptions {
   http::Patience patience{};        // with visitors
   http::Patience proxy_patience{};  // with listed proxies
   unsigned unix_mode = TcpListener::default_unix_mode;
-  // Balancers that say by the PROXY protocol where each connection comes from. From them a header is due, from others
-  // it is no HTTP.
-  ProxyList header_senders{};
 };
 
 class FrontDoor final : private ProxyHeaderWait::Owner {
  public:
-  // `addresses`: connections by address; listed proxies and this machine are unlimited. `links` count as connections.
-  FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, AddressCounts& addresses,
-            http1::ServerShared& shared, Desk& desk, const LinkDoor& links);
+  // `header_senders`: balancers that say by the PROXY protocol where each connection comes from. From them a header is
+  // due, from others it is no HTTP. `addresses`: connections by address; listed proxies and this machine are unlimited.
+  // `links` count as connections.
+  FrontDoor(Loop& loop, const FrontDoorOptions& options, const ProxyList& proxies, const ProxyList& header_senders,
+            AddressCounts& addresses, http1::ServerShared& shared, Desk& desk, const LinkDoor& links);
   ~FrontDoor();
 
-  // `tls`: null for plain HTTP. The error names the address.
-  Error listen(const Address& address, std::shared_ptr<TlsContext> tls);
+  // `tls`: where the context stands that each new connection gets, whatever it is then; null for plain HTTP. It
+  // outlives the door. The error names the address.
+  Error listen(const Address& address, const std::shared_ptr<TlsContext>* tls);
+  // Likewise on a socket that listens already; it is the door's from now on.
+  Error adopt(const InheritedSocket& socket, const std::shared_ptr<TlsContext>* tls);
 
   // Connections of visitors, upgraded ones included, and those that were turned away.
   struct Counts {
@@ -58,7 +61,8 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   // From now on each connection closes behind its next answer.
   void announce_drain();
   // Accepts no more connections and finishes current requests. Idle connections are closed when nothing else is left,
-  // for their visitors' next requests may be on the way. `on_empty` when no visitor is left.
+  // for their visitors' next requests may be on the way; one without any request yet has rules::first_request_time for
+  // it. `on_empty` when no visitor is left.
   void drain(std::function<void()> on_empty);
 
   // Ends the remaining connections: a request is refused, or cut if its answer has begun. Returns the number of
@@ -77,6 +81,8 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
     std::shared_ptr<TlsContext> tls;  // of its listener
   };
 
+  Error add(Result<std::unique_ptr<TcpListener>> listener, std::string_view kind);
+  TcpListener::OnAccept acceptor(const std::shared_ptr<TlsContext>* tls);
   void on_accept(std::unique_ptr<TcpSocket> socket, const std::shared_ptr<TlsContext>& tls);
   void on_proxy_header(ProxyHeaderWait& wait, const std::optional<Address>& source) override;
   void on_proxy_header_missing(ProxyHeaderWait& wait, std::string_view why) override;
@@ -89,6 +95,7 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   void turn_away(TcpSocket& socket, const std::string& ip, std::string_view reason);
   void on_connection_closed(Visitor& visitor, const http::Gone& gone);
   void on_visit_over();
+  void on_first_requests_due();
   void check_empty();
   // Of those whose connection serves HTTP, whether all wait for a next request.
   bool all_idle() const;
@@ -98,6 +105,7 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   Loop& loop_;
   const FrontDoorOptions options_;
   const ProxyList& proxies_;
+  const ProxyList& header_senders_;
   AddressCounts& addresses_;
   http1::ServerShared& shared_;
   Desk& desk_;
@@ -109,6 +117,8 @@ class FrontDoor final : private ProxyHeaderWait::Owner {
   std::size_t visits_ = 0;          // those, and the upgraded ones
   std::function<void()> on_empty_;  // set while draining
   bool draining_ = false;           // announce_drain() was called
+  bool too_late_ = false;           // for a first request, while draining
+  MemberTimer<FrontDoor, &FrontDoor::on_first_requests_due> first_requests_{*this};
 };
 
 }  // namespace tenfold::broker

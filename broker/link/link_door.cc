@@ -51,6 +51,18 @@ void LinkDoor::on_link_session_closed(LinkSession& session) {
   check_empty();
 }
 
+std::size_t LinkDoor::end_tunnels_of(std::string_view token) {
+  std::size_t ended = 0;
+  for (auto& [link, session] : links_) {
+    if (session->token() == token) ended += session->revoke();
+  }
+  return ended;
+}
+
+void LinkDoor::renew_tokens() {
+  for (auto& [link, session] : links_) session->renew_tokens();
+}
+
 void LinkDoor::announce_drain(Duration deadline, Duration over) {
   drain_deadline_ = deadline;
   for (const auto& [link, session] : links_) to_announce_.push_back(link);

@@ -27,6 +27,13 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
 
   std::size_t size() const { return links_.size(); }
 
+  // Ends the links that came with that operator's token (its name; empty: with none), and all their tunnels: their
+  // streams are cut, the agents are told. Returns the number of tunnels.
+  std::size_t end_tunnels_of(std::string_view token);
+
+  // After ResumeTokens::rotate(): agents get new tokens for their names.
+  void renew_tokens();
+
   // Calls `each(session)` for all, in no order.
   template <typename Each>
   void for_each(Each each) const {

@@ -55,6 +55,19 @@ void LinkSession::drain() {
   driver_.link().drain();
 }
 
+std::size_t LinkSession::revoke() {
+  const std::size_t ended = seats_.size();
+  draining_ = true;
+  seatings_.clear();
+  while (!seats_.empty()) {
+    const std::string name(seats_.begin()->first);
+    unseat(name, "revoked");
+    tell_unregistered(name, "revoked", "The token of this name is missing, or not valid any more.");
+  }
+  driver_.link().close();
+  return ended;
+}
+
 void LinkSession::seat(const Claim& claim, Claimant who, std::uint32_t request_id,
                        std::shared_ptr<const VisitorPolicy> policy) {
   const bool guarded = policy != nullptr;

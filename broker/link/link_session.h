@@ -53,6 +53,14 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   // No new stream; ends with the last one.
   void drain();
 
+  // The token that it came with is worth nothing any more: ends its tunnels and, behind a word to the agent, the link.
+  // Returns the number of tunnels.
+  std::size_t revoke();
+  const std::string& token() const { return grant_.token; }
+
+  // Registered again for each tunnel, with a new resume token: at half the life of the former, and when keys rotate.
+  void renew_tokens();
+
   // For the operator.
   const std::string& address() const { return address_; }  // IP:PORT of the agent
   const std::string& agent() const { return agent_; }      // what it calls itself, printable
@@ -90,7 +98,6 @@ class LinkSession final : private Link::Handler, private LinkTunnel::Owner {
   void on_register(std::uint32_t request_id, Registration asked);
   void end_seating(Seating& seating);
   void seat(const Claim& claim, Claimant who, std::uint32_t request_id, std::shared_ptr<const VisitorPolicy> policy);
-  void renew_tokens();
   void unseat(const std::string& name, std::string_view cause);
   void refuse(std::uint32_t request_id, handshake::Refusal refusal, std::string_view detail = {});
   void let_go(const Seat& seat, std::string_view cause);

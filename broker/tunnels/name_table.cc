@@ -14,17 +14,64 @@ Result<Claim> NameTable::claim(const ClaimRequest& request) {
 
   Entry* const known = entries_.find(wanted);
   if (known != nullptr && !may_have(*known, request)) return Error{ErrorKind::refused, "the name is taken"};
-  Entry& entry = known != nullptr ? *known : entries_.insert(std::make_unique<Entry>(*this, wanted));
+  const Claim claim{wanted, std::max(next_generation_, request.who.generation + 1)};
+  enter(claim, request);
+  return claim;
+}
+
+void NameTable::enter(const Claim& claim, const ClaimRequest& request) {
+  Entry* const known = entries_.find(claim.name);
+  Entry& entry = known != nullptr ? *known : entries_.insert(std::make_unique<Entry>(*this, claim.name));
   if (!request.joins && !entry.members.empty()) {
     // A claim that is not attached yet has replaced nobody: those whom it would have replaced stay the former ones.
     std::vector<Member> members = std::exchange(entry.members, {});
     if (entry.former.empty()) entry.former = std::move(members);
   }
-  next_generation_ = std::max(next_generation_, request.who.generation + 1);
-  entry.members.push_back({next_generation_++, request.who, request.joins});
+  next_generation_ = std::max(next_generation_, claim.generation + 1);
+  entry.members.push_back({claim.generation, request.who, request.joins});
   // Claimed but never attached, it is given up like one whose agent went away.
   runtime_.timers.arm_in(entry, rules::claim_unattached);
-  return Claim{wanted, entry.members.back().generation};
+}
+
+void NameTable::replace(std::string_view name, std::uint64_t generation, std::string_view instance, bool joins,
+                        const std::shared_ptr<Tunnel>& successor) {
+  Entry* const entry = entries_.find(name);
+  if (entry == nullptr) return;
+  std::vector<Member> replaced;
+  for (std::vector<Member>* members : {&entry->members, &entry->former}) {
+    const auto stays = [&](const Member& m) {
+      return m.generation >= generation || (joins && (instance.empty() || m.who.instance != instance));
+    };
+    const auto gone = std::stable_partition(members->begin(), members->end(), stays);
+    std::move(gone, members->end(), std::back_inserter(replaced));
+    members->erase(gone, members->end());
+  }
+  if (entry->members.empty()) {
+    drop(entry->former);
+    runtime_.timers.disarm(*entry);
+    entries_.erase(name);
+  }
+  for (Member& each : replaced) {
+    const std::shared_ptr<Tunnel> former = each.tunnel;
+    set_tunnel(each, nullptr);
+    if (former != nullptr) former->hand_over(successor, !instance.empty() && each.who.instance == instance);
+  }
+}
+
+std::optional<NameTable::Holder> NameTable::holder_of(const Claim& claim) const {
+  const auto [entry, member] = place_of(claim);
+  if (entry == nullptr) return {};
+  return Holder{member->who, member->joins};
+}
+
+std::uint64_t NameTable::generation_of(std::string_view name) const {
+  const Entry* const entry = entries_.find(name);
+  std::uint64_t highest = 0;
+  if (entry == nullptr) return highest;
+  for (const std::vector<Member>* members : {&entry->members, &entry->former}) {
+    for (const Member& each : *members) highest = std::max(highest, each.generation);
+  }
+  return highest;
 }
 
 bool NameTable::may_have(const Entry& entry, const ClaimRequest& request) {
@@ -142,7 +189,7 @@ const std::shared_ptr<Tunnel>* NameTable::next_tunnel(Entry& entry) {
   return nullptr;
 }
 
-NameTable::Place NameTable::place_of(const Claim& claim) {
+NameTable::Place NameTable::place_of(const Claim& claim) const {
   Entry* entry = entries_.find(claim.name);
   if (entry == nullptr) return {nullptr, nullptr};
   const auto found = std::find_if(entry->members.begin(), entry->members.end(),

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,24 @@ class NameTable {
   // A name that is taken goes to its owner: to a proven one even while the tunnel seems to live, otherwise when no
   // agent stands behind it, or when the claim joins. Otherwise: refused.
   Result<Claim> claim(const ClaimRequest& request);
+
+  // The same where others decide who may have the name, and by which generation.
+  void enter(const Claim& claim, const ClaimRequest& request);
+
+  // A tunnel elsewhere has the name from now on: those of lower generations are none any more, or, if it joins, only
+  // the one of the same instance. They hand over to `successor`.
+  void replace(std::string_view name, std::uint64_t generation, std::string_view instance, bool joins,
+               const std::shared_ptr<Tunnel>& successor);
+
+  // Who made the claim; null: it is none any more.
+  struct Holder {
+    const Claimant& who;
+    bool joins;
+  };
+  std::optional<Holder> holder_of(const Claim& claim) const;
+
+  // The highest generation that the name has here; 0: none.
+  std::uint64_t generation_of(std::string_view name) const;
 
   // No tunnel comes of the claim.
   void give_up(const Claim& claim);
@@ -117,7 +136,7 @@ class NameTable {
     Entry* entry;
     Member* member;
   };
-  Place place_of(const Claim& claim);
+  Place place_of(const Claim& claim) const;
   bool leave_former(const Claim& claim);
   void set_tunnel(Member& member, std::shared_ptr<Tunnel> tunnel);
   void drop(std::vector<Member>& members);

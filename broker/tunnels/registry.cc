@@ -6,6 +6,18 @@
 
 namespace tenfold::broker {
 
+Registry::ClaimCall* Registry::take_claim(std::uint64_t ticket) {
+  const auto found = claims_.find_if([&](const ClaimCall& call) { return call.ticket_ == ticket; });
+  if (found != nullptr) found->unlist();
+  return found;
+}
+
+void Registry::take_lookups(std::string_view name, IntrusiveList<Lookup>& due) {
+  while (Lookup* lookup = lookups_.find_if([&](const Lookup& each) { return each.name_ == name; })) {
+    due.push_back(*lookup);
+  }
+}
+
 void Registry::watch_deadlines() {
   TimePoint first = never;
   if (const Lookup* lookup = lookups_.front()) first = lookup->asked_;

@@ -74,6 +74,7 @@ class Registry {
     template <typename T>
     friend class tenfold::IntrusiveList;
     ClaimRequest request_;
+    std::uint64_t ticket_ = 0;
     TimePoint asked_{};
   };
 
@@ -86,14 +87,15 @@ class Registry {
     lookup.name_ = name;
     lookup.asked_ = runtime_.now();
     lookups_.push_back(lookup);
-    on_asked();
+    on_lookup(lookup);
     return {};
   }
   void claim(ClaimRequest request, ClaimCall& call) {
     call.request_ = std::move(request);
     call.asked_ = runtime_.now();
+    call.ticket_ = ++last_ticket_;
     claims_.push_back(call);
-    on_asked();
+    on_claim(call);
   }
 
   // `policy`: null: everybody may come.
@@ -106,10 +108,21 @@ class Registry {
   // Tunnels that stand on this broker.
   virtual std::size_t size() const = 0;
 
+  // What was learned of the name from elsewhere is not so, or no more: the next find() asks.
+  virtual void unlearn(std::string_view /*name*/) {}
+
  protected:
   virtual std::optional<NameTable::Found> find_at_once(std::string_view name) = 0;
-  // A lookup or a claim is new in its list; not to be answered from inside.
-  virtual void on_asked() = 0;
+  // It is new in its list; not to be answered from inside.
+  virtual void on_lookup(Lookup& lookup) = 0;
+  virtual void on_claim(ClaimCall& call) = 0;
+
+  // What tells a claim from others, also from a later one of the same call.
+  static std::uint64_t ticket_of(const ClaimCall& call) { return call.ticket_; }
+  // Takes the claim out of its list; null: it was withdrawn.
+  ClaimCall* take_claim(std::uint64_t ticket);
+  // Takes out all lookups of that name, into `due`.
+  void take_lookups(std::string_view name, IntrusiveList<Lookup>& due);
 
   // For a registry that may take longer than this turn: whoever has waited too long hears that it is away.
   void watch_deadlines();
@@ -120,6 +133,8 @@ class Registry {
 
  private:
   void on_deadline();
+
+  std::uint64_t last_ticket_ = 0;
 
   MemberTimer<Registry, &Registry::on_deadline> deadline_{*this};
 };

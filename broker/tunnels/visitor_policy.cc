@@ -22,7 +22,14 @@ Result<VisitorPolicy> VisitorPolicy::read(const VisitorRules& rules) {
     }
     policy.logins_.push_back(login);
   }
+  policy.bytes_ = serialize_rules(rules);
   return policy;
+}
+
+Result<VisitorPolicy> VisitorPolicy::from_bytes(std::string_view bytes) {
+  const std::optional<VisitorRules> rules = parse_rules(bytes);
+  if (!rules) return Error{ErrorKind::usage, "not the rules of a tunnel"};
+  return read(*rules);
 }
 
 bool VisitorPolicy::lets_in(std::string_view client_ip) const {

@@ -27,6 +27,10 @@ class VisitorPolicy {
   // Errors (usage) name what cannot be read.
   static Result<VisitorPolicy> read(const VisitorRules& rules);
 
+  // From what bytes() gave, here or on another replica. Errors (usage) as above.
+  static Result<VisitorPolicy> from_bytes(std::string_view bytes);
+  const std::string& bytes() const { return bytes_; }
+
   // Whether a visitor from there is let in at all: by no network of `deny`, and by one of `allow` if there are any. An
   // address that is none ("unknown") is only let in where neither says anything.
   bool lets_in(std::string_view client_ip) const;
@@ -39,6 +43,7 @@ class VisitorPolicy {
   NetworkList allow_;
   NetworkList deny_;
   std::vector<VisitorLogin> logins_;
+  std::string bytes_;  // a control.VisitorPolicy
 };
 
 // The credentials of an Authorization field of the scheme Basic; nothing for any other or a malformed one.

@@ -59,6 +59,15 @@ class IntrusiveList {
 
   bool empty() const { return head_.next_ == &head_; }
 
+  // The first that fits; null: none does.
+  template <typename Fits>
+  T* find_if(Fits fits) const {
+    for (ListHook* hook = head_.next_; hook != &head_; hook = hook->next_) {
+      if (fits(*static_cast<T*>(hook))) return static_cast<T*>(hook);
+    }
+    return nullptr;
+  }
+
   // Null when the list is empty.
   T* front() const { return empty() ? nullptr : static_cast<T*>(head_.next_); }
   T* pop_front() {

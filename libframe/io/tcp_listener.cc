@@ -29,6 +29,18 @@ constexpr int probes = 6;            // without an answer: then the connection i
 
 int open_socket(int family) { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
+// Accepted sockets inherit these options: a few calls per listener, none per connection. A visitor may be silent for an
+// hour, but a connection whose host is gone must end earlier.
+void tune(int fd) {
+  const int on = 1;
+  const int idle = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::tcp_keepalive).count());
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe_every, sizeof probe_every);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 // Returns the listening TCP socket, or -1 with errno set.
 int listen_on(const sockaddr_storage& at, bool both_families) {
   const int fd = open_socket(at.ss_family);
@@ -36,14 +48,7 @@ int listen_on(const sockaddr_storage& at, bool both_families) {
   const int on = 1;
   const int v6_only = both_families ? 0 : 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // Accepted sockets inherit these options: a few calls per listener, none per connection. A visitor may be silent for
-  // an hour, but a connection whose host is gone must end earlier.
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const int idle = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(limits::tcp_keepalive).count());
-  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe_every, sizeof probe_every);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  tune(fd);
   if (at.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), size_of(at)) == 0 && ::listen(fd, backlog) == 0) return fd;
   const int why = errno;
@@ -195,7 +200,7 @@ class TcpListener::Core {
 
   Loop& loop_;
   const int fd_;
-  std::unique_ptr<SocketFile> file_;  // for a unix socket
+  std::unique_ptr<SocketFile> file_;  // of a unix socket that is this process's own
   int reserve_;                       // a spare descriptor; -1: none could be opened
   bool open_ = true;
   TimePoint warned_{};
@@ -209,6 +214,20 @@ Result<std::unique_ptr<TcpListener>> TcpListener::open(Loop& loop, const Address
   Result<Listening> listening = address.is_unix() ? listen_at_path(address, unix_mode) : listen_at_ip(address);
   if (!listening) return listening.error();
   return std::unique_ptr<TcpListener>(new TcpListener(new Core(loop, *std::move(listening), std::move(on_accept))));
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::adopt(Loop& loop, int fd, OnAccept on_accept) {
+  // Of two processes that accept from one queue, one finds it empty, and must not wait there.
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    const Error error{ErrorKind::io, "descriptor " + std::to_string(fd) + ": " + system_reason(errno)};
+    ::close(fd);
+    return error;
+  }
+  sockaddr_storage at{};
+  socklen_t length = sizeof at;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &length) == 0 && at.ss_family != AF_UNIX) tune(fd);
+  return std::unique_ptr<TcpListener>(new TcpListener(new Core(loop, {fd, nullptr}, std::move(on_accept))));
 }
 
 TcpListener::~TcpListener() { core_->close(); }

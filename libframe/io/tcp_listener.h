@@ -3,6 +3,9 @@
 //   auto listener = TcpListener::open(loop, {"127.0.0.1", 7080}, [&](std::unique_ptr<TcpSocket> socket) { … });
 //   if (!listener) return listener.error();
 //
+// A socket that another process listens on, too, is adopted: both accept from one queue, so that one can take over from
+// the other without a connection lost.
+//
 // Sockets accepted over TCP have TCP_NODELAY, and keepalive after limits::tcp_keepalive of quiet.
 //
 // When the process is out of descriptors, a new connection is accepted through a reserved descriptor and closed at
@@ -31,7 +34,11 @@ class TcpListener {
   // reason: "127.0.0.1:80: permission denied".
   static Result<std::unique_ptr<TcpListener>> open(Loop& loop, const Address& address, OnAccept on_accept,
                                                    unsigned unix_mode = default_unix_mode);
-  ~TcpListener();  // stops listening at once, and removes a unix socket's file; accepted sockets live on
+  // A socket that listens already (io/inherited_sockets.h), and is the listener's from now on, also if this fails. A
+  // unix socket's file stays when the listener goes, for it is not this process's.
+  static Result<std::unique_ptr<TcpListener>> adopt(Loop& loop, int fd, OnAccept on_accept);
+  // Stops listening at once, and removes the file of a unix socket that it opened; accepted sockets live on.
+  ~TcpListener();
 
   // Passes on what the system has accepted by now: closing would reset it. Before the end, from outside of OnAccept.
   void accept_rest();

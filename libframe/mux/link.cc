@@ -14,6 +14,7 @@ std::size_t Link::take_output(MutableBytes room, Output& output) { return core_-
 bool Link::want_output() const { return core_->want_output(); }
 Result<std::unique_ptr<LinkStream>> Link::open_stream(const StreamTarget& target) { return core_->open_stream(target); }
 bool Link::can_open() const { return core_->can_open(); }
+bool Link::takes_streams() const { return core_->takes_streams(); }
 std::size_t Link::most_streams() const { return core_->most_streams(); }
 void Link::send(const control::ControlMessage& message) { core_->send(message); }
 void Link::drain() { core_->drain(); }

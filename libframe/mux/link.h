@@ -46,6 +46,8 @@ class LinkStream;
 struct StreamTarget {
   std::string_view name;  // the tunnel's: `:authority`
   std::string_view peer;  // IP:PORT of the visitor: `tenfold-peer`; empty: left out
+  // Between replicas only. The version of the visitors' rules that the opener has checked: `tenfold-policy`.
+  std::uint64_t policy = 0;
 };
 
 struct LinkOptions {
@@ -55,6 +57,11 @@ struct LinkOptions {
   std::uint32_t link_window = limits::link_window;
   Duration ping_every = limits::ping_every;
   std::int32_t last_stream_id = limits::last_stream_id;  // can_open() is false from there on
+  std::size_t held_most = limits::tunnel_buffered_most;  // of streams' bytes: more for more streams
+  // A link between replicas: every stream says that it is the one hop that there may be, and which rules were checked;
+  // an answer may be 421; control messages are Welcome, Drain and Goodbye, from either side. On any other link these
+  // fields and words are not written, and are ignored where they come.
+  bool peers = false;
 };
 
 struct LinkStats {
@@ -127,6 +134,8 @@ class Link {
   // takes none any more. The first bytes may be written at once.
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const;
+  // Broker only. False: no stream is opened any more, whatever ends.
+  bool takes_streams() const;
   // How many streams there may be at once, as both sides allow now.
   std::size_t most_streams() const;
 

@@ -35,6 +35,11 @@ Kind kind_of(const control::ControlMessage& message) {
   return Kind::unknown;
 }
 
+// What replicas say to each other, either to the other.
+bool peers_may_say(const control::ControlMessage& message) {
+  return message.has_welcome() || message.has_drain() || message.has_goodbye();
+}
+
 }  // namespace
 
 void Link::Core::adopt_control(std::unique_ptr<LinkStream> stream) {
@@ -73,7 +78,7 @@ bool Link::Core::on_control_message(const control::ControlMessage& message) {
     return false;
   }
   if (kind == Kind::unknown) return true;
-  if ((kind == Kind::agents) != (role_ == Role::broker)) {
+  if (options_.peers ? !peers_may_say(message) : (kind == Kind::agents) != (role_ == Role::broker)) {
     fail({ErrorKind::protocol, "a control message that only the other side may send"}, H2Code::protocol_error);
     return false;
   }

@@ -45,6 +45,7 @@ Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::
       handler_(handler),
       reserved_(input_slice + options.link_window + options.max_streams * std::size_t{limits::stream_window_pressed}),
       glue_(setup(role, options), *this),
+      head_(options.peers),
       guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client, guard_budget),
       keepalive_(options.ping_every, limits::pings_missed, runtime.now()),
       handed_(runtime.blocks) {
@@ -157,7 +158,7 @@ void Link::Core::handle(const H2Event& event) {
     case Kind::data:
       uncredited_ += event.bytes.size();
       if (uncredited_ >= limits::tunnel_buffered_low && !pressed_) settle_pressure();
-      if (uncredited_ > limits::tunnel_buffered_most) {
+      if (uncredited_ > options_.held_most) {
         // No peer that obeys our SETTINGS comes so far: see room_to_hold().
         return fail({ErrorKind::limit, "the peer sends as if windows had not shrunk"}, H2Code::enhance_your_calm);
       }
@@ -181,10 +182,10 @@ void Link::Core::on_opened(std::int32_t id, const Opens::Open& open) {
     control_->write(to_bytes(std::exchange(early_control_, {})));
     return;
   }
-  if (!open.good) return glue_.submit_reset(id, H2Code::protocol_error);
+  if (!open.good || (options_.peers && !open.hops)) return glue_.submit_reset(id, H2Code::protocol_error);
   if (state_ == State::draining) return glue_.submit_reset(id, H2Code::refused_stream);
   ++opened_;
-  handler_.on_link_stream(new_stream(id, {open.name, open.peer}));
+  handler_.on_link_stream(new_stream(id, {open.name, open.peer, open.policy}));
 }
 
 void Link::Core::on_answered(LinkStream& stream, const Answered& answer) {
@@ -256,8 +257,10 @@ Result<std::unique_ptr<LinkStream>> Link::Core::open_stream(const StreamTarget& 
   if (std::max(target.name.size(), target.peer.size()) > limits::link_target_bytes) {
     return Error{ErrorKind::limit, "the stream's name or peer is too long"};
   }
-  const std::int32_t id =
-      glue_.submit_request(HeadFields::open(target.name, target.peer).span(), Nghttp2Glue::Body::follows);
+  HeadFields head = HeadFields::open(target.name, target.peer);
+  PolicyDigits digits;
+  if (options_.peers) head.add_hop(digits.write(target.policy));
+  const std::int32_t id = glue_.submit_request(head.span(), Nghttp2Glue::Body::follows);
   if (id == 0) return Error{ErrorKind::closed, "the link takes no new stream"};
   guard_.on_stream();
   ++opened_;
@@ -338,7 +341,7 @@ void Link::Core::note_heard(std::int32_t id) {
 // holds more than what it holds by then, what is on its way (the connection's window at most: a later one's
 // WINDOW_UPDATE goes behind the SETTINGS), and what windows are after that.
 std::size_t Link::Core::room_to_hold() const {
-  return limits::tunnel_buffered_most - std::min(uncredited_ + grown_ + reserved_, limits::tunnel_buffered_most);
+  return options_.held_most - std::min(uncredited_ + grown_ + reserved_, options_.held_most);
 }
 
 static_assert(limits::tunnel_buffered_low + input_slice + limits::link_window +

@@ -47,6 +47,7 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
   bool want_output() const { return wants_output_; }
   Result<std::unique_ptr<LinkStream>> open_stream(const StreamTarget& target);
   bool can_open() const { return takes_streams() && streams() < most_streams(); }
+  bool takes_streams() const;
   std::size_t most_streams() const;
   void send(const control::ControlMessage& message);
   void drain();
@@ -70,7 +71,6 @@ class Link::Core final : private Nghttp2Glue::User, private Duplex::Handler {
  private:
   enum class State : std::uint8_t { running, draining, closing, closed };
   bool ended() const { return state_ >= State::closing; }
-  bool takes_streams() const;
   // The control stream left out.
   std::size_t streams() const { return streams_.size() - (control_ != nullptr && control_->core_ != nullptr ? 1 : 0); }
   // Tells the owner that there is output, if it does not know.

@@ -11,6 +11,16 @@ static_assert(sizeof(LinkStream) <= 320, "a thousand idle streams on each of a t
 static_assert(sizeof(BlockPool::Block::data) == Nghttp2Glue::frame_header + limits::data_payload,
               "a block is one frame");
 
+namespace {
+
+// Why a local dial failed: what an answer other than 200 can say.
+bool may_be_refused(ErrorKind why) {
+  return why == ErrorKind::refused || why == ErrorKind::timeout || why == ErrorKind::dns || why == ErrorKind::tls ||
+         why == ErrorKind::limit;
+}
+
+}  // namespace
+
 LinkStream::LinkStream(Link::Core& core, Runtime& runtime, std::int32_t id, const StreamTarget& target,
                        std::uint32_t window)
     : core_(&core),
@@ -18,6 +28,7 @@ LinkStream::LinkStream(Link::Core& core, Runtime& runtime, std::int32_t id, cons
       out_(runtime.blocks, Nghttp2Glue::frame_header),
       held_(runtime.blocks),
       growth_(window, runtime.now()),
+      policy_(target.policy),
       name_size_(static_cast<std::uint32_t>(target.name.size())),
       id_(id) {
   target_.reserve(target.name.size() + target.peer.size());
@@ -35,6 +46,7 @@ void LinkStream::set_handler(Handler* handler) {
 
 std::size_t LinkStream::write(Bytes bytes) {
   if (core_ == nullptr || out_way_ != Way::flowing) return bytes.size();
+  if (lazy_) accept();
   assert(answered_ || core_->role() == Link::Role::broker);
   out_.append(bytes);
   queued_ += bytes.size();
@@ -44,6 +56,7 @@ std::size_t LinkStream::write(Bytes bytes) {
 
 void LinkStream::end() {
   if (core_ == nullptr || out_way_ != Way::flowing) return;
+  if (lazy_) accept();
   assert(answered_ || core_->role() == Link::Role::broker);
   out_way_ = Way::ending;
   core_->on_written(*this, 0);
@@ -51,6 +64,7 @@ void LinkStream::end() {
 
 void LinkStream::reset(ErrorKind why) {
   if (silent_) return;
+  if (lazy_ && may_be_refused(why)) return refuse(why);
   silent_ = true;
   handler_ = nullptr;
   held_.clear();
@@ -71,7 +85,13 @@ void LinkStream::accept() {
   if (core_ == nullptr) return;
   assert(!answered_);
   answered_ = true;
+  lazy_ = false;
   core_->accept(*this);
+}
+
+void LinkStream::answer_lazily() {
+  assert(!answered_);
+  lazy_ = core_ != nullptr;
 }
 
 void LinkStream::refuse(ErrorKind cause) {

@@ -39,12 +39,18 @@ class LinkStream final : public Duplex, private Turn {
   // Agent only, once, before any write(): `:status 200`, the local dial worked.
   void accept();
   // Agent only, instead, and the last call: 502 (504 for timeout) with `tenfold-cause` and END_STREAM. The broker's
-  // stream hears on_closed() of that kind: refused, timeout, dns or tls. No further event here.
+  // stream hears on_closed() of that kind: refused, timeout, dns, tls or limit; between replicas also absent and denied
+  // (421). No further event here.
   void refuse(ErrorKind cause);
+  // Agent only, instead: accept() comes with the first write() or end(). A reset() before that of a kind that refuse()
+  // carries, for the far side of a splice was not reached, becomes refuse().
+  void answer_lazily();
 
   // What the opener asked for; empty on the broker's side.
   std::string_view name() const { return std::string_view(target_).substr(0, name_size_); }
   std::string_view peer() const { return std::string_view(target_).substr(name_size_); }
+  // Between replicas: the version of the visitors' rules that the opener has checked.
+  std::uint64_t policy() const { return policy_; }
 
   std::int32_t id() const { return id_; }
 
@@ -84,6 +90,7 @@ class LinkStream final : public Duplex, private Turn {
   WindowGrowth growth_;
   std::unique_ptr<Error> closing_;  // on_closed() that is not told yet
   std::string target_;              // name, then peer
+  std::uint64_t policy_;
   std::uint32_t name_size_;
   std::int32_t id_;
   Way out_way_ = Way::flowing;
@@ -91,6 +98,7 @@ class LinkStream final : public Duplex, private Turn {
   bool silent_ = false;        // nothing more is told: reset here, or on_closed() was told
   bool head_sent_ = false;     // our HEADERS left, so that DATA may follow
   bool answered_ = false;      // the agent's 200
+  bool lazy_ = false;          // ... comes with the first byte
   bool blocked_ = false;       // no window: out of the rotation until that opens
   std::uint8_t interims_ = 0;  // 1xx before the answer
   MemberTimer<LinkStream, &LinkStream::tell> later_{*this};

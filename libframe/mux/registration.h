@@ -37,6 +37,10 @@ struct Registration {
   VisitorRules rules;
 };
 
+// As the bytes of a control.VisitorPolicy, and back.
+std::string serialize_rules(const VisitorRules& rules);
+std::optional<VisitorRules> parse_rules(std::string_view bytes);
+
 Registration read_registration(const control::Register& message);
 
 // From the bytes of a Register; nothing when they are none, or more than a control message may have.

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,9 +24,25 @@ namespace tenfold {
 
 inline constexpr std::string_view peer_field = "tenfold-peer";
 inline constexpr std::string_view cause_field = "tenfold-cause";
+inline constexpr std::string_view hop_field = "tenfold-hop";
+inline constexpr std::string_view policy_field = "tenfold-policy";
+
+// The version of a tunnel's rules as its field carries it: 16 hexadecimal digits.
+class PolicyDigits {
+ public:
+  // The view is good as long as this object.
+  std::string_view write(std::uint64_t policy);
+  static std::optional<std::uint64_t> read(std::string_view digits);
+
+ private:
+  std::array<char, 16> text_;
+};
 
 class StreamHead {
  public:
+  // `peers`: of a link between replicas (LinkOptions::peers).
+  explicit StreamHead(bool peers = false) : peers_(peers) {}
+
   void start();
 
   // False as soon as the list weighs more than limits::link_header_list; the rest is not taken.
@@ -35,6 +52,9 @@ class StreamHead {
   bool opens() const { return connect_ && !name_.empty() && !bad_; }
   const std::string& name() const { return name_; }
   const std::string& peer() const { return peer_; }
+  // It says that it is one hop from a replica, and which rules that has checked. Never on another kind of link.
+  bool hops() const { return hop_ && policy_.has_value(); }
+  std::uint64_t policy() const { return policy_.value_or(0); }
 
   // An answer: `:status`; 0 when there was none, as in trailers.
   int status() const { return status_; }
@@ -42,13 +62,19 @@ class StreamHead {
   ErrorKind cause() const;
 
  private:
+  void take_of_peer(std::string_view name, std::string_view value);
+  void take_peers_cause(std::string_view word);
+
+  const bool peers_;
   std::size_t weight_ = 0;             // name + value + 32 of each field so far, RFC 9113 6.5.2
   std::string name_;                   // :authority
   std::string peer_;                   // tenfold-peer
   ErrorKind cause_ = ErrorKind::none;  // tenfold-cause
   int status_ = 0;
-  bool connect_ = false;  // :method is CONNECT
-  bool bad_ = false;      // too long, or there twice
+  bool connect_ = false;                 // :method is CONNECT
+  bool bad_ = false;                     // too long, or there twice
+  bool hop_ = false;                     // tenfold-hop is 1
+  std::optional<std::uint64_t> policy_;  // tenfold-policy
 };
 
 // The opens that came and are not handled yet. A burst of them is kept in the strings of the last one.
@@ -57,7 +83,9 @@ class Opens {
   struct Open {
     std::string name;
     std::string peer;
+    std::uint64_t policy = 0;
     bool good = false;  // otherwise it is no CONNECT that tenfold/1 knows
+    bool hops = false;  // StreamHead::hops()
   };
 
   // Its place.
@@ -89,16 +117,18 @@ class HeadFields {
   static HeadFields open(std::string_view name, std::string_view peer);
   static HeadFields accept();
   static HeadFields refusal(ErrorKind cause);
+  // Of an open between replicas.
+  void add_hop(std::string_view policy_digits);
 
   std::span<const H2Field> span() const { return {fields_.data(), size_}; }
 
  private:
-  std::array<H2Field, 3> fields_{};
+  std::array<H2Field, 5> fields_{};
   std::size_t size_ = 0;
 };
 
 // The word for a refusal's cause, as `tenfold-cause` carries it: refused, timeout, dns, tls, or busy (limit): the agent
-// itself has nothing to spare.
+// itself has nothing to spare. Between replicas also not-here (absent) and stale (denied), with the status 421.
 std::string_view cause_word(ErrorKind cause);
 
 }  // namespace tenfold

@@ -62,22 +62,40 @@ std::string why_no_certificate() {
 }
 
 // Loads the key for the certificate of `context`.
-Error use_key(SSL_CTX* context, const TlsServerOptions& options) {
+Error use_key(SSL_CTX* context, const std::string& cert_file, const std::string& key_file) {
   const X509* certificate = SSL_CTX_get0_certificate(context);
   bool encrypted = false;
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
-  const bool taken = SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
+  const bool taken = SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) == 1;
   SSL_CTX_set_default_passwd_cb(context, nullptr);
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
   // OpenSSL accepts a key of another type than the certificate's without an error, for a certificate that may follow.
   if (taken && X509_check_private_key(certificate, SSL_CTX_get0_privatekey(context)) == 1) return {};
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
-  if (encrypted) return bad_file("key", options.key_file, "it is encrypted");
-  if (ERR_GET_LIB(code) != ERR_LIB_X509) return bad_file("key", options.key_file, "no key in it");
-  return {ErrorKind::usage,
-          "key " + printable(options.key_file) + " does not fit certificate " + printable(options.cert_file)};
+  if (encrypted) return bad_file("key", key_file, "it is encrypted");
+  if (ERR_GET_LIB(code) != ERR_LIB_X509) return bad_file("key", key_file, "no key in it");
+  return {ErrorKind::usage, "key " + printable(key_file) + " does not fit certificate " + printable(cert_file)};
+}
+
+// Loads the chain, and the key for it.
+Error use_certificate(SSL_CTX* context, const std::string& cert_file, const std::string& key_file) {
+  for (const auto& [what, path] : {std::pair{"certificate", cert_file}, std::pair{"key", key_file}}) {
+    if (const std::string why = unreadable(path); !why.empty()) return bad_file(what, path, why);
+  }
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(context, cert_file.c_str()) != 1) {
+    return bad_file("certificate", cert_file, why_no_certificate());
+  }
+  return use_key(context, cert_file, key_file);
+}
+
+Error use_authority(SSL_CTX* context, const std::string& ca_file) {
+  if (const std::string why = unreadable(ca_file); !why.empty()) return bad_file("CA", ca_file, why);
+  ERR_clear_error();
+  if (SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1) return {};
+  return bad_file("CA", ca_file, why_no_certificate());
 }
 
 void set_common(SSL_CTX* context) {
@@ -94,9 +112,6 @@ void set_common(SSL_CTX* context) {
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& options) {
-  for (const auto& [what, path] : {std::pair{"certificate", options.cert_file}, std::pair{"key", options.key_file}}) {
-    if (const std::string why = unreadable(path); !why.empty()) return bad_file(what, path, why);
-  }
   const std::shared_ptr<TlsContext> made(new TlsContext);
   SSL_CTX* context = made->context_ = SSL_CTX_new(TLS_server_method());
   made->records_per_key_ = options.records_per_key;
@@ -105,12 +120,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsServerOptions& o
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
   // One stateless ticket: a returning browser needs no new signature, and the server stores nothing for it.
   SSL_CTX_set_num_tickets(context, 1);
-
-  ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(context, options.cert_file.c_str()) != 1) {
-    return bad_file("certificate", options.cert_file, why_no_certificate());
-  }
-  if (Error error = use_key(context, options)) return error;
+  if (Error error = use_certificate(context, options.cert_file, options.key_file)) return error;
   return made;
 }
 
@@ -121,15 +131,38 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsClientOptions& o
   made->verify_ = options.verify;
   set_common(context);
   SSL_CTX_set_alpn_protos(context, http1, sizeof http1);
-  ERR_clear_error();
   if (options.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(context);
     return made;
   }
-  if (const std::string why = unreadable(options.ca_file); !why.empty()) return bad_file("CA", options.ca_file, why);
-  if (SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
-    return bad_file("CA", options.ca_file, why_no_certificate());
-  }
+  if (Error error = use_authority(context, options.ca_file)) return error;
+  return made;
+}
+
+Result<std::shared_ptr<TlsContext>> TlsContext::peer_server(const TlsPeerOptions& options) {
+  SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+  SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+  // A peer link is kept, and its peer's certificate is checked each time.
+  SSL_CTX_set_num_tickets(context, 0);
+  return peer(context, options);
+}
+
+Result<std::shared_ptr<TlsContext>> TlsContext::peer_client(const TlsPeerOptions& options) {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_alpn_protos(context, http1, sizeof http1);
+  return peer(context, options);
+}
+
+Result<std::shared_ptr<TlsContext>> TlsContext::peer(SSL_CTX* context, const TlsPeerOptions& options) {
+  const std::shared_ptr<TlsContext> made(new TlsContext);
+  made->context_ = context;
+  made->records_per_key_ = options.records_per_key;
+  made->verify_ = true;
+  made->of_peers_ = true;
+  set_common(context);
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  if (Error error = use_certificate(context, options.cert_file, options.key_file)) return error;
+  if (Error error = use_authority(context, options.ca_file)) return error;
   return made;
 }
 

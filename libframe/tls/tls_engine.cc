@@ -39,14 +39,14 @@ class TlsEngine::Core final : private TlsBio::Output {
   Core(Runtime& runtime, std::shared_ptr<TlsContext> context, Role role, std::string_view host, Handler& handler)
       : context_(std::move(context)),
         handler_(handler),
-        host_(host),
+        host_(context_->is_of_peers() ? TlsPeerOptions::name : host),
         bio_{{}, *this},
         held_(runtime.blocks),
         ssl_(SSL_new(context_->get())) {
     BIO* bio = bio_.make();
     SSL_set_bio(ssl_, bio, bio);
     SSL_set_app_data(ssl_, this);
-    role == Role::client ? set_client() : SSL_set_accept_state(ssl_);
+    role == Role::client ? set_client() : set_server();
   }
 
   ~Core() { SSL_free(ssl_); }
@@ -114,13 +114,29 @@ class TlsEngine::Core final : private TlsBio::Output {
       SSL_ctrl(ssl_, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host_.data());
     }
     if (!context_->verifies()) return;
+    if (context_->is_of_peers()) return check_peer();
     if (ip) {
       X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host_.c_str());
     } else {
       SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
       SSL_set1_host(ssl_, host_.c_str());
     }
-    SSL_set_verify(ssl_, SSL_VERIFY_PEER, [](int good, X509_STORE_CTX* check) {
+    check_certificate(SSL_VERIFY_PEER);
+  }
+
+  void set_server() {
+    SSL_set_accept_state(ssl_);
+    if (context_->is_of_peers()) check_peer();
+  }
+
+  void check_peer() {
+    SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    SSL_set1_host(ssl_, host_.c_str());
+    check_certificate(SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+  }
+
+  void check_certificate(int mode) {
+    SSL_set_verify(ssl_, mode, [](int good, X509_STORE_CTX* check) {
       const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(check, SSL_get_ex_data_X509_STORE_CTX_idx()));
       Core& core = *static_cast<Core*>(SSL_get_app_data(ssl));
       if (good == 0) core.refusal_ = certificate_refusal(check, core.host_);
@@ -181,7 +197,7 @@ class TlsEngine::Core final : private TlsBio::Output {
 
   const std::shared_ptr<TlsContext> context_;
   Handler& handler_;
-  std::string host_;     // of a client
+  std::string host_;     // that the peer's certificate must be for
   std::string refusal_;  // the result of the check of the peer's certificate
   TlsBio bio_;
   ByteQueue held_;  // plaintext that waits for the handshake

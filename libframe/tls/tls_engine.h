@@ -45,7 +45,8 @@ class TlsEngine {
     ~Handler() = default;
   };
 
-  // `host`: for a client: the SNI, and the name (or IP) that the certificate must contain. Empty for a server.
+  // `host`: for a client: the SNI, and the name (or IP) that the certificate must contain. Empty for a server. Between
+  // peers it is ignored: TlsPeerOptions::name is for both sides.
   TlsEngine(Runtime& runtime, std::shared_ptr<TlsContext> context, Role role, std::string_view host, Handler& handler);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;

@@ -72,14 +72,14 @@ class Process:
 
     running = []  # all of this test process, for the report of a failure
 
-    def __init__(self, name, args, env=None, cwd=None):
+    def __init__(self, name, args, env=None, cwd=None, pass_fds=()):
         self.name = name
         self.out, self.err = bytearray(), bytearray()
         self._news = threading.Condition()
         self._wanted = threading.Event()
         self._wanted.set()
         self.popen = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, cwd=cwd,
+                                      stderr=subprocess.PIPE, cwd=cwd, pass_fds=pass_fds,
                                       env={**os.environ, "TENFOLD_STATE_DIR": str(state_dir()), **(env or {})})
         self._readers = [threading.Thread(target=self._read, args=pair, daemon=True)
                          for pair in ((self.popen.stdout, self.out), (self.popen.stderr, self.err))]

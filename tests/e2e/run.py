@@ -19,7 +19,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
-CLASS_SECONDS = 240  # for a whole class; only a hang gets there
+CLASS_SECONDS = 240  # for a whole class without `seconds` of its own; only a hang gets there
 
 
 def classes():
@@ -105,10 +105,10 @@ def tests_of(full_name, value, patterns):
     return [t for t in unittest.defaultTestLoader.getTestCaseNames(value) if matches(f"{full_name}.{t}", patterns)]
 
 
-def in_process(full_name, tests, args):
+def in_process(full_name, tests, args, seconds):
     """The outcomes of one class, as dicts."""
     with tempfile.TemporaryFile("w+") as report:
-        trouble, code, said = run_in_process(full_name, args, report)
+        trouble, code, said = run_in_process(full_name, args, report, seconds)
         report.seek(0)
         outcomes = [json.loads(line) for line in report if line.endswith("\n")]
     heard_of = {outcome["test"].partition(" ")[0] for outcome in outcomes}
@@ -123,16 +123,16 @@ def in_process(full_name, tests, args):
     return outcomes
 
 
-def run_in_process(full_name, args, report):
+def run_in_process(full_name, args, report, seconds):
     """What went wrong with it as a whole, its exit code, and what it printed."""
     command = [sys.executable, str(HERE / "run.py"), "--class", full_name, "--report", str(report.fileno()), *args.patterns]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True, pass_fds=[report.fileno()])
     try:
-        output, _ = process.communicate(timeout=CLASS_SECONDS)
+        output, _ = process.communicate(timeout=seconds)
         trouble = None
     except subprocess.TimeoutExpired:
-        trouble = f"still running after {CLASS_SECONDS} s"
+        trouble = f"still running after {seconds} s"
     finally:
         # Whatever a test left behind ends with its group.
         try:
@@ -189,7 +189,7 @@ def main():
     for name, value in classes():
         tests = tests_of(name, value, args.patterns)
         if tests and (value.short or not args.short):
-            wanted.append((getattr(value, "weight", 1), name, tests))
+            wanted.append((getattr(value, "weight", 1), name, tests, getattr(value, "seconds", CLASS_SECONDS)))
             if args.list:
                 print("\n".join(f"{name}.{test}" for test in tests))
     if args.list:
@@ -199,7 +199,8 @@ def main():
     # The long ones first, so that the end is not one of them alone.
     wanted.sort(key=lambda each: -each[0])
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(in_process, name, tests, args) for _, name, tests in wanted]):
+        for done in concurrent.futures.as_completed([pool.submit(in_process, name, tests, args, seconds)
+                                                        for _, name, tests, seconds in wanted]):
             for outcome in done.result():
                 show(outcome)
                 outcomes.append(outcome)

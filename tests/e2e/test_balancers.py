@@ -1,6 +1,7 @@
 """HAProxy and nginx in front of the broker, by the files of docs/deploy: what comes through, and whose it is."""
 import asyncio
 import json
+import signal
 import ssl
 import unittest
 
@@ -171,3 +172,29 @@ class NginxStream(Cases, E2E):
 
 class NginxHttp(Cases, E2E):
     file = "nginx-http.conf"
+
+
+class HaproxyAndReadiness(E2E):
+    """HAProxy and the broker's own --health."""
+
+    def test_a_broker_that_drains_is_left_out_and_ends_what_runs(self):
+        if why := missing("haproxy-tcp.cfg"):
+            self.skipTest(why)
+        authority = Authority(self.folder / "ca")
+        broker = self.start(Broker("--proxy-protocol-from", "127.0.0.1", "--health", "127.0.0.1:0", authority=authority))
+        health = int(broker.wait_event("listening", kind="health")["address"].rpartition(":")[2])
+        front = self.start(Balancer("haproxy-tcp.cfg", self.folder / "front", broker.http_port, broker.https_port, health))
+        app = App()
+        self.addCleanup(app.stop)
+        agent = self.start(Agent(app.port, f"https://127.0.0.1:{front.https_port}", mux="require", ca=broker.ca))
+        with Visitor(front.http_port, f"{agent.tunnel}.{DOMAIN}") as visitor:
+            visitor.send(visitor.head("GET", "/wait"))
+            pieces = visitor.body(visitor.answer_head())
+            self.assertEqual(next(pieces), b"half")
+            broker.send_signal(signal.SIGTERM)
+            for backend in ("brokers-http", "brokers-https"):
+                line = front.wait_line(f"Server {backend}/broker-2 is DOWN")
+                self.assertIn("code: 503", line)
+            app.events.put(b"rest")
+            self.assertEqual(b"".join(pieces), b"rest")
+        self.assertEqual(broker.wait_end(), 0)

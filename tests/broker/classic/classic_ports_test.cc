@@ -41,10 +41,10 @@ struct Ports {
   }
 
   // A tunnel that was asked for from there; 0: refused.
-  std::uint16_t open(const std::string& ip, Claim* kept = nullptr) {
-    const Result<Claim> claim = names.claim({{}, make_claimant("", "", ip)});
+  std::uint16_t open(const std::string& ip, Claim* kept = nullptr, const std::string& token = "") {
+    const Result<Claim> claim = names.claim({{}, make_claimant(token, "", ip)});
     REQUIRE(claim);
-    const Result<std::uint16_t> port = ports.open_classic(*claim, ip, "");
+    const Result<std::uint16_t> port = ports.open_classic(*claim, ip, token);
     if (!port) registry.give_up(*claim);
     if (kept != nullptr) *kept = *claim;
     return port ? *port : std::uint16_t{0};
@@ -191,4 +191,25 @@ TEST_CASE("a port that is claimed makes room for another unclaimed one") {
   rig.dial(last);
   CHECK(rig.open("127.0.0.1") != 0);
   CHECK(rig.open("127.0.0.1") == 0);
+}
+
+TEST_CASE("the tunnels of a token end at one word, and no others") {
+  Ports rig;
+  Claim gone;
+  Claim stays;
+  const std::uint16_t port = rig.open("127.0.0.1", &gone, "a");
+  rig.open("127.0.0.1", nullptr, "a");
+  const std::uint16_t other = rig.open("127.0.0.1", &stays, "b");
+  const int socket_gone = rig.dial(port);
+  const int socket_stays = rig.dial(other);
+  CHECK(rig.admission.tunnels_of("a") == 2);
+  CHECK(rig.ports.end_tunnels_of("a") == 2);
+  rig.turn();
+  CHECK(Ports::is_closed(socket_gone));
+  CHECK_FALSE(Ports::is_closed(socket_stays));
+  CHECK(rig.names.find(gone.name).state == NameTable::State::unknown);
+  CHECK(rig.names.find(stays.name).state == NameTable::State::here);
+  CHECK(rig.admission.tunnels_of("a") == 0);
+  CHECK(rig.admission.tunnels_of("b") == 1);
+  CHECK(rig.ports.end_tunnels_of("") == 0);
 }

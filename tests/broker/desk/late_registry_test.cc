@@ -38,7 +38,8 @@ class LateRegistry final : public Registry {
 
  private:
   std::optional<NameTable::Found> find_at_once(std::string_view) override { return {}; }
-  void on_asked() override { watch_deadlines(); }
+  void on_lookup(Lookup&) override { watch_deadlines(); }
+  void on_claim(ClaimCall&) override { watch_deadlines(); }
 
   NameTable& names_;
 };
@@ -185,4 +186,45 @@ TEST_CASE("a new tunnel waits for its claim, and is refused when the registry is
     late.registry.answer();
     CHECK(late.rig.names.find("wanted").state == NameTable::State::unknown);
   }
+}
+
+TEST_CASE("a broker that takes over lets a visitor wait for the tunnel of a name that it does not know yet") {
+  TestRuntime rt;
+  NameTable names{rt.runtime};
+  MemoryRegistry registry{rt.runtime, names, rt.runtime.now() + 15s};
+  struct Visitor final : Registry::Lookup {
+    void on_found(NameTable::Found found) override { answers.push_back(found.state); }
+    void on_registry_away() override { FAIL("it is here"); }
+    std::vector<NameTable::State> answers;
+  };
+  const auto attach = [&](const std::string& name) {
+    const Result<Claim> claim = names.claim({name});
+    REQUIRE(claim);
+    registry.attach(*claim, std::make_shared<TestTunnel>(rt, name), nullptr);
+  };
+  using State = NameTable::State;
+
+  Visitor first;
+  Visitor second;
+  Visitor other;
+  REQUIRE_FALSE(registry.find("one", first));
+  REQUIRE_FALSE(registry.find("one", second));
+  REQUIRE_FALSE(registry.find("two", other));
+  second.cancel();
+  attach("one");
+  CHECK(first.answers.empty());  // not from inside
+  rt.pass(0s);
+  CHECK(first.answers == std::vector{State::here});
+  CHECK(second.answers.empty());
+  CHECK(other.answers.empty());
+  Visitor third;
+  CHECK(registry.find("one", third)->state == State::here);  // at once
+
+  rt.pass(rules::takeover_wait);
+  CHECK(other.answers == std::vector{State::unknown});
+  CHECK_FALSE(registry.find("two", other));
+  rt.pass(rules::takeover_wait);
+  CHECK(other.answers.size() == 2);
+  rt.pass(15s);
+  CHECK(registry.find("two", other)->state == State::unknown);
 }

@@ -46,15 +46,3 @@ TEST_CASE("a target is read without the secret before its path") {
   CHECK(read_own_target("/myapp").path == "/myapp");
   CHECK(read_own_target("/a/tf_abc/b").path == "/a/tf_abc/b");
 }
-
-TEST_CASE("what is seen of a target has no secret in it") {
-  CHECK(without_secret("/tf_abc/myapp?x=1") == "/-/myapp?x=1");
-  CHECK(without_secret("/tf_abc") == "/-");
-  CHECK(without_secret("/tf_abc/?new") == "/-/?new");
-  CHECK(without_secret("/myapp?token=abc") == "/myapp?token=-");
-  CHECK(without_secret("/?new&token=abc&token=def&x=1") == "/?new&token=-&token=-&x=1");
-  CHECK(without_secret("/tf_abc/x?token=abc") == "/-/x?token=-");
-  CHECK(without_secret("/myapp?x=1") == "/myapp?x=1");
-  CHECK(without_secret("/").starts_with("/"));
-  CHECK(without_secret("").empty());
-}

@@ -111,6 +111,11 @@ class Linked final : private LinkSession::Owner, private Link::Handler {
     for (int i = 0; i < times; ++i) agent_->link().send(message);
     turn();
   }
+  std::size_t revoke() {
+    const std::size_t ended = session_->revoke();
+    turn();
+    return ended;
+  }
   std::string refusal(const std::string& name, const std::string& token = {}) {
     return ask(name, token).refused().code();
   }
@@ -266,6 +271,17 @@ TEST_CASE("tunnels that a token asks for in one go are no more than it may have"
   one->flood(6, "");
   CHECK(sessions.names.size() == 3);
   CHECK(one->heard.size() == 6);
+}
+
+TEST_CASE("a link whose token is not valid any more ends, and its names are free") {
+  Sessions sessions(with_tokens("one a\n"));
+  const auto one = sessions.link("one-tunnel", first_agent, office, "a");
+  REQUIRE(one->ask("two-tunnel").has_registered());
+  CHECK(one->revoke() == 2);
+  CHECK(one->over);
+  CHECK(sessions.names.find("one-tunnel").state == NameTable::State::unknown);
+  CHECK(sessions.admission.tunnels_of("a") == 0);
+  CHECK(sessions.logged("tunnel-down name=two-tunnel kind=mux cause=revoked"));
 }
 
 TEST_CASE("a link whose token is gone, or that was made before there were tokens, gets no further tunnel") {
