@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "broker/desk/shown_token.h"
 #include "broker/tunnels/tunnel_name.h"
 #include "http/failure_texts.h"
 
@@ -107,7 +108,7 @@ std::string_view without_query(std::string_view target) { return target.substr(0
 
 // The path of a request to the broker itself, unless it may hold what a client shows to it.
 std::string_view own_path(std::string_view target) {
-  const std::string_view path = without_query(target);
+  const std::string_view path = read_own_target(target).path;
   const bool shown =
       path == "/" || path.starts_with("/api/") || (path.starts_with('/') && is_tunnel_name(path.substr(1)));
   return shown ? path : hidden_path;

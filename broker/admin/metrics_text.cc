@@ -220,7 +220,7 @@ void put_replicas(Page& page, const Sources& sources) {
   const auto connected = std::count_if(peers.begin(), peers.end(), [](const auto& peer) { return peer.connected; });
   page.family("tenfold_peers", gauge, "Other replicas, by whether a link to them is up.");
   page.value(connected, {{"state", "connected"}});
-  page.value(peers.size() - static_cast<std::size_t>(connected), {{"state", "known"}});
+  page.value(peers.size() - static_cast<std::size_t>(connected), {{"state", "away"}});
 }
 
 void put_process(Page& page, const Sources& sources) {

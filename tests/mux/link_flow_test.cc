@@ -63,6 +63,7 @@ TEST_CASE("a stream whose reader stands still stops at its window, and nobody el
   }
   pair.pump();
   for (const auto& stream : stalled) CHECK(stream->sent == options.stream_window);
+  CHECK(pair.broker.link->stats().window_waits == stalled.size());
   CHECK(pair.broker.link->stats().bytes_queued == 10 * (100'000 - options.stream_window));
 
   pair.agent.on_stream = nullptr;

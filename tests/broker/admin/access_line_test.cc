@@ -124,6 +124,8 @@ TEST_CASE("of a request to the broker itself the line has only the broker's own 
   CHECK(path_of(served("/?new&token=secret", "")) == "/");
   CHECK(path_of(served("/api/tunnels/x/status", "")) == "/api/tunnels/x/status");
   CHECK(path_of(served("/myname?token=secret", "")) == "/myname");
+  CHECK(path_of(served("/tf_secret/myname", "")) == "/myname");
+  CHECK(path_of(served("/tf_secret", "")) == "/...");
   CHECK(path_of(served("/secret/myname", "")) == "/...");
   CHECK(path_of(served("/Secret.1", "")) == "/...");
 }
