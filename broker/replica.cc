@@ -97,7 +97,6 @@ Error Replica::start() {
   if (Error error = door_.listen(options_.peer_listen, peer_server_)) {
     return {error.kind, "--peer-listen: " + error.detail};
   }
-  loop_.runtime().log.info("listening", {{"kind", "peers"}, {"address", to_string(door_.address())}});
   registry_.start(options_.peer_advertise.empty() ? to_string(door_.address()) : options_.peer_advertise);
   return {};
 }

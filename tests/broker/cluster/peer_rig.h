@@ -216,7 +216,8 @@ class TestRegistry final : public Registry {
     ++asked;
     return later ? std::nullopt : std::optional(found);
   }
-  void on_asked() override {}
+  void on_lookup(Lookup&) override {}
+  void on_claim(ClaimCall&) override {}
 };
 
 // A visitor of a tunnel: one connection, a request at a time, and no desk in between.
