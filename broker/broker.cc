@@ -137,6 +137,9 @@ class Broker::Parts final : private Control {
     Options now = reloaded_options(options, wanted);
     Result<Settings> read = read_settings(now, log, &settings);
     if (!read) return read.error();
+    if (access_log != nullptr) {
+      if (const Error error = access_log->reopen()) return of_flag("--access-log", error);
+    }
     for (const std::string& flag : restart_needed(options, wanted)) {
       log.warn("restart-needed", {{"flag", flag}, {"detail", "it was changed, and counts after a restart"}});
     }
@@ -150,8 +153,6 @@ class Broker::Parts final : private Control {
     }
     log.info("reloaded", {{"changed", changed}, {"ended", end_tunnels_of_former(before)}});
     log.set_level(settings.log_level);
-    if (access_log == nullptr) return {};
-    if (const Error error = access_log->reopen()) log.warn("access-log", {{"reason", error.detail}});
     return {};
   }
 
@@ -271,8 +272,6 @@ Error Broker::check(const Options& options, Log& log) {
 Error Broker::reload(const Options& options) { return parts_->reload(options); }
 
 void Broker::drain() { parts_->going_down.start(); }
-
-Error Broker::reopen_access_log() { return parts_->access_log == nullptr ? Error{} : parts_->access_log->reopen(); }
 
 void Broker::flush_access_log() {
   if (parts_->access_log != nullptr) parts_->access_log->flush();
