@@ -160,6 +160,9 @@ class Broker::Parts final : private Control, private ClusterRegistry::Owner {
     Options now = reloaded_options(options, wanted);
     Result<Settings> read = read_settings(now, log, &settings);
     if (!read) return read.error();
+    if (access_log != nullptr) {
+      if (const Error error = access_log->reopen()) return of_flag("--access-log", error);
+    }
     for (const std::string& flag : restart_needed(options, wanted)) {
       log.warn("restart-needed", {{"flag", flag}, {"detail", "it was changed, and counts after a restart"}});
     }
@@ -308,8 +311,6 @@ void Broker::drain() {
   if (parts_->replica != nullptr) parts_->replica->announce_drain(parts_->settings.drain.timeout);
   parts_->going_down.start();
 }
-
-Error Broker::reopen_access_log() { return parts_->access_log == nullptr ? Error{} : parts_->access_log->reopen(); }
 
 void Broker::flush_access_log() {
   if (parts_->access_log != nullptr) parts_->access_log->flush();

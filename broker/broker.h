@@ -26,9 +26,6 @@ class Broker {
   // Accepts no more connections, finishes current requests within the options' drain time, then calls on_stopped().
   void drain();
 
-  // Opens the access log's file again, after it was renamed. The error names it; its lines go on where they went then.
-  Error reopen_access_log();
-
   // Writes what the access log has gathered. Before _exit(2).
   void flush_access_log();
 

@@ -250,6 +250,29 @@ class AccessLog(Operated):
         eventually(dropped, "three lines dropped")
         broker.wait_event("access-log-dropped", file="/dev/full")
 
+    def test_a_reload_opens_the_file_again_and_keeps_the_old_one_where_it_cannot(self):
+        broker, agent = self.started()
+
+        def visit(path):
+            with Visitor(broker.http_port, f"{agent.tunnel}.{DOMAIN}") as visitor:
+                self.assertEqual(visitor.get(path).status, 200)
+
+        visit("/before")
+        self.line_of("/before")
+        (self.folder / "access.log").rename(self.folder / "access.log.1")
+        broker.send_signal(signal.SIGHUP)
+        broker.wait_event("reloaded")
+        visit("/after")
+        self.line_of("/after")
+        self.assertNotIn("/before", [line["path"] for line in self.lines()])
+        (self.folder / "access.log").rename(self.folder / "access.log.2")
+        (self.folder / "access.log").mkdir()
+        broker.send_signal(signal.SIGHUP)
+        self.assertIn("access.log: ", broker.wait_event("reload-failed")["detail"])
+        visit("/still")
+        self.line_of("/still", "access.log.2")
+        (self.folder / "access.log").rmdir()
+
     def test_a_file_that_cannot_be_had_is_named_at_the_start(self):
         process = self.start(Process("broker", [BIN / "broker", "--http", "127.0.0.1:0", "--access-log", self.folder / "none/x"]))
         self.assertEqual(process.wait_end(), 2)

@@ -27,7 +27,8 @@ struct Scraped {
   LinkSide link_side{loop, rig.registry, rig.admission, resume_tokens, "test"};
   LinkDoor links{link_side};
   AddressCounts addresses{10};
-  FrontDoor door{loop, {}, rig.proxies, addresses, rig.shared, rig.desk, links};
+  ProxyList header_senders;
+  FrontDoor door{loop, {}, rig.proxies, header_senders, addresses, rig.shared, rig.desk, links};
   Sources sources{rig.rt.runtime,           readiness, rig.metrics, rig.names, links, door, rig.desk,
                   rig.admission.refusals(), nullptr,   1 << 20};
 
