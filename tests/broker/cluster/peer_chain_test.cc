@@ -197,14 +197,28 @@ TEST_CASE("a slow reader holds the app back along the whole way, and nobody else
   CHECK(chain.visitor->says("").ends_with(large));
 }
 
+TEST_CASE("a safe request whose agent's link is lost is asked again, and finds the agent where it is now") {
+  Chain chain;
+  chain.visitor->says(get);
+  chain.agent.accept();
+  chain.turn();
+  AgentLink other(chain, "myapp");
+  chain.agent.tunnel->hand_over(other.tunnel, true);
+  chain.agent.cut();
+  chain.turn();
+  REQUIRE(other.unanswered() == 1);
+  other.accept().say(ok);
+  CHECK(chain.visitor->says("").ends_with("\r\n\r\nok"));
+}
+
 TEST_CASE("an agent whose link is lost is away, and a later request finds it so") {
   Chain chain;
   chain.visitor->says(post);
   chain.agent.accept();
   chain.turn();
   chain.agent.cut();
-  CHECK(chain.visitor->says("").starts_with("HTTP/1.1 502 "));
-  CHECK(chain.visitor->failure.kind == ErrorKind::closed);
+  CHECK(chain.visitor->says("").starts_with("HTTP/1.1 503 "));
+  CHECK(failure_form(chain.visitor->failure).code == "agent-away");
   chain.agent.tunnel->leave();
   chain.registry.found = {NameTable::State::away, nullptr, nullptr};
   CHECK(chain.visitor->says(post).starts_with("HTTP/1.1 503 "));
