@@ -72,6 +72,7 @@ void Splice::settle_parting() {
 void Splice::finish(const Error& why) {
   if (std::exchange(state_, State::done) == State::done) return;
   runtime_.timers.disarm(no_progress_);
+  owner_.on_splice_cut(why);
   for (Side& side : sides_) side.pipe->reset(why.kind);
   owner_.on_splice_done(*this, why);
 }

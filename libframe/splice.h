@@ -34,6 +34,8 @@ class Splice {
    public:
     // The last event: bury the splice. `why.kind` is none if both directions ended cleanly.
     virtual void on_splice_done(Splice& splice, const Error& why) = 0;
+    // Just before it, while the pipes are not reset yet: for an owner who can say more to one of them.
+    virtual void on_splice_cut(const Error& /*why*/) {}
 
    protected:
     ~Owner() = default;

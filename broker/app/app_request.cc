@@ -385,7 +385,7 @@ void AppRequest::on_app_end() {
 bool AppRequest::may_ask_again(const Error& why) const {
   if ((state_ != State::awaiting && state_ != State::ended) || answer_began_ || retried_) return false;
   if (why.kind == ErrorKind::unbegun) return !body_lost_;
-  return safe_ && (upstream_.reused() || upstream_.agent_gone());
+  return safe_ && (upstream_.reused() || upstream_.agent_gone() || why.origin == Origin::link);
 }
 
 void AppRequest::ask_again() {
@@ -401,7 +401,7 @@ void AppRequest::ask_again() {
 void AppRequest::upstream_lost(const Error& reported) {
   const Error why = upstream_.lost(reported);
   if (may_ask_again(why)) return ask_again();
-  if (why.origin == Origin::peer) return fail(why);
+  if (why.origin == Origin::peer || why.origin == Origin::link) return fail(why);
   // An interim answer or a partial head does not prevent a failure page.
   if (upstream_.agent_gone() && state_ != State::answering) {
     return fail({ErrorKind::closed, "the agent's link was lost", Origin::link});

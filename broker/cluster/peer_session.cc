@@ -63,6 +63,12 @@ class PeerSession::Carried final : private Opening, private Splice::Owner {
 
   void on_splice_done(Splice&, const Error&) override { session_.end(*this); }
 
+  // The other replica could not tell it from a cut by the app.
+  void on_splice_cut(const Error& why) override {
+    const bool lost = why && why.kind != ErrorKind::unbegun && loan_.agent_gone();
+    if (lost && !stream_.answered()) stream_.refuse(ErrorKind::silent);
+  }
+
   void refuse(ErrorKind cause) {
     withdraw();
     waiting_->refuse(cause);
@@ -71,7 +77,7 @@ class PeerSession::Carried final : private Opening, private Splice::Owner {
 
   PeerSession& session_;
   std::unique_ptr<LinkStream> waiting_;  // for its pipe
-  const LinkStream& stream_;             // that one, or the splice's left
+  LinkStream& stream_;                   // that one, or the splice's left
   Upstream loan_;                        // the splice owns its pipe
   std::unique_ptr<Splice> splice_;
 };

@@ -20,14 +20,14 @@ RemoteTunnel::~RemoteTunnel() {
 
 void RemoteTunnel::open(Opening& opening) {
   if (unlearned_) return ask(opening);
-  if (way_ != nullptr && !way_->link_gone()) return way_->open(opening);
+  if (way_ != nullptr && !way_->link_gone()) return open_on_way(opening);
   PeerLink* link = place_.address.empty() ? nullptr : links_.link_to(place_.replica, place_.address);
   if (link == nullptr) {
     return opening.on_open_failed({ErrorKind::closed, "no way to replica " + to_string(place_.replica), Origin::peer});
   }
   if (LinkPipes* pipes = link->join(*this)) {
     take_way(*pipes);
-    return way_->open(opening);
+    return open_on_way(opening);
   }
   if (!listed()) return opening.on_open_failed(link->failure());
   waiting_.enter(opening);
@@ -39,12 +39,18 @@ void RemoteTunnel::take_way(LinkPipes& pipes) {
   way_ = std::make_shared<LinkTunnel>(runtime(), name(), pipes, &owner, far);
 }
 
-// In each of these events a visitor may let go of the tunnel.
+// A visitor who is turned away may let go of the tunnel, the last one with it: here, and in each of the events below.
+void RemoteTunnel::open_on_way(Opening& opening) {
+  const std::shared_ptr<LinkTunnel> way = way_;
+  way->open(opening);
+}
 
 void RemoteTunnel::on_peer_up(LinkPipes& pipes) {
   const std::shared_ptr<Tunnel> self = shared_from_this();
   take_way(pipes);
-  while (Opening* opening = waiting_.next()) open(*opening);
+  for (std::size_t left = waiting_.size(); left != 0; --left) {
+    if (Opening* opening = waiting_.next()) open(*opening);
+  }
 }
 
 void RemoteTunnel::on_peer_failed(const Error& why) {

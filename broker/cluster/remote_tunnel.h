@@ -36,6 +36,7 @@ class RemoteTunnel final : public Tunnel, private PeerLink::User, private LinkTu
 
   void open(Opening& opening) override;
   std::size_t connected() const override { return way_ == nullptr ? 0 : way_->connected(); }
+  bool has_agent() const override { return true; }
   const char* kind() const override { return "peer"; }
 
   const Place& place() const { return place_; }
@@ -67,6 +68,7 @@ class RemoteTunnel final : public Tunnel, private PeerLink::User, private LinkTu
   void on_link_tunnel_misdirected(LinkTunnel& way) override;
 
   void take_way(LinkPipes& pipes);
+  void open_on_way(Opening& opening);
   // The registry is asked again.
   void ask(Opening& opening);
   void hand_on(const NameTable::Found& found, Opening& opening);

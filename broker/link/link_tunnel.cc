@@ -68,6 +68,7 @@ Error LinkTunnel::on_pipe_lost(const Error& why) {
     if (owner_ != nullptr) owner_->on_link_tunnel_misdirected(*this);
     return {ErrorKind::unbegun, "the replica does not serve the tunnel as it was looked up", Origin::agent};
   }
+  if (why.kind == ErrorKind::silent) return {ErrorKind::closed, "the agent's link was lost", Origin::link};
   if (link_gone()) return {ErrorKind::closed, "the link to the tunnel's replica was lost: " + why.detail, Origin::peer};
   return why;
 }

@@ -40,11 +40,12 @@ class LinkStream final : public Duplex, private Turn {
   void accept();
   // Agent only, instead, and the last call: 502 (504 for timeout) with `tenfold-cause` and END_STREAM. The broker's
   // stream hears on_closed() of that kind: refused, timeout, dns, tls or limit; between replicas also absent and denied
-  // (421). No further event here.
+  // (421), and silent (503: the agent's link was lost). No further event here.
   void refuse(ErrorKind cause);
   // Agent only, instead: accept() comes with the first write() or end(). A reset() before that of a kind that refuse()
   // carries, for the far side of a splice was not reached, becomes refuse().
   void answer_lazily();
+  bool answered() const { return answered_; }
 
   // What the opener asked for; empty on the broker's side.
   std::string_view name() const { return std::string_view(target_).substr(0, name_size_); }

@@ -18,6 +18,7 @@ std::string_view refusal_status(ErrorKind cause) {
     case ErrorKind::timeout: return "504";
     case ErrorKind::absent:
     case ErrorKind::denied: return "421";
+    case ErrorKind::silent: return "503";
     default: return "502";
   }
 }
@@ -72,7 +73,7 @@ bool StreamHead::take(std::string_view name, std::string_view value) {
 }
 
 void StreamHead::take_peers_cause(std::string_view word) {
-  for (const ErrorKind cause : {ErrorKind::absent, ErrorKind::denied}) {
+  for (const ErrorKind cause : {ErrorKind::absent, ErrorKind::denied, ErrorKind::silent}) {
     if (word == cause_word(cause)) cause_ = cause;
   }
 }
@@ -88,8 +89,8 @@ void StreamHead::take_of_peer(std::string_view name, std::string_view value) {
 }
 
 ErrorKind StreamHead::cause() const {
-  const bool misdirected = cause_ == ErrorKind::absent || cause_ == ErrorKind::denied;
-  if (cause_ != ErrorKind::none && (!misdirected || status_ == 421)) return cause_;
+  const bool of_peer = cause_ == ErrorKind::absent || cause_ == ErrorKind::denied || cause_ == ErrorKind::silent;
+  if (cause_ != ErrorKind::none && (!of_peer || status_ == (cause_ == ErrorKind::silent ? 503 : 421))) return cause_;
   return status_ == 504 ? ErrorKind::timeout : ErrorKind::refused;
 }
 
@@ -161,6 +162,7 @@ std::string_view cause_word(ErrorKind cause) {
     case ErrorKind::limit: return "busy";
     case ErrorKind::absent: return "not-here";
     case ErrorKind::denied: return "stale";
+    case ErrorKind::silent: return "agent-away";
     default: return "refused";
   }
 }

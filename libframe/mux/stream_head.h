@@ -128,7 +128,8 @@ class HeadFields {
 };
 
 // The word for a refusal's cause, as `tenfold-cause` carries it: refused, timeout, dns, tls, or busy (limit): the agent
-// itself has nothing to spare. Between replicas also not-here (absent) and stale (denied), with the status 421.
+// itself has nothing to spare. Between replicas also not-here (absent) and stale (denied), with the status 421, and
+// agent-away (silent), with 503.
 std::string_view cause_word(ErrorKind cause);
 
 }  // namespace tenfold

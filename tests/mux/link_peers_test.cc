@@ -36,6 +36,7 @@ TEST_CASE("the fields between replicas are spelt as in the specification") {
   CHECK(policy_field == "tenfold-policy");
   CHECK(cause_word(ErrorKind::absent) == "not-here");
   CHECK(cause_word(ErrorKind::denied) == "stale");
+  CHECK(cause_word(ErrorKind::silent) == "agent-away");
 }
 
 TEST_CASE("a policy's version is sixteen digits, and nothing else is one") {
@@ -101,8 +102,14 @@ TEST_CASE("to an agent neither is written") {
 }
 
 TEST_CASE("a replica says that a tunnel is not here, or its rules are others; an agent's word for it means nothing") {
-  constexpr std::array words{std::pair{ErrorKind::absent, "not-here"}, std::pair{ErrorKind::denied, "stale"}};
-  for (const auto& [kind, word] : words) {
+  struct Word {
+    ErrorKind kind;
+    const char* word;
+    const char* status;
+  };
+  constexpr std::array words{Word{ErrorKind::absent, "not-here", "421"}, Word{ErrorKind::denied, "stale", "421"},
+                             Word{ErrorKind::silent, "agent-away", "503"}};
+  for (const auto& [kind, word, right_status] : words) {
     CAPTURE(word);
     LinkPair pair(peers());
     pair.agent.accepts = false;
@@ -113,9 +120,9 @@ TEST_CASE("a replica says that a tunnel is not here, or its rules are others; an
     pair.pump();
     REQUIRE(near->closed);
     CHECK(near->closed->kind == kind);
-    CHECK(near->closed->detail == "answered with status 421");
+    CHECK(near->closed->detail == std::string("answered with status ") + right_status);
 
-    for (const char* status : {"421", "502"}) {
+    for (const char* status : {right_status, "502"}) {
       Target target(broker);
       const auto stream = target.end.open();
       target.take();

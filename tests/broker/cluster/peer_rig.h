@@ -27,6 +27,8 @@ using tenfold::test::MemoryPipe;
 // All pipes of a rig, and the turns in which their bytes move.
 class World {
  public:
+  // With a deadline ahead the loop always has something to wait for.
+  World() { loop.runtime().timers.arm_in(late_, 24h); }
   ~World() { loop.runtime().graveyard.clear(); }
 
   MemoryPipe& pipe() {
@@ -64,6 +66,9 @@ class World {
   Loop loop{log};
 
  private:
+  struct Late final : Timer {
+    void on_timer() override { FAIL("a day has passed"); }
+  } late_;
   std::vector<std::unique_ptr<MemoryPipe>> pipes_;
 };
 

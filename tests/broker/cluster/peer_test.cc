@@ -1,6 +1,7 @@
 // A visitor who lands on one replica and is carried to a tunnel on another, over a peer link.
 #include <doctest/doctest.h>
 
+#include "../tunnels/wanting.h"
 #include "mux/link_stream.h"
 #include "peer_rig.h"
 
@@ -138,7 +139,7 @@ TEST_CASE("an agent that is busy, and a tunnel that is full, are the agent's sid
   CHECK(rig.registry.asked == 0);
 }
 
-TEST_CASE("a tunnel that has moved is looked up once more, and whatever the request is found on another replica") {
+TEST_CASE("a tunnel that has moved is looked up once more, and the request goes there, whatever its method") {
   for (const bool here_again : {false, true}) {
     CAPTURE(here_again);
     Rig rig;
@@ -258,6 +259,7 @@ TEST_CASE("a replica that dies in the middle of a request is the peer's failure;
 TEST_CASE("one dial serves all who ask, and its failure is shared for half a second") {
   Rig rig;
   rig.dialer.doors.clear();
+  const TimePoint before = rig.loop.runtime().now();
   Visitor& one = rig.visitor(rig.on_a());
   Visitor& two = rig.visitor(rig.on_a());
   one.browser->say(get);
@@ -269,12 +271,24 @@ TEST_CASE("one dial serves all who ask, and its failure is shared for half a sec
     CHECK(failure_form(visitor->failure).code == "peer-unreachable");
     CHECK(failure_text(visitor->failure).find("10.0.0.1") == std::string::npos);
   }
+  CHECK(rig.logged("peer-unreachable replica=a:1 reason=refused: 10.0.0.1:7090: connection refused"));
+
+  // Who asks while that is fresh hears it at once, and later it is tried again.
   rig.dialer.doors[address_a] = &rig.a.door;
   const auto app = rig.a.add("myapp");
-  PeerLink& link = *rig.links.link_to(id_a, address_a);
-  // As long as the rest lasts.
-  CHECK(link.failure().detail == "10.0.0.1:7090: connection refused");
-  CHECK(rig.logged("peer-unreachable replica=a:"));
+  const auto tunnel = rig.on_a();
+  Wanting early;
+  Wanting late;
+  rig.loop.runtime().timers.set_now(before);
+  tunnel->open(early);
+  CHECK(early.why.kind == ErrorKind::refused);
+  CHECK(early.why.origin == Origin::peer);
+  CHECK(rig.dialer.dials == 1);
+  rig.loop.runtime().timers.set_now(std::chrono::steady_clock::now() + rules::peer_dial_rest);
+  tunnel->open(late);
+  CHECK(rig.dialer.dials == 2);
+  rig.bring_on(rules::peer_dial_rest);
+  CHECK(late.upstream);
 }
 
 TEST_CASE("a replica that does not answer within two seconds, or is none, is unreachable") {
