@@ -106,7 +106,7 @@ struct Chain : World {
 
   const ReplicaId replica{"a", 1};
   AgentLink agent;
-  Replica owner{*this, "a"};
+  PeerSite owner{*this, "a"};
   MemoryDialer dialer{*this};
   PeerLinks links{loop, dialer};
   TestRegistry registry{loop.runtime()};

@@ -124,10 +124,10 @@ class AppTunnel final : public Tunnel {
 };
 
 // A replica that others dial.
-struct Replica {
-  Replica(World& w, std::string id) : world(w), names(w.loop.runtime()), door(w.loop, names, std::move(id)) {}
+struct PeerSite {
+  PeerSite(World& w, std::string id) : world(w), names(w.loop.runtime()), door(w.loop, names, std::move(id)) {}
   // Its streams hold pipes of tunnels.
-  ~Replica() { door.close(); }
+  ~PeerSite() { door.close(); }
 
   std::shared_ptr<AppTunnel> add(const std::string& name, std::shared_ptr<const VisitorPolicy> policy = nullptr) {
     const Result<Claim> made = names.claim({name, make_claimant("team", "the-first-instance", "")});

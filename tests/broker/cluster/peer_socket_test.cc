@@ -54,7 +54,7 @@ struct Sockets : World {
   }
 
   const ReplicaId replica{"a", 1};
-  Replica owner{*this, "a"};
+  PeerSite owner{*this, "a"};
   SocketPeerDialer dialer;
   PeerLinks links{loop, dialer};
   TestRegistry registry{loop.runtime()};

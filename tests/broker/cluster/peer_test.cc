@@ -50,8 +50,8 @@ struct Rig : World {
     return *visitors.back();
   }
 
-  Replica a{*this, "a"};
-  Replica b{*this, "b"};
+  PeerSite a{*this, "a"};
+  PeerSite b{*this, "b"};
   MemoryDialer dialer{*this};
   PeerLinks links{loop, dialer};
   TestRegistry registry{loop.runtime()};
