@@ -20,7 +20,7 @@
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 
-namespace tenfold::broker::test {
+namespace tenfold::broker::peer_test {
 
 using tenfold::test::MemoryPipe;
 
@@ -278,4 +278,4 @@ class Visitor final : private http1::ServerConnection::Owner, private AppRequest
   std::unique_ptr<http1::ServerConnection> connection_;
 };
 
-}  // namespace tenfold::broker::test
+}  // namespace tenfold::broker::peer_test

@@ -8,7 +8,7 @@
 
 using namespace tenfold;
 using namespace tenfold::broker;
-using namespace tenfold::broker::test;
+using namespace tenfold::broker::peer_test;
 using tenfold::test::CertificateFiles;
 using tenfold::test::make_certificate;
 using tenfold::test::TemporaryDirectory;

@@ -7,7 +7,8 @@
 
 using namespace tenfold;
 using namespace tenfold::broker;
-using namespace tenfold::broker::test;
+using namespace tenfold::broker::peer_test;
+using tenfold::broker::test::Wanting;
 
 namespace {
 
