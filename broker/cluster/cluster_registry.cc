@@ -52,7 +52,7 @@ class ClusterRegistry::ClaimWork final : public Directory::ClaimCall {
     }
     const Claimant& who = request_.who;
     registry_.directory_.claim({request_.name, who.owner, who.proven(), who.instance, who.generation,
-                                registry_.names_.generation_of(request_.name), request_.joins},
+                                registry_.names_.generation_of(request_.name), request_.joins, who.address},
                                *this);
   }
 
@@ -235,7 +235,7 @@ void ClusterRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
   const std::optional<NameTable::Holder> holder = names_.holder_of(claim);
   if (!holder) return;
   directory_.attach({claim.name, claim.generation, holder->who.owner, holder->who.instance, 0, holder->joins,
-                     policy == nullptr ? std::string() : policy->rules_bytes()});
+                     policy == nullptr ? std::string() : policy->rules_bytes(), holder->who.address});
   names_.attach(claim, tunnel, std::move(policy));
   unlearn(claim.name);
 }

@@ -103,10 +103,13 @@ bool may_have(const Name& value, const NameRequest& request, const NamePlace& he
       (owned || any(value.members(), same_instance) || any(value.claims(), same_instance))) {
     return true;
   }
-  if (!owned) return false;
-  if (request.owner_proves) return true;
+  // An agent that was started again somewhere without a state of its own is known by its address, which proves nothing:
+  // it gets a name back that no tunnel has.
+  const bool from_there = !request.address.empty() && request.address == value.address();
+  if (!owned && !from_there) return false;
+  if (owned && request.owner_proves) return true;
   if (!any(value.members(), [&](const Member& m) { return lives(m, here); })) return true;
-  return request.joins && value.members(0).joins();
+  return owned && request.joins && value.members(0).joins();
 }
 
 }  // namespace
@@ -147,7 +150,10 @@ NameEdit claim_name(const NameRecord& record, const NameRequest& request, const 
   const std::uint64_t generation =
       std::max({value.generation(), request.token_generation, request.known_generation}) + 1;
   value.set_generation(generation);
-  if (fresh) value.set_owner(request.owner);
+  if (fresh) {
+    value.set_owner(request.owner);
+    value.set_address(request.address);
+  }
   Member claim = make_member(generation, request.instance, request.joins, here);
   claim.set_owner(request.owner);
   if (value.claims_size() == rules::registry_claims_of_name) value.mutable_claims()->DeleteSubrange(0, 1);
@@ -196,6 +202,7 @@ NameEdit attach_name(const NameRecord& record, const Standing& standing, const N
   const std::uint64_t policy_version = policy_version_of(standing.policy);
   const bool same_policy = value.policy_version() == policy_version;
   value.set_owner(standing.owner);
+  value.set_address(standing.address);
   value.set_generation(std::max(value.generation(), standing.generation));
   value.set_policy(standing.policy);
   value.set_policy_version(policy_version);

@@ -37,6 +37,7 @@ struct NameRequest {
   std::uint64_t token_generation = 0;  // of a resume token that was verified for this name and owner; 0: none
   std::uint64_t known_generation = 0;  // the highest that the asking replica knows of
   bool joins = false;                  // beside the owner's others of that name, rather than in their place
+  std::string address{};               // where it comes from, without an operator's token; empty: not told
 };
 
 // A tunnel that stands on this replica.
@@ -47,7 +48,8 @@ struct Standing {
   std::string instance{};
   std::uint64_t link_id = 0;
   bool joins = false;
-  std::string policy{};  // control.VisitorPolicy's bytes; empty: everybody may come
+  std::string policy{};   // control.VisitorPolicy's bytes; empty: everybody may come
+  std::string address{};  // as the claim's
 };
 
 struct NameRecord {

@@ -28,12 +28,13 @@ bool Claimant::proven() const {
 Claimant make_claimant(std::string_view token, std::string_view instance, std::string_view client_ip) {
   Claimant who;
   if (is_instance(instance)) who.instance = instance;
+  if (token.empty() && client_ip != unknown_client) who.address = address_group(client_ip);
   if (!token.empty()) {
     who.owner = owner_of_token(token);
   } else if (!who.instance.empty()) {
     who.owner = std::string(by_instance).append(who.instance);
-  } else if (client_ip != unknown_client) {
-    who.owner = std::string(by_address).append(address_group(client_ip));
+  } else if (!who.address.empty()) {
+    who.owner = std::string(by_address).append(who.address);
   }
   return who;
 }

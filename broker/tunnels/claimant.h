@@ -12,6 +12,7 @@ struct Claimant {
   std::string owner{};           // "token:NAME", "instance:…" or "address:…"; empty: nobody known
   std::string instance{};        // of the agent, which made it at its start; empty: it named none
   std::uint64_t generation = 0;  // of the resume token that was shown; 0: none
+  std::string address{};         // where it comes from; empty with an operator's token, or unknown
 
   bool resumed() const { return generation != 0; }
   // An operator's token, an instance and a resume token prove an owner; an address does not.

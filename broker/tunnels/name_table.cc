@@ -77,11 +77,15 @@ std::uint64_t NameTable::generation_of(std::string_view name) const {
 bool NameTable::may_have(const Entry& entry, const ClaimRequest& request) {
   const auto serves = [](const Member& m) { return m.tunnel != nullptr && m.tunnel->has_agent(); };
   const auto owned = [&](const Member& m) { return !m.who.owner.empty() && m.who.owner == request.who.owner; };
+  const auto from_there = [&](const Member& m) {
+    return !m.who.address.empty() && m.who.address == request.who.address;
+  };
   const auto& members = entry.members;
-  if (!std::all_of(members.begin(), members.end(), owned)) return false;
+  const bool is_owner = std::all_of(members.begin(), members.end(), owned);
+  if (!is_owner && !std::all_of(members.begin(), members.end(), from_there)) return false;
   const bool away = std::none_of(members.begin(), members.end(), serves) &&
                     std::none_of(entry.former.begin(), entry.former.end(), serves);
-  return request.who.proven() || away || (request.joins && members.front().joins);
+  return away || (is_owner && (request.who.proven() || (request.joins && members.front().joins)));
 }
 
 void NameTable::give_up(const Claim& claim) {

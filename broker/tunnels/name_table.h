@@ -45,7 +45,8 @@ class NameTable {
   explicit NameTable(Runtime& runtime) : runtime_(runtime) {}
 
   // A name that is taken goes to its owner: to a proven one even while the tunnel seems to live, otherwise when no
-  // agent stands behind it, or when the claim joins. Otherwise: refused.
+  // agent stands behind it, or when the claim joins. Without an agent it also goes to who comes from the owner's
+  // address: an agent that was started again somewhere without a state of its own. Otherwise: refused.
   Result<Claim> claim(const ClaimRequest& request);
 
   // The same where others decide who may have the name, and by which generation.

@@ -192,14 +192,14 @@ class BadWays(WithApp):
             agent.stop()
 
 
-    def test_a_name_that_a_lost_grant_holds_is_waited_for(self):
+    def test_a_name_that_a_lost_grant_holds_is_had_at_once(self):
         for broker in self.brokers:
             way = BadWay(broker.http_port, lambda number: "deaf" if number == 0 else None)
             self.addCleanup(way.stop)
             agent = self.start(Agent(self.app.port, f"http://127.0.0.1:{way.port}", "--subdomain", "blue-fox", mux=True))
             self.assertEqual((agent.mode, agent.tunnel), ("mux", "blue-fox"))
-            # The name was refused meanwhile: it stood on the first connection.
-            agent.wait_line("blue-fox is in use")
+            # It stood on the first connection: the agent that asked there is this one.
+            self.assertNotIn("is in use", "\n".join(agent.lines()))
             self.works(broker, "blue-fox")
             agent.stop()
 
@@ -257,12 +257,14 @@ class Restarted(WithApp):
     def test_a_fallback_is_not_kept(self):
         server = self.start(StockServer())
         self.assertEqual(self.agent(server.host(), True).mode, "classic")
-        self.assertFalse(self.state.exists())
+        self.assertFalse((self.state / "brokers").exists())
 
     def test_the_file_is_its_owners_alone_and_names_brokers_alone(self):
         server = self.known_broker()
-        files = list(self.state.iterdir())
-        self.assertEqual([file.name for file in files], ["brokers"])
+        files = sorted(self.state.iterdir())
+        self.assertEqual([file.name for file in files], ["brokers", "instance"])
+        self.assertEqual(stat.S_IMODE(files[1].stat().st_mode), 0o600)
+        self.assertEqual(files[1].stat().st_size, 32)
         self.assertEqual(stat.S_IMODE(files[0].stat().st_mode), 0o600)
         self.assertEqual(stat.S_IMODE(self.state.stat().st_mode), 0o700)
         lines = [line for line in files[0].read_text().splitlines() if not line.startswith("#")]

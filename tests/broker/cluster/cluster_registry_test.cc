@@ -61,8 +61,8 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
         commands_(world.loop, server.address()),
         events_(world.loop, server.address()),
         names(world.loop.runtime()),
-        registry(world.loop.runtime(), names, *this, {commands_, events_},
-                 {{id, ++epochs}, {}, {}, short_times}, *this) {
+        registry(world.loop.runtime(), names, *this, {commands_, events_}, {{id, ++epochs}, {}, {}, short_times},
+                 *this) {
     registry.start(id + ".peer:7443");
   }
   void wait_until_calm() {
@@ -196,7 +196,7 @@ TEST_CASE("a stranger is refused on every replica, and random names are no name 
   if (!has_redis()) return;
   Two two;
   two.a.stand("fox", agent("one"));
-  CHECK_FALSE(two.b.claim("fox", agent("two")));
+  CHECK_FALSE(two.b.claim("fox", make_claimant("", "two-instance-000000", "198.51.100.7")));
   CHECK(two.b.why == handshake::Refusal::name_taken);
   const auto random = two.b.claim("", agent("two"));
   REQUIRE(random);

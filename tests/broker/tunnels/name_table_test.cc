@@ -19,6 +19,7 @@ struct Table {
 
 // Known by its instance, which proves itself; by its address, which proves nothing; and with a resume token.
 Claimant agent(const std::string& name) { return make_claimant("", "instance-" + name + "-000000", "203.0.113.1"); }
+Claimant stranger() { return make_claimant("", "instance-theirs-000000", "198.51.100.7"); }
 Claimant address(const std::string& ip) { return make_claimant("", "", ip); }
 Claimant resumed(Claimant who, const Claim& claim) {
   who.generation = claim.generation;
@@ -35,11 +36,11 @@ TEST_CASE("a name is one owner's until it is released") {
   r.names.attach(*claim, r.tunnel("myapp"));
   CHECK(r.names.find("myapp").state == State::here);
   CHECK(r.names.size() == 1);
-  CHECK_FALSE(r.names.claim({"myapp", agent("theirs")}));
+  CHECK_FALSE(r.names.claim({"myapp", stranger()}));
   r.names.release(*claim);
   CHECK(r.names.find("myapp").state == State::unknown);
   CHECK(r.names.size() == 0);
-  CHECK(r.names.claim({"myapp", agent("theirs")}));
+  CHECK(r.names.claim({"myapp", stranger()}));
 }
 
 TEST_CASE("after a drop the name waits for its owner, for a while") {
@@ -49,7 +50,7 @@ TEST_CASE("after a drop the name waits for its owner, for a while") {
   r.names.hold(*claim);
   CHECK(r.names.find("myapp").state == State::away);
   r.rt.pass(59s);
-  CHECK_FALSE(r.names.claim({"myapp", agent("theirs")}));
+  CHECK_FALSE(r.names.claim({"myapp", stranger()}));
   const Result<Claim> again = r.names.claim({"myapp", agent("mine")});
   REQUIRE(again);
   CHECK(again->generation > claim->generation);
@@ -84,7 +85,7 @@ TEST_CASE("a name without an agent goes back to its owner's address, which prove
   SUBCASE("its link is gone") { r.names.hold(*claim); }
   SUBCASE("its sockets are gone") { CHECK_FALSE(tunnel->has_agent()); }
   CHECK_FALSE(r.names.claim({"myapp", address("203.0.113.2")}));
-  CHECK_FALSE(r.names.claim({"myapp", agent("theirs")}));
+  CHECK_FALSE(r.names.claim({"myapp", stranger()}));
   CHECK_FALSE(r.names.claim({"myapp", {}}));
   const Result<Claim> again = r.names.claim({"myapp", address("203.0.113.1")});
   REQUIRE(again);
@@ -110,6 +111,26 @@ TEST_CASE("a name with an agent goes to its address only with a resume token, an
   CHECK_FALSE(r.names.claim({"other", make_claimant("team-b", "", "203.0.113.1")}));
   CHECK_FALSE(r.names.claim({"other", address("203.0.113.1")}));
   CHECK(r.names.claim({"other", make_claimant("team-a", "", "198.51.100.7")}));
+}
+
+TEST_CASE(
+    "a name without an agent goes to an agent without a state, from the same address, and a token's to nobody else") {
+  Table r;
+  const Result<Claim> claim = r.names.claim({"myapp", agent("mine")});
+  const auto tunnel = r.tunnel("myapp");
+  Wanting one;
+  tunnel->open(one);
+  r.names.attach(*claim, tunnel);
+  CHECK_FALSE(r.names.claim({"myapp", agent("another")}));
+  r.names.hold(*claim);
+  CHECK_FALSE(r.names.claim({"myapp", make_claimant("", "instance-else-000000", "198.51.100.7")}));
+  CHECK(r.names.claim({"myapp", agent("another")}));
+
+  const Result<Claim> other = r.names.claim({"other", make_claimant("team-a", "", "203.0.113.1")});
+  r.names.attach(*other, r.tunnel("other"));
+  r.names.hold(*other);
+  CHECK_FALSE(r.names.claim({"other", agent("mine")}));
+  CHECK_FALSE(r.names.claim({"other", address("203.0.113.1")}));
 }
 
 TEST_CASE("a new generation is above all that there were, and above the resume token's") {
@@ -179,7 +200,7 @@ TEST_CASE("a claim that is given up leaves what was before") {
     CHECK(r.names.find("fresh1").state == State::unknown);
     r.names.give_up(*fresh);
   }
-  CHECK_FALSE(r.names.claim({"myapp", agent("theirs")}));
+  CHECK_FALSE(r.names.claim({"myapp", stranger()}));
 }
 
 TEST_CASE("a claim that is given up after another one changes nothing") {
