@@ -145,10 +145,12 @@ class Haproxy(Process):
 
 
 class Cluster:
-    """Redis and `count` replicas r1, r2, … `flags`: of each replica. Everything is started by `start`, which takes a
-    Process and returns it; what it started is its to stop."""
+    """Redis and `count` replicas r1, r2, … `flags`: of each replica; `own_flags`: {place from 0: flags} of one; `believed`:
+    the flag by which they take HAProxy's word. Everything is started by `start`, which takes a Process and returns it;
+    what it started is its to stop."""
 
-    def __init__(self, folder, *flags, count=3, start=lambda process: process, calm=True, own_flags=None):
+    def __init__(self, folder, *flags, count=3, start=lambda process: process, calm=True, own_flags=None,
+                 believed="--proxy-protocol-from"):
         self.folder, self.start = pathlib.Path(folder), start
         self.authority = Authority(self.folder / "ca")
         self.peers = Authority(self.folder / "peers", "authority of replicas")
@@ -156,7 +158,7 @@ class Cluster:
         self.secret = self.folder / "cluster-secret"
         self.secret.write_text(secrets.token_urlsafe(48) + "\n")
         self.secret.chmod(0o600)
-        self.flags = ("--proxy-protocol-from", BALANCER, *flags)
+        self.flags = (believed, BALANCER, *flags)
         self.redis = start(Redis(self.folder))
         self.redis_port = self.redis.port
         if calm:
