@@ -65,7 +65,7 @@ class Recorder(unittest.TestResult):
 
     def addSuccess(self, test):
         super().addSuccess(test)
-        self.report(test, "passed")
+        self.report(test, "passed", getattr(test, "measured", ""))  # a figure that a reader of the run wants to see
 
     def addError(self, test, err):
         super().addError(test, err)
@@ -146,7 +146,7 @@ def run_in_process(full_name, args, report, seconds):
 
 def show(outcome):
     seconds = f" ({outcome['seconds']:.1f} s)" if outcome["seconds"] >= 1 else ""
-    reason = f": {outcome['detail']}" if outcome["outcome"] == "skipped" else ""
+    reason = f": {outcome['detail']}" if outcome["detail"] and outcome["outcome"] != "failed" else ""
     print(f"  {outcome['outcome']:7} {outcome['class']} {outcome['test']}{seconds}{reason}")
     if outcome["outcome"] == "failed":
         print("\n".join("      " + line for line in outcome["detail"].splitlines()))

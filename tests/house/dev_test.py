@@ -17,7 +17,7 @@ def dev(*args):
 class Dev(unittest.TestCase):
     def test_wrong_usage_is_one_line_and_exit_2(self):
         for args, word in ((("frobnicate",), "frobnicate"), (("build", "x"), "x"), (("demo", "--twice"), "--twice"),
-                           (("demo", "--http-port"), "--http-port"), (("demo", "--http-port", "80a"), "80a"), (("test", "some"), "some"), (("storm", "--mode", "calm"), "calm")):
+                           (("demo", "--http-port"), "--http-port"), (("demo", "--http-port", "80a"), "80a"), (("test", "some"), "some"), (("storm", "--mode", "calm"), "calm"), (("cluster", "--twice"), "--twice")):
             with self.subTest(args):
                 done = dev(*args)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
