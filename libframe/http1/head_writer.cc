@@ -3,6 +3,7 @@
 #include "http1/head_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <charconv>
 
@@ -31,7 +32,17 @@ void HeadWriter::status_line(int status, std::string_view reason) {
 void HeadWriter::field(std::string_view name, std::string_view value) {
   assert(http::is_token(name));
   assert(http::is_text(value));
-  out_.append(name).append(": ").append(value).append("\r\n");
+  // Most fields are short: one append in place of four.
+  std::array<char, 256> line;
+  if (name.size() + value.size() + 4 > line.size()) {
+    out_.append(name).append(": ").append(value).append("\r\n");
+    return;
+  }
+  char* at = std::copy(name.begin(), name.end(), line.data());
+  at = std::copy_n(": ", 2, at);
+  at = std::copy(value.begin(), value.end(), at);
+  at = std::copy_n("\r\n", 2, at);
+  out_.append(line.data(), at);
 }
 
 void HeadWriter::field(std::string_view name, std::uint64_t value) {
