@@ -14,6 +14,9 @@ import tempfile
 import time
 
 program, broker, agent = sys.argv[1:4]
+if not pathlib.Path(program).exists():
+    print(f"skipped: {program} is not there: build the release first")
+    sys.exit(77)
 TOTAL = [0, 0]
 
 
