@@ -48,7 +48,10 @@ class NameTable {
   // agent stands behind it, or when the claim joins. Otherwise: refused.
   Result<Claim> claim(const ClaimRequest& request);
 
-  // The same where others decide who may have the name, and by which generation.
+  // Whether claim() would give the name.
+  bool is_free_for(const ClaimRequest& request) const;
+
+  // As claim(), where others decide who may have the name, and by which generation.
   void enter(const Claim& claim, const ClaimRequest& request);
 
   // A tunnel elsewhere has the name from now on: those of lower generations are none any more, or, if it joins, only
