@@ -70,9 +70,11 @@ class ClusterRegistry::ClaimWork final : public Directory::ClaimCall {
     }
   }
 
-  // "While the registry is away a valid token alone is accepted, with generation + 1, published later."
+  // "While the registry is away a valid token alone is accepted, with generation + 1, published later." But not of a
+  // former owner for a name that is another's here.
   void on_claim_away() override {
     if (!request_.who.resumed()) return fail(Refusal::registry_away);
+    if (!registry_.names_.is_free_for(request_)) return fail(Refusal::name_taken);
     finish(std::max(request_.who.generation, registry_.names_.generation_of(request_.name)) + 1);
   }
 
@@ -178,7 +180,12 @@ void ClusterRegistry::learn(const std::string& name, const NameView& view) {
                                   : former.tunnels[static_cast<std::size_t>(before - former.places.begin())]);
     learned.places.push_back(std::move(place));
   }
-  if (!learned.tunnels.empty() && !view.is_banned) learned.state = NameTable::State::here;
+  if (learned.tunnels.empty() || view.is_banned) {
+    // No event tells that a replica is back which was only silent.
+    learned.until = runtime_.now() + rules::unknown_kept;
+  } else {
+    learned.state = NameTable::State::here;
+  }
 }
 
 void ClusterRegistry::learn_unknown(const std::string& name) {
@@ -236,8 +243,10 @@ void ClusterRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
   if (!holder) return;
   directory_.attach({claim.name, claim.generation, holder->who.owner, holder->who.instance, 0, holder->joins,
                      policy == nullptr ? std::string() : policy->rules_bytes(), holder->who.address});
-  names_.attach(claim, tunnel, std::move(policy));
+  const bool same_rules = policy_version_here(claim.name) == policy_version(policy.get());
+  names_.attach(claim, tunnel, policy);
   unlearn(claim.name);
+  if (!same_rules) owner_.on_rules_changed(claim.name, policy.get());
 }
 
 void ClusterRegistry::hold(const Claim& claim) {

@@ -6,8 +6,8 @@
 //   claim()   by the directory, then entered into the table with the generation that it gave. With a resume token also
 //             while the directory is away: it is published later.
 //
-// What was learned is good for a minute, that a name is unknown for a second; an event of the directory ends either at
-// once. While the directory is away what is known goes on to count.
+// Where a tunnel stands is good for a minute, that a name is unknown or its agent away for a second; an event of the
+// directory ends either at once. While the directory is away what is known goes on to count.
 //
 // A tunnel of another replica is a Tunnel like any other (Remotes); nothing above knows of it.
 //
@@ -58,6 +58,9 @@ class ClusterRegistry final : public Registry, private Directory::Handler {
    public:
     // An operator has closed the name on some replica: what stands here of it is to end.
     virtual void on_name_killed(const std::string& name) = 0;
+    // A tunnel stands here with other rules than the name had: visitors on other replicas were checked against those.
+    // `policy`: null: everybody may come.
+    virtual void on_rules_changed(const std::string& name, const VisitorPolicy* policy) = 0;
 
    protected:
     ~Owner() = default;

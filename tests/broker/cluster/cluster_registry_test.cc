@@ -56,13 +56,12 @@ Claimant agent(const std::string& name) { return make_claimant("", name + "-inst
 
 class Replica final : private Remotes, private ClusterRegistry::Owner {
  public:
-  Replica(IoWorld& world, const RedisServer& server, const std::string& id)
+  Replica(IoWorld& world, const RedisServer& server, const std::string& id, const ClusterTimes& times = short_times)
       : world_(world),
         commands_(world.loop, server.address()),
         events_(world.loop, server.address()),
         names(world.loop.runtime()),
-        registry(world.loop.runtime(), names, *this, {commands_, events_}, {{id, ++epochs}, {}, {}, short_times},
-                 *this) {
+        registry(world.loop.runtime(), names, *this, {commands_, events_}, {{id, ++epochs}, {}, {}, times}, *this) {
     registry.start(id + ".peer:7443");
   }
   void wait_until_calm() {
@@ -78,17 +77,12 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
   }
   // Asks until it is so.
   NameTable::Found wait_for(const std::string& name, State state) {
-    NameTable::Found found;
-    world_.run_until([&] {
-      Looked looked;
-      if (auto at_once = registry.find(name, looked)) {
-        found = *at_once;
-      } else {
-        world_.run_until([&] { return looked.answered(); });
-        if (looked.found) found = *looked.found;
-      }
-      return found.state == state;
-    });
+    NameTable::Found found = find(name);
+    for (int tries = 0; found.state != state; ++tries) {
+      REQUIRE_MESSAGE(tries < 4000, "this has not happened in time");
+      world_.run_turns();
+      found = find(name);
+    }
     return found;
   }
   std::optional<Claim> claim(const std::string& name, const Claimant& who) {
@@ -110,6 +104,7 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
 
   std::vector<RemotePlace> made;  // tunnels to others
   std::vector<std::string> killed;
+  std::vector<std::pair<std::string, std::uint64_t>> changed;  // rules: the name and their version
   handshake::Refusal why = handshake::Refusal::none;
   Claim last;
 
@@ -119,6 +114,9 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
     return std::make_shared<Standing>(world_.loop.runtime(), place.name);
   }
   void on_name_killed(const std::string& name) override { killed.push_back(name); }
+  void on_rules_changed(const std::string& name, const VisitorPolicy* policy) override {
+    changed.emplace_back(name, policy_version(policy));
+  }
 
   static inline std::uint64_t epochs = 1000;
   IoWorld& world_;
@@ -231,6 +229,60 @@ TEST_CASE("while the registry is away what is known serves on, a new name is ref
   CHECK(two.b.names.find("fox").state == State::here);
 }
 
+TEST_CASE("while the registry is away a former owner's token does not take a name from who has it here") {
+  if (!has_redis()) return;
+  Two two;
+  const auto tunnel = two.a.stand("fox", agent("one"));
+  two.server.kill();
+  two.world.run_until([&] { return !two.a.registry.directory().is_up(); });
+  Claimant former = agent("two");
+  former.generation = two.a.last.generation + 7;
+  CHECK_FALSE(two.a.claim("fox", former));
+  CHECK(two.a.why == handshake::Refusal::name_taken);
+  CHECK(two.a.find("fox").tunnel == tunnel);
+  Claimant own = agent("one");
+  own.generation = two.a.last.generation;
+  CHECK(two.a.claim("fox", own));
+}
+
+TEST_CASE("a tunnel whose replica was silent for a lease is found again soon after it speaks") {
+  if (!has_redis()) return;
+  IoWorld world;
+  RedisServer server;
+  ClusterTimes seldom = short_times;
+  seldom.renew = 1h;
+  Replica a{world, server, "a", seldom};
+  Replica b{world, server, "b"};
+  a.wait_until_calm();
+  b.wait_until_calm();
+  a.stand("fox", agent("one"));
+  world.run_until([&] { return b.registry.directory().replicas().size() == 1; });
+  CHECK(b.find("fox").state == State::away);
+  // A replica that it does not know makes it ask, and speak.
+  Replica c{world, server, "c"};
+  c.wait_until_calm();
+  c.stand("bear", agent("two"));
+  a.find("bear");
+  CHECK(b.wait_for("fox", State::here).tunnel != nullptr);
+}
+
+TEST_CASE("a tunnel that takes a name with other rules tells of it, one with the same does not") {
+  if (!has_redis()) return;
+  Two two;
+  VisitorRules rules;
+  rules.allow = {"10.0.0.0/8"};
+  const auto policy = std::make_shared<const VisitorPolicy>(*VisitorPolicy::read(rules));
+  two.a.stand("fox", agent("one"));
+  CHECK(two.a.changed.empty());
+  two.a.stand("fox", agent("one"), policy);
+  two.a.stand("fox", agent("one"), policy);
+  REQUIRE(two.a.changed.size() == 1);
+  CHECK(two.a.changed[0] == std::pair(std::string("fox"), policy->version()));
+  two.a.stand("fox", agent("one"));
+  REQUIRE(two.a.changed.size() == 2);
+  CHECK(two.a.changed[1].second == 0);
+}
+
 TEST_CASE("a claim whose connection has gone is given up") {
   if (!has_redis()) return;
   Two two;
@@ -238,7 +290,7 @@ TEST_CASE("a claim whose connection has gone is given up") {
     Claimed call;
     two.a.registry.claim({"fox", agent("one")}, call);
   }
-  two.world.run_until([&] { return two.b.claim("fox", agent("two")).has_value(); });
+  while (!two.b.claim("fox", agent("two"))) two.world.run_turns();
   CHECK(two.a.names.find("fox").state == State::unknown);
 }
 
