@@ -1,16 +1,14 @@
 """The links between replicas: who is let in, and what a split or a want of descriptors costs."""
 import contextlib
 import json
-import pathlib
 import resource
 import socket
 import ssl
-import tempfile
 import time
-import unittest.mock
 
 import harness
 from harness import DOMAIN, Authority, free_port
+from networks import instead_of
 from replicas import Passage, Replica
 from test_replicas import OnReplicas
 from visitor import Visitor
@@ -111,12 +109,8 @@ class FewDescriptors(OnReplicas):
 
     @classmethod
     def setUpClass(cls):
-        with tempfile.TemporaryDirectory(dir=harness.WORK) as folder:
-            script = pathlib.Path(folder) / "broker"
-            script.write_text(f'#!/bin/sh\nulimit -n 256\nexec "{harness.BIN}/broker" "$@"\n')
-            script.chmod(0o755)
-            with unittest.mock.patch.object(harness, "BIN", script.parent):
-                super().setUpClass()
+        with instead_of("broker", f'"{harness.BIN}/broker"', before="ulimit -n 256"):
+            super().setUpClass()
 
     def test_links_stay_and_accepting_resumes(self):
         agent = self.agent(0, "--subdomain", "few")

@@ -96,11 +96,11 @@ class Tls:
 
 
 class Visitor:
-    """A connection to PORT of 127.0.0.1 that asks for HOST; `source`: the IP that it comes from."""
+    """A connection to PORT of IP that asks for HOST; `source`: the IP that it comes from, unless the system chooses."""
 
-    def __init__(self, port, host, ca=None, timeout=30.0, source="127.0.0.1"):
+    def __init__(self, port, host, ca=None, timeout=30.0, source=None, ip="127.0.0.1"):
         self.host = host
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout, source_address=(source, 0))
+        self.sock = socket.create_connection((ip, port), timeout, source_address=(source, 0) if source else None)
         self.address = "%s:%d" % self.sock.getsockname()  # as the broker's log has it
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if ca:
