@@ -30,7 +30,7 @@ inline constexpr Duration verdict_kept = 60s;              // how long each is r
 inline constexpr std::size_t proxy_header_line = 107;      // PROXY protocol version 1, with CRLF: its own maximum
 inline constexpr std::size_t proxy_header_bytes = 4 * KiB;  // ... version 2, with TLVs: certificates' names fit
 inline constexpr Duration proxy_header_time = 3s;           // from accept to its end: a balancer sends it at once
-inline constexpr Duration first_request_time = 2s;          // after the drain's begin, of who had just connected: a
+inline constexpr Duration first_request_time = 500ms;       // after the drain's begin, of who had just connected: a
                                                             // request follows at once, or is a browser's guess
 
 // ---- Names -----------------------------------------------------------------
@@ -115,11 +115,11 @@ inline constexpr int registry_change_tries = 8;       // of one change, where ot
 inline constexpr int registry_claims_of_name = 16;    // that no tunnel has come of yet: beyond, the oldest goes
 inline constexpr int registry_members_of_name = 100;  // that join: beyond, none more
 inline constexpr std::size_t registry_unknown_replicas = 1024;  // remembered between two renewals
-inline constexpr Duration learned_kept = 60s;                    // where a name stands, as the registry said it
-inline constexpr Duration unknown_kept = 1s;                     // that it stands nowhere
-inline constexpr std::size_t learned_least = 10'000;             // names of both kinds before old ones are forgotten
-inline constexpr std::size_t registry_lookups = 256;             // at once; the others wait for their turn
-inline constexpr int random_name_tries = 8;                      // of a claim for any name
+inline constexpr Duration learned_kept = 60s;                   // where a name stands, as the registry said it
+inline constexpr Duration unknown_kept = 1s;                    // that it stands nowhere
+inline constexpr std::size_t learned_least = 10'000;            // names of both kinds before old ones are forgotten
+inline constexpr std::size_t registry_lookups = 256;            // at once; the others wait for their turn
+inline constexpr int random_name_tries = 8;                     // of a claim for any name
 inline constexpr Duration registry_event_wait = 5s;             // of one blocking read
 inline constexpr std::size_t registry_events_kept = 10'000;     // in the stream, about
 inline constexpr std::size_t registry_events_at_once = 500;     // of one read

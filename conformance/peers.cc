@@ -64,7 +64,7 @@ class Search {
       server({.id = "broker",
               .name = "broker",
               .command = quote(bin_ / "broker") +
-                         " --http 127.0.0.1:{port} --domain {domain} --max-conn {max_conn} --warmup 0 --log-level warn",
+                         " --http 127.0.0.1:{port} --domain {domain} --max-conn {max_conn} --warmup 0 --unpaced --log-level warn",
               .mux = true,
               .known = {}});
     }

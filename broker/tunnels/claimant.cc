@@ -21,10 +21,6 @@ bool is_instance(std::string_view text) {
 
 }  // namespace
 
-bool Claimant::proven() const {
-  return resumed() || owner.starts_with(owner_of_token({})) || owner.starts_with(by_instance);
-}
-
 Claimant make_claimant(std::string_view token, std::string_view instance, std::string_view client_ip) {
   Claimant who;
   if (is_instance(instance)) who.instance = instance;

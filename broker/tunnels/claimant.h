@@ -15,8 +15,10 @@ struct Claimant {
   std::string address{};         // where it comes from; empty with an operator's token, or unknown
 
   bool resumed() const { return generation != 0; }
-  // An operator's token, an instance and a resume token prove an owner; an address does not.
-  bool proven() const;
+  // Whether it has its owner's name also while a tunnel stands there (NameTable::claim(), and claim_name() of
+  // replicas): with a resume token or an instance. A client of the classic protocol names none, and gets another name
+  // then.
+  bool proven() const { return resumed() || !instance.empty(); }
   bool same_agent(const Claimant& other) const { return owner == other.owner && instance == other.instance; }
 };
 

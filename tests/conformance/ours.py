@@ -42,7 +42,7 @@ def over_tls(folder):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = subprocess.Popen([broker, "--https", f"127.0.0.1:{port}", "--domain", "tunnel.test", "--tls-cert", cert,
-                               "--tls-key", key, "--token-file", tokens, "--warmup", "0", "--log-level", "error"])
+                               "--tls-key", key, "--token-file", tokens, "--warmup", "0", "--unpaced", "--log-level", "error"])
     try:
         for _ in range(200):
             if socket.socket().connect_ex(("127.0.0.1", port)) == 0:
@@ -56,7 +56,7 @@ def over_tls(folder):
 
 
 suite("the broker", "server", "--mux", "--command",
-      f"'{broker}' --http 127.0.0.1:{{port}} --domain {{domain}} --max-conn {{max_conn}} --warmup 0 --log-level warn")
+      f"'{broker}' --http 127.0.0.1:{{port}} --domain {{domain}} --max-conn {{max_conn}} --warmup 0 --unpaced --log-level warn")
 with tempfile.TemporaryDirectory() as made:
     over_tls(pathlib.Path(made))
 suite("the agent, classic", "client", "--command", f"'{agent}' expose {{port}} --host {{host}}")

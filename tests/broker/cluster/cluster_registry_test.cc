@@ -78,8 +78,9 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
   // Asks until it is so.
   NameTable::Found wait_for(const std::string& name, State state) {
     NameTable::Found found = find(name);
-    for (int tries = 0; found.state != state; ++tries) {
-      REQUIRE_MESSAGE(tries < 4000, "this has not happened in time");
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (found.state != state) {
+      REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "this has not happened in time");
       world_.run_turns();
       found = find(name);
     }

@@ -103,14 +103,18 @@ TEST_CASE("a name with an agent goes to its address only with a resume token, an
   CHECK_FALSE(r.names.claim({"myapp", address("203.0.113.1")}));
   CHECK(r.names.claim({"myapp", resumed(address("203.0.113.1"), *claim)}));
 
-  const Result<Claim> other = r.names.claim({"other", make_claimant("team-a", "", "203.0.113.1")});
+  const std::string one_agent = "instance-one-000000";
+  const Result<Claim> other = r.names.claim({"other", make_claimant("team-a", one_agent, "203.0.113.1")});
   const auto second = r.tunnel("other");
   Wanting two;
   second->open(two);
   r.names.attach(*other, second);
-  CHECK_FALSE(r.names.claim({"other", make_claimant("team-b", "", "203.0.113.1")}));
+  CHECK_FALSE(r.names.claim({"other", make_claimant("team-b", one_agent, "203.0.113.1")}));
+  // A classic client of the same owner gets another name.
+  CHECK_FALSE(r.names.claim({"other", make_claimant("team-a", "", "198.51.100.7")}));
   CHECK_FALSE(r.names.claim({"other", address("203.0.113.1")}));
-  CHECK(r.names.claim({"other", make_claimant("team-a", "", "198.51.100.7")}));
+  CHECK(r.names.claim({"other", make_claimant("team-a", one_agent, "198.51.100.7")}));
+  CHECK(r.names.claim({"other", make_claimant("team-a", "instance-two-000000", "198.51.100.7")}));
 }
 
 TEST_CASE(
