@@ -65,7 +65,10 @@ void ServerConnection::announce_drain() {
 void ServerConnection::drain() {
   draining_ = true;
   keep_ = false;
-  if (idle()) linger();
+  if (!idle()) return;
+  const TimePoint silent = idle_since_ + limits::keep_alive_grace;
+  if (idle_since_ == TimePoint{} || silent <= runtime_.now()) return linger();
+  runtime_.timers.arm(*this, silent);
 }
 
 void ServerConnection::end_now(const http::Fault& fault) {

@@ -78,7 +78,8 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   // The next answer that begins says `Connection: close`, and the connection closes behind it. An idle one waits for
   // its visitor's next request: a FIN now could cross with it.
   void announce_drain();
-  // Finishes the current request, then closes; closes at once when there is none.
+  // Finishes the current request, then closes. Between two requests: once limits::keep_alive_grace has passed since the
+  // last answer, which promised that the connection stays.
   void drain();
   // Between two requests, and nothing of the next one has come.
   bool idle() const { return state_ == State::idle && held_.empty(); }
@@ -169,6 +170,7 @@ class ServerConnection final : private http::ServerStream, private Duplex::Handl
   std::size_t answer_unsent_ = 0;  // bytes of write() not reported as sent
   std::unique_ptr<Rare> rare_;
   TimePoint linger_until_{};  // when lingering
+  TimePoint idle_since_{};    // the end of the last answer that kept the connection; none yet: zero
   State state_ = State::idle;
   Awaited awaited_ = Awaited::nobody;
   AnswerForm::Body answer_body_ = AnswerForm::Body::none;

@@ -67,6 +67,7 @@ void ServerConnection::end(const http::Fields& trailers) {
   if (refused_) linger_until_ = runtime_.now() + limits::linger_refused;
   if (!keep_ || !request_whole_) return linger();
   state_ = State::idle;
+  idle_since_ = runtime_.now();
   answered_ = false;
   answer_unsent_ = 0;
   reader_.clear();

@@ -334,6 +334,28 @@ TEST_CASE("draining answers what runs and then closes, and at the end of its tim
     rig.pump();
     CHECK(rig.client.ended);
   }
+  SUBCASE("between two requests, whose visitor was not told") {
+    rig.pass(5s);
+    rig.ask(get("/a"));
+    rig.connection->drain();
+    rig.pump();
+    CHECK_FALSE(rig.client.ended);
+    SUBCASE("the next one comes") {
+      rig.client.heard.clear();
+      CHECK(rig.ask(get("/b")).find("Connection: close\r\n") != std::string::npos);
+    }
+    SUBCASE("it does not come") { rig.pass(limits::keep_alive_grace); }
+    rig.pump();
+    CHECK(rig.client.ended);
+  }
+  SUBCASE("between two requests, long after the last one") {
+    rig.pass(5s);
+    rig.ask(get("/a"));
+    rig.pass(limits::keep_alive_grace);
+    rig.connection->drain();
+    rig.pump();
+    CHECK(rig.client.ended);
+  }
   SUBCASE("a request that is answered in time") {
     rig.say(get("/late"));
     rig.connection->drain();
