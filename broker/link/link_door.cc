@@ -20,6 +20,7 @@ void LinkDoor::open_link(std::unique_ptr<Duplex> connection, LinkGrant grant, st
   links_[&started] = std::move(session);
   started.start(early);
   if (memory_.is_short()) started.squeeze(true);
+  if (announced_) started.announce_drain(drain_deadline_);
 }
 
 void LinkDoor::on_memory(bool is_short) {
@@ -64,6 +65,7 @@ void LinkDoor::renew_tokens() {
 }
 
 void LinkDoor::announce_drain(Duration deadline, Duration over) {
+  announced_ = true;
   drain_deadline_ = deadline;
   for (const auto& [link, session] : links_) to_announce_.push_back(link);
   const auto steps = static_cast<std::size_t>(over / rules::announce_step) + 1;

@@ -71,6 +71,7 @@ class LinkDoor final : public LinkOpener, private LinkSession::Owner, private Me
   const LinkSide& side_;
   std::unordered_map<LinkSession*, std::unique_ptr<LinkSession>> links_;
   std::function<void()> on_empty_;  // set while draining
+  bool announced_ = false;          // the drain: a link whose claim was under way hears of it at once
   Duration drain_deadline_{};
   std::vector<LinkSession*> to_announce_;  // whose agents have not been told of the drain; some may be gone
   std::size_t announced_a_step_ = 0;

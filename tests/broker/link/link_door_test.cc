@@ -13,6 +13,7 @@
 #include "broker/tunnels/memory_registry.h"
 #include "io/link_driver.h"
 #include "mux/link_stream.h"
+#include "proto/control.pb.h"
 #include "support/memory_pipe.h"
 #include "support/test_runtime.h"
 #include "tunnels/wanting.h"
@@ -36,11 +37,12 @@ struct Talking final : Link::Handler {
     stream->write(to_bytes(std::string(limits::stream_window, 'x')));
     streams.push_back(std::move(stream));
   }
-  void on_control(const control::ControlMessage&) override {}
+  void on_control(const control::ControlMessage& message) override { hears_drain = hears_drain || message.has_drain(); }
   void on_link_output() override {}
   void on_link_draining() override {}
   void on_link_closed(const Error&) override {}
 
+  bool hears_drain = false;
   std::vector<std::unique_ptr<LinkStream>> streams;
   LinkDriver driver;
 };
@@ -118,4 +120,15 @@ TEST_CASE("beyond the process's limit the streams of all links start small, thos
   }
   CHECK(std::count_if(doors.log.lines.begin(), doors.log.lines.end(),
                       [](const std::string& line) { return line.find("memory-short") != std::string::npos; }) == 1);
+}
+
+TEST_CASE("a link that comes up while the broker goes down hears of it, as those before did") {
+  Doors doors(8 * limits::MiB);
+  doors.link("early");
+  CHECK_FALSE(doors.agents[0]->hears_drain);
+  doors.door.announce_drain(30s, 0s);
+  doors.turn();
+  CHECK(doors.agents[0]->hears_drain);
+  doors.link("late");
+  CHECK(doors.agents[1]->hears_drain);
 }
