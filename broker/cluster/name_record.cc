@@ -233,6 +233,8 @@ NameEdit leave_name(const NameRecord& record, std::string_view name, std::uint64
   if (!value.members().empty()) {
     edit = write(std::move(value), here.times.kept);
   } else if (!value.claims().empty()) {
+    // Where these are given up, too, the name is its owner's still.
+    if (stood) value.set_held(!free_at_once);
     edit = write(std::move(value), std::max(here.times.unattached, here.times.held));
   } else if (stood ? !free_at_once : value.held()) {
     // Of a claim that is given up, the reservation that was before stands again.

@@ -208,6 +208,13 @@ TEST_CASE("after the last member the name is kept by hold(), free by release()")
   CHECK(record.give_up(generation, record.b).keep == rules::name_held);
   CHECK(record.refuses(stranger));
 
+  // Also one that was under way when the last member went.
+  generation = record.stand(token, record.a);
+  const std::uint64_t claim = record.claim(token, record.b).generation;
+  record.hold(generation, record.a);
+  CHECK(record.give_up(claim, record.b).keep == rules::name_held);
+  CHECK(record.refuses(stranger));
+
   generation = record.stand(token, record.b);
   const NameEdit released = record.release(generation, record.b);
   CHECK(released.bytes.empty());
