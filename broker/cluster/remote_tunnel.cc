@@ -19,9 +19,9 @@ RemoteTunnel::~RemoteTunnel() {
 }
 
 void RemoteTunnel::open(Opening& opening) {
-  if (unlearned_) return ask(opening);
+  if (unlearned_ || place_.address.empty()) return ask(opening);
   if (way_ != nullptr && !way_->link_gone()) return open_on_way(opening);
-  PeerLink* link = place_.address.empty() ? nullptr : links_.link_to(place_.replica, place_.address);
+  PeerLink* link = links_.link_to(place_.replica, place_.address);
   if (link == nullptr) {
     return opening.on_open_failed({ErrorKind::closed, "no way to replica " + to_string(place_.replica), Origin::peer});
   }

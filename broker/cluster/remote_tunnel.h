@@ -3,7 +3,8 @@
 // The other replica may answer that the tunnel is not there any more, or that its rules are other ones than the visitor
 // was checked against. Then the registry is told to forget what it knew, and the visitor, of whose request nothing was
 // begun, asks once more: this tunnel looks the name up and hands him to the one that is found, if that one's rules are
-// those that he was checked against.
+// those that he was checked against. So does a tunnel whose place is not known yet: one that took a local tunnel's
+// name.
 //
 // Held by the registry that learned of it, and by requests; on the loop's thread.
 #pragma once
@@ -26,7 +27,7 @@ class RemoteTunnel final : public Tunnel, private PeerLink::User, private LinkTu
   // Where it stands, and which rules the registry has for it.
   struct Place {
     ReplicaId replica{};
-    std::string address{};     // of its peers' door; empty: not known
+    std::string address{};     // of its peers' door; empty: not known, to be looked up
     std::uint64_t policy = 0;  // policy_version()
   };
 

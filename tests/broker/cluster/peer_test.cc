@@ -432,3 +432,45 @@ TEST_CASE("a replica never dials more than so many others, and gives up one that
   CHECK(rig.links.all().size() == rules::peer_links);
   CHECK(rig.a.door.links() == 1);
 }
+
+TEST_CASE("a tunnel whose replica is not known yet is looked up when a visitor comes") {
+  Rig rig;
+  const auto app = rig.a.add("myapp");
+  const auto moved = std::make_shared<RemoteTunnel>(rig.loop.runtime(), "myapp", rig.links, RemoteTunnel::Place{},
+                                                    static_cast<Registry&>(rig.registry));
+  Visitor& visitor = rig.visitor(moved);
+  rig.registry.found = rig.found(rig.on_a());
+  SUBCASE("known at once") {
+    visitor.says(get);
+    CHECK(rig.registry.asked == 1);
+  }
+  SUBCASE("after a while") {
+    rig.registry.later = true;
+    visitor.says(get);
+    REQUIRE(rig.registry.is_asked());
+    CHECK(app->apps.empty());
+    rig.registry.answer();
+    rig.turn();
+  }
+  REQUIRE(app->apps.size() == 1);
+  app->apps[0]->say(ok);
+  CHECK(visitor.says("").ends_with("\r\n\r\nok"));
+}
+
+TEST_CASE("a tunnel that the operator closes takes the streams of other replicas' visitors along, and no others") {
+  Rig rig;
+  const auto app = rig.a.add("myapp");
+  Visitor& running = rig.visitor(rig.on_a());
+  running.says(get);
+  app->holds = true;
+  Visitor& waiting = rig.visitor(rig.on_a());
+  waiting.says(get);
+  rig.a.door.cut_streams_of("other");
+  rig.turn();
+  CHECK(rig.a.door.streams() == 2);
+  rig.a.door.cut_streams_of("myapp");
+  CHECK(running.says("").starts_with("HTTP/1.1 502 "));
+  CHECK(waiting.says("").starts_with("HTTP/1.1 503 "));
+  CHECK(app->apps[0]->closed);
+  CHECK(rig.a.door.streams() == 0);
+}
