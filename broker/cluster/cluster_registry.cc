@@ -70,9 +70,11 @@ class ClusterRegistry::ClaimWork final : public Directory::ClaimCall {
     }
   }
 
-  // "While the registry is away a valid token alone is accepted, with generation + 1, published later."
+  // "While the registry is away a valid token alone is accepted, with generation + 1, published later." But not of a
+  // former owner for a name that is another's here.
   void on_claim_away() override {
     if (!request_.who.resumed()) return fail(Refusal::registry_away);
+    if (!registry_.names_.is_free_for(request_)) return fail(Refusal::name_taken);
     finish(std::max(request_.who.generation, registry_.names_.generation_of(request_.name)) + 1);
   }
 

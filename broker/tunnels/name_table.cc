@@ -12,7 +12,7 @@ Result<Claim> NameTable::claim(const ClaimRequest& request) {
   std::string wanted = request.name;
   while (wanted.empty() || (request.name.empty() && entries_.find(wanted) != nullptr)) wanted = random_tunnel_name();
 
-  Entry* const known = entries_.find(wanted);
+  const Entry* const known = entries_.find(wanted);
   if (known != nullptr && !may_have(*known, request)) return Error{ErrorKind::refused, "the name is taken"};
   const Claim claim{wanted, std::max(next_generation_, request.who.generation + 1)};
   enter(claim, request);
@@ -72,6 +72,11 @@ std::uint64_t NameTable::generation_of(std::string_view name) const {
     for (const Member& each : *members) highest = std::max(highest, each.generation);
   }
   return highest;
+}
+
+bool NameTable::is_free_for(const ClaimRequest& request) const {
+  const Entry* const known = entries_.find(request.name);
+  return known == nullptr || may_have(*known, request);
 }
 
 bool NameTable::may_have(const Entry& entry, const ClaimRequest& request) {

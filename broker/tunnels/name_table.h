@@ -49,7 +49,10 @@ class NameTable {
   // address: an agent that was started again somewhere without a state of its own. Otherwise: refused.
   Result<Claim> claim(const ClaimRequest& request);
 
-  // The same where others decide who may have the name, and by which generation.
+  // Whether claim() would give the name.
+  bool is_free_for(const ClaimRequest& request) const;
+
+  // As claim(), where others decide who may have the name, and by which generation.
   void enter(const Claim& claim, const ClaimRequest& request);
 
   // A tunnel elsewhere has the name from now on: those of lower generations are none any more, or, if it joins, only

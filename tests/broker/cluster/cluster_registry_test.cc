@@ -229,6 +229,60 @@ TEST_CASE("while the registry is away what is known serves on, a new name is ref
   CHECK(two.a.wait_for("fox", State::here).tunnel != nullptr);
   two.world.run_until([&] { return two.a.names.find("fox").state == State::unknown; });
   CHECK(two.b.names.find("fox").state == State::here);
+TEST_CASE("while the registry is away a former owner's token does not take a name from who has it here") {
+  if (!has_redis()) return;
+  Two two;
+  const auto tunnel = two.a.stand("fox", agent("one"));
+  two.server.kill();
+  two.world.run_until([&] { return !two.a.registry.directory().is_up(); });
+  Claimant former = agent("two");
+  former.generation = two.a.last.generation + 7;
+  CHECK_FALSE(two.a.claim("fox", former));
+  CHECK(two.a.why == handshake::Refusal::name_taken);
+  CHECK(two.a.find("fox").tunnel == tunnel);
+  Claimant own = agent("one");
+  own.generation = two.a.last.generation;
+  CHECK(two.a.claim("fox", own));
+}
+
+TEST_CASE("a tunnel whose replica was silent for a lease is found again soon after it speaks") {
+  if (!has_redis()) return;
+  IoWorld world;
+  RedisServer server;
+  ClusterTimes seldom = short_times;
+  seldom.renew = 1h;
+  Replica a{world, server, "a", seldom};
+  Replica b{world, server, "b"};
+  a.wait_until_calm();
+  b.wait_until_calm();
+  a.stand("fox", agent("one"));
+  world.run_until([&] { return b.registry.directory().replicas().size() == 1; });
+  CHECK(b.find("fox").state == State::away);
+  // A replica that it does not know makes it ask, and speak.
+  Replica c{world, server, "c"};
+  c.wait_until_calm();
+  c.stand("bear", agent("two"));
+  a.find("bear");
+  CHECK(b.wait_for("fox", State::here).tunnel != nullptr);
+}
+
+TEST_CASE("a tunnel that takes a name with other rules tells of it, one with the same does not") {
+  if (!has_redis()) return;
+  Two two;
+  VisitorRules rules;
+  rules.allow = {"10.0.0.0/8"};
+  const auto policy = std::make_shared<const VisitorPolicy>(*VisitorPolicy::read(rules));
+  two.a.stand("fox", agent("one"));
+  CHECK(two.a.changed.empty());
+  two.a.stand("fox", agent("one"), policy);
+  two.a.stand("fox", agent("one"), policy);
+  REQUIRE(two.a.changed.size() == 1);
+  CHECK(two.a.changed[0] == std::pair(std::string("fox"), policy->version()));
+  two.a.stand("fox", agent("one"));
+  REQUIRE(two.a.changed.size() == 2);
+  CHECK(two.a.changed[1].second == 0);
+}
+
 }
 
 TEST_CASE("a claim whose connection has gone is given up") {
