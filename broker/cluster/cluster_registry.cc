@@ -180,7 +180,12 @@ void ClusterRegistry::learn(const std::string& name, const NameView& view) {
                                   : former.tunnels[static_cast<std::size_t>(before - former.places.begin())]);
     learned.places.push_back(std::move(place));
   }
-  if (!learned.tunnels.empty() && !view.is_banned) learned.state = NameTable::State::here;
+  if (learned.tunnels.empty() || view.is_banned) {
+    // No event tells that a replica is back which was only silent.
+    learned.until = runtime_.now() + rules::unknown_kept;
+  } else {
+    learned.state = NameTable::State::here;
+  }
 }
 
 void ClusterRegistry::learn_unknown(const std::string& name) {

@@ -6,8 +6,8 @@
 //   claim()   by the directory, then entered into the table with the generation that it gave. With a resume token also
 //             while the directory is away: it is published later.
 //
-// What was learned is good for a minute, that a name is unknown for a second; an event of the directory ends either at
-// once. While the directory is away what is known goes on to count.
+// Where a tunnel stands is good for a minute, that a name is unknown or its agent away for a second; an event of the
+// directory ends either at once. While the directory is away what is known goes on to count.
 //
 // A tunnel of another replica is a Tunnel like any other (Remotes); nothing above knows of it.
 //
