@@ -155,6 +155,11 @@ class Broker::Parts final : private Control, private ClusterRegistry::Owner {
   // An operator closed the name on some replica, which keeps it closed.
   void on_name_killed(const std::string& name) override { end_tunnels(name, "killed"); }
 
+  // Any rules may let in fewer visitors than those before; none let in all.
+  void on_rules_changed(const std::string& name, const VisitorPolicy* policy) override {
+    replica->cut_stale(name, policy_version(policy), policy != nullptr);
+  }
+
   Error reload(const Options& wanted) {
     Log& log = loop.runtime().log;
     Options now = reloaded_options(options, wanted);
@@ -215,6 +220,7 @@ class Broker::Parts final : private Control, private ClusterRegistry::Owner {
     const std::vector<std::shared_ptr<Tunnel>> tunnels = names.tunnels_of(name);
     for (const std::shared_ptr<Tunnel>& tunnel : tunnels) tunnel->end_by_operator(code);
     const std::size_t requests = desk.end_requests_of(name);
+    if (replica != nullptr) replica->cut_streams_of(name);
     const bool known = names.forget(name) || !tunnels.empty();
     loop.runtime().log.info("killed",
                             {{"name", name}, {"code", code}, {"tunnels", tunnels.size()}, {"requests", requests}});

@@ -54,6 +54,10 @@ class Replica final : private Remotes {
   // Ends the tunnels of that name on all replicas, and keeps it closed for `time`.
   void close_name(std::string name, Duration time);
 
+  // Of what other replicas' visitors have here: as PeerDoor does.
+  void cut_stale(std::string_view name, std::uint64_t version, bool strict) { door_.cut_stale(name, version, strict); }
+  void cut_streams_of(std::string_view name) { door_.cut_streams_of(name); }
+
   RegistryFigures registry_figures();
   std::vector<PeerFigures> peer_figures();
 

@@ -243,8 +243,10 @@ void ClusterRegistry::attach(const Claim& claim, std::shared_ptr<Tunnel> tunnel,
   if (!holder) return;
   directory_.attach({claim.name, claim.generation, holder->who.owner, holder->who.instance, 0, holder->joins,
                      policy == nullptr ? std::string() : policy->rules_bytes(), holder->who.address});
-  names_.attach(claim, tunnel, std::move(policy));
+  const bool same_rules = policy_version_here(claim.name) == policy_version(policy.get());
+  names_.attach(claim, tunnel, policy);
   unlearn(claim.name);
+  if (!same_rules) owner_.on_rules_changed(claim.name, policy.get());
 }
 
 void ClusterRegistry::hold(const Claim& claim) {

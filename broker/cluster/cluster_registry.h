@@ -58,6 +58,9 @@ class ClusterRegistry final : public Registry, private Directory::Handler {
    public:
     // An operator has closed the name on some replica: what stands here of it is to end.
     virtual void on_name_killed(const std::string& name) = 0;
+    // A tunnel stands here with other rules than the name had: visitors on other replicas were checked against those.
+    // `policy`: null: everybody may come.
+    virtual void on_rules_changed(const std::string& name, const VisitorPolicy* policy) = 0;
 
    protected:
     ~Owner() = default;

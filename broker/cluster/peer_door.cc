@@ -44,6 +44,10 @@ void PeerDoor::cut_stale(std::string_view name, std::uint64_t version, bool stri
   for (const auto& [session, owned] : sessions_) session->cut_stale(name, version, strict);
 }
 
+void PeerDoor::cut_streams_of(std::string_view name) {
+  for (const auto& [session, owned] : sessions_) session->cut_streams_of(name);
+}
+
 void PeerDoor::announce_drain(Duration deadline) {
   for (const auto& [session, owned] : sessions_) session->announce_drain(deadline);
 }

@@ -45,6 +45,9 @@ class PeerDoor final : private PeerSession::Owner {
   // runs goes on otherwise. What stands idle behind one is closed by its opener after rules::peer_idle_pipe_time.)
   void cut_stale(std::string_view name, std::uint64_t version, bool strict);
 
+  // The tunnel is closed by the operator: all streams of that name are cut.
+  void cut_streams_of(std::string_view name);
+
   // Tells every peer that this replica is going down; its streams go on, and further ones are taken.
   void announce_drain(Duration deadline);
   // No connection is accepted any more, and all end at once, without an event.

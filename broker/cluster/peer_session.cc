@@ -25,13 +25,15 @@ class PeerSession::Carried final : private Opening, private Splice::Owner {
     found.tunnel->open(*this);
   }
 
+  bool is_of(std::string_view name) const { return stream_.name() == name; }
   bool is_stale(std::string_view name, std::uint64_t version) const {
-    return stream_.name() == name && stream_.policy() != version;
+    return is_of(name) && stream_.policy() != version;
   }
   // Whether no byte of a request has come.
   bool is_unused() const { return splice_ == nullptr || splice_->carried_from_left() == 0; }
 
-  void cut_stale() {
+  // The other replica looks the name up again.
+  void cut() {
     if (splice_ == nullptr) return refuse(ErrorKind::denied);
     splice_->reset(is_unused() ? ErrorKind::denied : ErrorKind::closed);
     session_.end(*this);
@@ -174,11 +176,23 @@ void PeerSession::announce_drain(Duration deadline) {
 }
 
 void PeerSession::cut_stale(std::string_view name, std::uint64_t version, bool strict) {
-  std::vector<Carried*> stale;
+  cut_if([&](const Carried& carried) { return carried.is_stale(name, version) && (strict || carried.is_unused()); });
+}
+
+void PeerSession::cut_streams_of(std::string_view name) {
+  cut_if([&](const Carried& carried) { return carried.is_of(name); });
+}
+
+template <typename Condition>
+void PeerSession::cut_if(Condition condition) {
+  std::vector<Carried*> cut;
   for (const auto& [carried, owned] : carried_) {
-    if (carried->is_stale(name, version) && (strict || carried->is_unused())) stale.push_back(carried);
+    if (condition(*carried)) cut.push_back(carried);
   }
-  for (Carried* carried : stale) carried->cut_stale();
+  // The pipe that one leaves may go to the next, which may end by itself.
+  for (Carried* carried : cut) {
+    if (carried_.contains(carried)) carried->cut();
+  }
 }
 
 // It is in the middle of its own event.

@@ -50,6 +50,7 @@ class PeerSession final : private Duplex::Handler, private Link::Handler {
 
   // PeerDoor has these.
   void cut_stale(std::string_view name, std::uint64_t version, bool strict);
+  void cut_streams_of(std::string_view name);
   void announce_drain(Duration deadline);
 
  private:
@@ -73,6 +74,8 @@ class PeerSession final : private Duplex::Handler, private Link::Handler {
   void become_link(Bytes early);
   void refuse(std::string_view reason);
   void end(Carried& carried);
+  template <typename Condition>
+  void cut_if(Condition condition);
 
   const Side& side_;
   Owner& owner_;

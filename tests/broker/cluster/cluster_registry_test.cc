@@ -104,6 +104,7 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
 
   std::vector<RemotePlace> made;  // tunnels to others
   std::vector<std::string> killed;
+  std::vector<std::pair<std::string, std::uint64_t>> changed;  // rules: the name and their version
   handshake::Refusal why = handshake::Refusal::none;
   Claim last;
 
@@ -113,6 +114,9 @@ class Replica final : private Remotes, private ClusterRegistry::Owner {
     return std::make_shared<Standing>(world_.loop.runtime(), place.name);
   }
   void on_name_killed(const std::string& name) override { killed.push_back(name); }
+  void on_rules_changed(const std::string& name, const VisitorPolicy* policy) override {
+    changed.emplace_back(name, policy_version(policy));
+  }
 
   static inline std::uint64_t epochs = 1000;
   IoWorld& world_;
@@ -223,6 +227,8 @@ TEST_CASE("while the registry is away what is known serves on, a new name is ref
   CHECK(two.a.wait_for("fox", State::here).tunnel != nullptr);
   two.world.run_until([&] { return two.a.names.find("fox").state == State::unknown; });
   CHECK(two.b.names.find("fox").state == State::here);
+}
+
 TEST_CASE("while the registry is away a former owner's token does not take a name from who has it here") {
   if (!has_redis()) return;
   Two two;
@@ -275,8 +281,6 @@ TEST_CASE("a tunnel that takes a name with other rules tells of it, one with the
   two.a.stand("fox", agent("one"));
   REQUIRE(two.a.changed.size() == 2);
   CHECK(two.a.changed[1].second == 0);
-}
-
 }
 
 TEST_CASE("a claim whose connection has gone is given up") {
