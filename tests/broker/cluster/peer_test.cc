@@ -315,9 +315,9 @@ TEST_CASE("a replica that does not answer within two seconds, or is none, is unr
     CHECK(visitor.says("").starts_with("HTTP/1.1 502 "));
     CHECK(visitor.failure.detail.ends_with("answered with status 200"));
   }
-  for (const std::string address : {"", "nonsense"}) {
+  {
     Rig rig;
-    Visitor& visitor = rig.visitor(rig.remote(id_a, address));
+    Visitor& visitor = rig.visitor(rig.remote(id_a, "nonsense"));
     CHECK(visitor.says(get).starts_with("HTTP/1.1 502 "));
     CHECK(rig.dialer.dials == 0);
   }
