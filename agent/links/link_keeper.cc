@@ -269,7 +269,7 @@ void LinkKeeper::leave_outgoing() {
 
 void LinkKeeper::on_session_draining(Session& session, Duration deadline) {
   if (&session != session_.get() || stopping_) return;
-  // The broker gave up the link while this machine slept.
+  // The broker gave up the link while this agent slept.
   if (owner_.look_for_sleep() || slept_) return;
   status_.drain();
   drain_deadline_ =
