@@ -27,10 +27,10 @@ inline constexpr Duration upgrade_answer_time = 5s;  // an Upgrade, after the br
 // ---- An agent that asks for a link ----------------------------------------------------
 inline constexpr Duration second_question_after = 1s;  // an Upgrade without an answer: a request without it follows
 inline constexpr Duration own_ghost_time = 90s;        // how long an unanswered request of ours may hold the name
-inline constexpr Duration slept_least = 10s;        // a longer suspension of this machine: the link is dead (2 PINGs)
-inline constexpr Duration sleep_looked_every = 2s;  // ... and how often this is checked
-inline constexpr Duration moved_grace = 2s;         // after all tunnels have moved: what the old broker sends meanwhile
-inline constexpr Duration register_again = 15s;     // a tunnel that is temporarily refused, on a link
+inline constexpr Duration slept_least = 10s;           // a longer suspension or stop: the link is dead (2 PINGs)
+inline constexpr Duration sleep_looked_every = 2s;     // ... and how often this is checked
+inline constexpr Duration moved_grace = 2s;      // after all tunnels have moved: what the old broker sends meanwhile
+inline constexpr Duration register_again = 15s;  // a tunnel that is temporarily refused, on a link
 inline constexpr Duration link_asked_every = 10min;            // on a classic server's pool: it may have been upgraded
 inline constexpr std::size_t known_brokers = 256;              // that spoke tenfold/1, in the state folder
 inline constexpr std::size_t known_brokers_bytes = 128 * KiB;  // size of their file: fits this many names of maximum

@@ -374,7 +374,7 @@ void declare_times(CLI::App& app, Texts& texts) {
       ->group(time_group);
   app.add_option("--drain-delay", texts.drain_delay,
                  "How long it still accepts after it was told to stop, for a balancer to notice and for agents to go "
-                 "elsewhere; 0: not at all (default: 5s with --health, otherwise 0)")
+                 "elsewhere; 0: not at all (default: 5s with --health or --registry redis://, otherwise 0)")
       ->type_name("TIME")
       ->group(time_group);
   app.add_option("--drain-timeout", texts.drain_timeout, "What runs when the broker is told to stop (default: 5m)")

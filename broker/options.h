@@ -50,7 +50,7 @@ struct Options : Listeners {
   http::Patience patience;
   Duration keep_alive_proxy = rules::keep_alive_idle_proxy;  // --keep-alive, for a listed proxy
   Duration warmup = rules::warmup_time;                      // zero: none
-  std::optional<Duration> drain_delay;                       // none: as is right with --health, or without
+  std::optional<Duration> drain_delay;  // none: settings.h's drain_times() says it, of rules::drain_delay
   Duration drain_time = rules::drain_timeout;
   std::optional<Address> health;  // where /healthz, /readyz and /metrics are served
   std::optional<Address> admin;   // where the operator's page and API are

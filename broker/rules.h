@@ -20,6 +20,7 @@ inline constexpr Duration creates_window = 60s;
 // Of agents' links: 100 in any second at most, when a thousand agents come back at once.
 inline constexpr std::uint32_t handshakes_burst = 40;
 inline constexpr std::uint32_t handshakes_per_second = 60;
+inline constexpr std::uint64_t busy_retry_after_s = 1;  // beyond that; agents add a wait of their own, at random
 inline constexpr std::size_t connections_per_ip = 256;
 inline constexpr std::size_t own_descriptors = 32;         // of the process itself: listeners, loop, log, files
 inline constexpr std::size_t config_bytes = 1 * MiB;       // of a token or configuration file
@@ -66,7 +67,7 @@ inline constexpr std::size_t memory_limit_part = 4;          // 1/4 of the machi
 
 // ---- Going down ------------------------------------------------------------
 inline constexpr Duration drain_timeout = 5min;     // what runs when the broker is told to stop
-inline constexpr Duration drain_delay = 5s;         // with --health: a balancer looks every second, and wants two looks
+inline constexpr Duration drain_delay = 5s;         // with --health or replicas: a balancer looks twice, a second apart
 inline constexpr Duration agents_leave_time = 10s;  // after the delay: a back-off of 3 s, a dial, and their names
 inline constexpr Duration announce_step = 50ms;     // how often some more agents are told
 

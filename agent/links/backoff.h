@@ -4,6 +4,8 @@
 //
 //   wait = backoff.next(now);   // it failed, or it was lost
 //   backoff.up(now);            // it works
+//   backoff.found(now);         // the broker is there and takes others first: the waits of the first minute, from now
+//   on
 //
 // Pure: time and random numbers are arguments.
 #pragma once
@@ -25,6 +27,7 @@ class Backoff {
 
   Duration next(TimePoint now);
   void up(TimePoint now) { up_since_ = now; }
+  void found(TimePoint now) { failing_since_ = now; }
 
   // Resets it, as a long connection does.
   void reset() { failures_ = 0; }
@@ -35,7 +38,7 @@ class Backoff {
  private:
   Random random_;
   int failures_ = 0;
-  TimePoint failing_since_{};          // since the first of these failures
+  TimePoint failing_since_{};          // since the first of these failures, or found()
   std::optional<TimePoint> up_since_;  // set while connected
 };
 

@@ -104,6 +104,7 @@ void LinkKeeper::on_round_done(HandshakeRound&, HandshakeOutcome outcome) {
     case Next::upgrade_lost: return on_upgrade_lost(outcome.why);
     case Next::refused: return on_refused(outcome.answer);
     case Next::retry:
+      if (outcome.answer.json.code == "busy") backoff_.found(runtime_.now());
       return ask_again({ErrorKind::refused, reason(outcome.answer)}, outcome.answer.retry_after.value_or(0s));
     default: return ask_again(outcome.why);
   }
@@ -269,7 +270,7 @@ void LinkKeeper::leave_outgoing() {
 
 void LinkKeeper::on_session_draining(Session& session, Duration deadline) {
   if (&session != session_.get() || stopping_) return;
-  // The broker gave up the link while this machine slept.
+  // The broker gave up the link while this agent slept.
   if (owner_.look_for_sleep() || slept_) return;
   status_.drain();
   drain_deadline_ =

@@ -36,7 +36,7 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
     virtual void on_link_refused(const std::string& code, const std::string& message) = 0;
     // One tunnel is refused permanently, or was ended by the broker, and others are left.
     virtual void on_tunnel_refused(Tunnel& tunnel, const std::string& code, const std::string& message) = 0;
-    // Whether this machine has just slept, which explains the event about to be reported. on_slept() was called if so.
+    // Whether this agent has just slept, which explains the event about to be reported. on_slept() was called if so.
     virtual bool look_for_sleep() = 0;
     // After stop(): a link has ended.
     virtual void on_link_ended() = 0;
@@ -60,7 +60,7 @@ class LinkKeeper final : public HandshakeRound::Owner, public Session::Owner {
   // Registers the tunnels that are not on the link.
   void register_missing();
 
-  // This machine slept: the link is dead, or about to be. Dials now, and leaves the old link when the next one is up.
+  // This agent slept: the link is dead, or about to be. Dials now, and leaves the old link when the next one is up.
   void on_slept();
 
   bool has_link() const { return session_ != nullptr; }

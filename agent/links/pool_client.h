@@ -36,7 +36,7 @@ class PoolClient final : public PoolSlot::Owner {
 
   void start();
 
-  // This machine slept: the sockets may be dead, so others are dialled in their place.
+  // This agent slept: the sockets may be dead, so others are dialled in their place.
   void renew();
 
   // Closes idle sockets now, the others when they become idle, and all of them after `deadline`; sockets whose state is

@@ -48,7 +48,7 @@ class PoolKeeper final : public HandshakeRound::Owner, public PoolClient::Owner 
   // Stops asking.
   void rest();
 
-  // This machine slept: asks now if it waits, and renews the pool's sockets.
+  // This agent slept: asks now if it waits, and renews the pool's sockets.
   void on_slept();
 
   // Accepts no new visitor, and finishes current requests within limits::drain_time.

@@ -1,8 +1,12 @@
-// SleepWatch: detects that this machine was suspended. A steady clock (CLOCK_MONOTONIC) stops meanwhile, so that no
-// deadline has passed when it wakes, although the broker gave up the link long ago. CLOCK_BOOTTIME runs on.
+// SleepWatch: detects that this machine was suspended, or this process alone was stopped (SIGSTOP, a frozen container).
+//
+//   the machine   A steady clock (CLOCK_MONOTONIC) stops meanwhile, so that no deadline has passed when it wakes,
+//   although
+//                 the broker gave up the link long ago. CLOCK_BOOTTIME runs on.
+//   the process   Both clocks run on, and its own timer fires late by as much.
 //
 //   watch.start();
-//   on_slept(duration)      // at most rules::sleep_looked_every after the machine woke
+//   on_slept(duration)      // at most rules::sleep_looked_every after it woke
 //   watch.look()            // checks now, before an event that a sleep may explain is reported: whether it slept
 #pragma once
 
@@ -39,8 +43,8 @@ class SleepWatch {
   SleepWatch(Runtime& runtime, SuspendClock& clock, Owner& owner)
       : runtime_(runtime), clock_(clock), owner_(owner), seen_(clock.suspended()) {}
 
-  void start() { runtime_.timers.arm_in(timer_, rules::sleep_looked_every); }
-  void stop() { runtime_.timers.disarm(timer_); }
+  void start();
+  void stop();
 
   // Suspensions shorter than two heartbeats are ignored: the link survives them.
   bool look();
@@ -51,7 +55,8 @@ class SleepWatch {
   Runtime& runtime_;
   SuspendClock& clock_;
   Owner& owner_;
-  Duration seen_;  // suspended() at the last check
+  Duration seen_;          // suspended() at the last check
+  TimePoint due_ = never;  // the next check; never: stopped
   MemberTimer<SleepWatch, &SleepWatch::on_time> timer_{*this};
 };
 

@@ -77,7 +77,7 @@ void Status::drain() {
 
 void Status::slept(Duration time) {
   if (screen_.json()) return screen_.out(line_of(Event{{"event", "slept"}, {"ms", milliseconds(time)}}));
-  screen_.say(Tone::plain, "this machine slept for " + long_time(time) + ": dialling again");
+  screen_.say(Tone::plain, "this agent slept for " + long_time(time) + ": dialling again");
 }
 
 void Status::refused(std::string_view code, std::string_view message) {

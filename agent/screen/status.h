@@ -33,6 +33,7 @@ class Status {
   void drain();
   // This machine was suspended: the link is dialled again.
   void slept(Duration time);
+  // For good. The message is the broker's own (broker/link, broker/desk), shown behind "refused: ".
   void refused(std::string_view code, std::string_view message);
   void stopping();
   void stopped();

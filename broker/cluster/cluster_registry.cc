@@ -289,14 +289,6 @@ void ClusterRegistry::on_events_lost() {
   for (auto& [name, learned] : learned_) learned.until = TimePoint{};
 }
 
-void ClusterRegistry::on_registry_away(const Error& why) {
-  runtime_.log.warn("registry-away", {{"reason", why.detail}});
-}
-
-void ClusterRegistry::on_registry_back(Duration away_for) {
-  runtime_.log.info("registry-back", {{"after", in_seconds(away_for)}});
-}
-
 std::uint64_t ClusterRegistry::policy_version_here(const std::string& name) {
   return policy_version(names_.find(name).policy.get());
 }

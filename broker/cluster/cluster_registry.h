@@ -112,8 +112,8 @@ class ClusterRegistry final : public Registry, private Directory::Handler {
   void on_name_event(const NameEvent& event) override;
   void on_moved(const NameEvent& event);
   void on_events_lost() override;
-  void on_registry_away(const Error& why) override;
-  void on_registry_back(Duration away_for) override;
+  void on_registry_away(const Error&) override {}  // the directory has said so
+  void on_registry_back(Duration) override {}
 
   void ask(std::string_view name);
   void end(Question& question);

@@ -161,7 +161,7 @@ void Directory::on_redis_connected() {
 }
 
 void Directory::on_redis_away(const Error& why) {
-  runtime_.log.warn("registry-away", {{"error", describe(why)}});
+  runtime_.log.warn("registry-away", {{"reason", describe(why)}});
   handler_.on_registry_away(why);
 }
 

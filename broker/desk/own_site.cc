@@ -22,6 +22,12 @@ using nlohmann::json;
 
 std::string to_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+std::uint64_t retry_after_s(Refusal refusal) {
+  if (refusal == Refusal::draining) return 0;  // another replica is a dial away
+  if (refusal == Refusal::busy) return rules::busy_retry_after_s;
+  return limits::retry_after_s;
+}
+
 bool offers_link(const http::RequestHead& head) {
   return http::has_token(head.fields, handshake::offer_field, handshake::upgrade_token);
 }
@@ -184,9 +190,7 @@ Reply handshake_refusal(handshake::Refusal refusal, std::string_view name, std::
   Reply reply = json_reply(form.status, to_json({{"message", message}, {"code", form.code}}));
   reply.refusal = refusal;
   if (form.status == 503 || form.status == 429) {
-    // Another replica is a dial away.
-    const bool at_once = refusal == Refusal::draining;
-    reply.fields.emplace_back("Retry-After", std::to_string(at_once ? 0 : limits::retry_after_s));
+    reply.fields.emplace_back("Retry-After", std::to_string(retry_after_s(refusal)));
   }
   if (form.status == 401) reply.fields.emplace_back("WWW-Authenticate", "Bearer");
   if (form.status == 426) {

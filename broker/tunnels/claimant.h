@@ -1,4 +1,6 @@
-// Claimant: whose a tunnel is to be. A name is kept for its owner, and goes to nobody else while it is.
+// Claimant: whose a tunnel is to be. A name is kept for its owner, and goes to nobody else while it is: who gets one
+// that is taken is decided by NameTable::claim() (name_table.cc), and among replicas by claim_name()
+// (cluster/name_record.cc).
 #pragma once
 
 #include <cstdint>

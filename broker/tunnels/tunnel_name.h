@@ -1,4 +1,5 @@
-// Names of tunnels: one DNS label each, in lower case.
+// Names of tunnels: one DNS label each, in lower case. The same rule is said in words in mux/handshake.h (name_rule),
+// and held by the agent before it asks (agent/options.cc, agent/links/broker_json.cc).
 #pragma once
 
 #include <string>

@@ -265,6 +265,7 @@ void life(ServerSuite& suite) {
             });
   suite.add({"mux/life/held", Level::must, "a stranger does not get the name of a lost link", where},
             [](ServerTarget& target) {
+              if (!target.options().token.empty()) skip("with one token all agents are one owner");
               std::string name;
               {
                 AgentLink link(target, {.name = target.fresh_name()});

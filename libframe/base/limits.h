@@ -1,6 +1,5 @@
-// Every cap and every deadline of the house, with its reason. One file, so that
-// what a peer can make us hold or wait for can be read in one sitting. Options
-// of broker and agent start from these.
+// The caps and deadlines that libframe keeps itself, each with its reason: what a peer can make us hold or wait for.
+// The programs' own are in broker/rules.h and agent/rules.h.
 #pragma once
 
 #include <cstddef>
@@ -109,19 +108,10 @@ inline constexpr Duration drain_time = 30s;
 inline constexpr Duration drain_grace = 1s;        // for what is ended at its end: to be sent, and answered by a FIN
 inline constexpr std::size_t dial_addresses = 16;  // of one name: more would outlast any deadline
 
-// ---- An agent that asks for a link ----------------------------------------------------
-
-// ---- Classic -------------------------------------------------------------------------
-
-// ---- The agent's pipes ---------------------------------------------------------------
+// ---- Answers of broker and agent -----------------------------------------------------
 inline constexpr std::uint64_t retry_after_s = 5;  // such an answer's Retry-After, in seconds
 
-// ---- Pipes that stand between two requests ------------------------------------------
-
-// ---- The public side -----------------------------------------------------------------
 inline constexpr std::size_t tunnels_per_link = 100;  // that Register may ask for, token or not
-
-// ---- What a broker may make an agent say
 
 // ---- Lines on stderr and stdout ------------------------------------------------------
 inline constexpr std::size_t output_queued = 128 * KiB;   // for a reader that is slow; beyond: dropped and counted

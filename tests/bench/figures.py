@@ -34,6 +34,12 @@ COLUMNS = {
     "count": Column("count", ",.0f"),
     "cpu_gib": Column("cpu s/GiB", ".3f"),
     "streams": Column("short streams/s", ",.0f"),
+    "sent": Column("commands/s", ".1f"),
+    "calls": Column("calls/s", ".1f"),
+    "lookups": Column("lookups", ",.0f"),
+    "grown": Column("KiB grown", ",.0f"),
+    "asked": Column("KiB once asked", ",.0f"),
+    "idle": Column("idle cpu %", ".2f"),
     "heap": Column("heap growth KiB", ",.1f"),
 }
 
@@ -132,6 +138,16 @@ TARGETS = [
     Target("an idle visitor, plain, KiB", "idle-visitors", ("plain", "each"), most=4),
     Target("an idle visitor, TLS, KiB", "idle-visitors", ("tls", "each"), most=24),
     Target("an idle mux tunnel, KiB", "idle-tunnels", ("mux", "each"), most=48),
+    *(Target(f"a request that crosses replicas against a local one, cpu, agent's link {link}", "replicas-requests",
+             (f"other-{link}", "cpu_us"), (f"own-{link}", "cpu_us"), most=1.6) for link in ("plain", "tls")),
+    *(Target(f"… 100 MB down, agent's link {link}", "replicas-down", (f"other-{link}", "mbps"), (f"own-{link}", "mbps"), 0.6)
+      for link in ("plain", "tls")),
+    Target("commands a second to the registry, 10,000 tunnels", "replicas-registry", ("replicas", "sent"), most=10),
+    Target("lookups of a replica by name and minute", "replicas-registry", ("replicas", "lookups"), most=1),
+    Target("50,000 names in the registry, a replica's KiB", "replicas-names", ("replica", "grown"), most=256),
+    *(Target(f"{what}, {label}", "replicas-idle", (kind, key), most=most)
+      for kind, label in (("alone", "a broker alone"), ("replica", "a replica"))
+      for key, what, most in (("each", "an idle tunnel of 10,000 with owner and rules, KiB", 46), ("idle", "idle cpu with 10,000 tunnels, %", 3))),
 ]
 
 

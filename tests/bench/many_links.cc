@@ -2,9 +2,10 @@
 // on the spot with a body of BODY bytes. So a broker can be measured with thousands of tunnels, and what is measured
 // is the broker.
 //
-//   bench_many_links BROKER_IP PORT CA_FILE LINKS NAMES BODY
+//   bench_many_links BROKER_IP PORT CA_FILE LINKS NAMES BODY [TOKEN]
 //
-// The tunnels are called tLINK-NAME, from t0000-00 on. Prints "ready" when all of them stand; runs until it is stopped.
+// The tunnels are called tLINK-NAME, from t0000-00 on. With TOKEN they belong to it, and each has rules for its
+// visitors: two networks and a login. Prints "ready" when all of them stand; runs until it is stopped.
 #include <unistd.h>
 
 #include <cstdio>
@@ -87,7 +88,18 @@ struct Plan {
   std::size_t links = 0;
   std::size_t names = 0;  // on each link
   std::string answer;
+  std::string token;  // empty: none, and no rules
 };
+
+void add_rules(control::Register& message) {
+  control::VisitorPolicy& policy = *message.mutable_policy();
+  policy.add_allow("127.0.0.0/8");
+  policy.add_allow("2001:db8::/32");
+  control::Login& login = *policy.add_logins();
+  login.set_user("visitor");
+  login.set_salt(std::string(16, 's'));
+  login.set_hash(std::string(32, 'h'));
+}
 
 // One link and its tunnels.
 class Agent final : private HandshakeCall::Owner, private Link::Handler {
@@ -106,7 +118,7 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
     call_ = std::make_unique<HandshakeCall>(
         runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, rules::dial_time, DialFor::link},
         HandshakeRequest{
-            .host = to_string(plan.broker), .name = tunnel_name(number, 0), .token = {}, .resume_token = {}},
+            .host = to_string(plan.broker), .name = tunnel_name(number, 0), .token = plan.token, .resume_token = {}},
         of_call);
   }
 
@@ -118,13 +130,23 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
     Link::Handler& of_link = *this;
     link_ = network_.drive(std::move(outcome.pipe), of_link);
     link_->start(outcome.early);
-    for (std::size_t i = 1; i < plan_.names; ++i) {
+    // The handshake's tunnel has no rules, and comes again with them.
+    if (!plan_.token.empty()) {
       control::ControlMessage message;
-      message.mutable_register_()->set_request_id(static_cast<std::uint32_t>(i));
-      message.mutable_register_()->set_name(tunnel_name(number_, i));
-      message.mutable_register_()->set_kind("http");
+      message.mutable_unregister()->set_name(tunnel_name(number_, 0));
       link_->link().send(message);
     }
+    for (std::size_t i = plan_.token.empty() ? 1 : 0; i < plan_.names; ++i) ask_for(i);
+  }
+
+  void ask_for(std::size_t name) {
+    control::ControlMessage message;
+    control::Register& asked = *message.mutable_register_();
+    asked.set_request_id(static_cast<std::uint32_t>(name + 1));
+    asked.set_name(tunnel_name(number_, name));
+    asked.set_kind("http");
+    if (!plan_.token.empty()) add_rules(asked);
+    link_->link().send(message);
   }
 
   void on_link_stream(std::unique_ptr<LinkStream> stream) override {
@@ -135,7 +157,12 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
   }
   void on_control(const control::ControlMessage& message) override {
     if (message.has_refused()) give_up("refused: " + message.refused().message());
-    if (message.has_registered() && ++registered_ == plan_.names) owner_.on_all_registered();
+    if (!message.has_registered()) return;
+    if (!plan_.token.empty()) {
+      if (message.registered().request_id() == 0) return;
+      if (message.registered().held_size() == 0) give_up("a tunnel without its rules");
+    }
+    if (++registered_ == plan_.names) owner_.on_all_registered();
   }
   void on_link_output() override {}
   void on_link_draining() override {}
@@ -186,6 +213,7 @@ int run(char** arguments) {
   plan.links = static_cast<std::size_t>(std::atol(arguments[4]));
   plan.names = static_cast<std::size_t>(std::atol(arguments[5]));
   const auto body = static_cast<std::size_t>(std::atol(arguments[6]));
+  if (arguments[7] != nullptr) plan.token = arguments[7];
   http1::HeadWriter head(plan.answer);
   head.status_line(200, {});
   head.field("Content-Type", "application/octet-stream");
@@ -205,8 +233,8 @@ int run(char** arguments) {
 }  // namespace tenfold::bench
 
 int main(int count, char** arguments) {
-  if (count != 7) {
-    std::fputs("usage: bench_many_links BROKER_IP PORT CA_FILE LINKS NAMES BODY\n", stderr);
+  if (count != 7 && count != 8) {
+    std::fputs("usage: bench_many_links BROKER_IP PORT CA_FILE LINKS NAMES BODY [TOKEN]\n", stderr);
     return 2;
   }
   return tenfold::bench::run(arguments);

@@ -51,9 +51,12 @@ import cases  # noqa: E402  these read the environment
 import chart  # noqa: E402
 import figures  # noqa: E402
 import memory  # noqa: E402
+import replica_cases  # noqa: E402
 import report  # noqa: E402
 import ways as ways_module  # noqa: E402
 from subjects import Tree  # noqa: E402
+
+CASES = cases.ALL + replica_cases.ALL
 
 
 class Bench:
@@ -64,6 +67,7 @@ class Bench:
         self.domain = ways_module.harness.DOMAIN
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.most_visitors = files // 2 - 256
+        self.most_links = files - 256
         self.kinds = self._choose(options.ways)
         self.authority = ways_module.harness.Authority(folder / "ca")
         self.site = ways_module.Site(folder / "site", self.authority)
@@ -101,12 +105,12 @@ class Bench:
         finally:
             ways.close()
 
-    def fleet(self, ways, links, names, broker=None):
+    def fleet(self, ways, links, names, broker=None, token=None):
         """A broker with so many links and so many tunnels on each, and the program that holds them."""
         broker = broker or ways.broker()
         program = ways_module.harness.BIN / "bench_many_links"
         fleet = ways.start(ways_module.harness.Process("many_links", [program, "127.0.0.1", broker.https_port, broker.ca,
-                                                                      links, names, 1024]))
+                                                                      links, names, 1024, *([token] if token else [])]))
         fleet.wait_line("ready", 120)
         return broker, fleet
 
@@ -189,17 +193,17 @@ def publish(tables, facts):
 
 def main():
     if OPTIONS.list:
-        print("\n".join(f"{case.name:<16}{case.title}" for case in cases.ALL))
+        print("\n".join(f"{case.name:<20}{case.title}" for case in CASES))
         return 0
     for name in OPTIONS.only or ():
-        if not any(case.name.startswith(name) for case in cases.ALL):
+        if not any(case.name.startswith(name) for case in CASES):
             say_wrong(f"no case {name} (./dev bench --list)")
     for kind in OPTIONS.ways or ():
         if kind not in ways_module.NEEDS:
             say_wrong(f"no way {kind} (there are {', '.join(ways_module.NEEDS)})")
     if OPTIONS.check:
         return 0
-    wanted = [case for case in cases.ALL if not OPTIONS.only or any(case.name.startswith(name) for name in OPTIONS.only)]
+    wanted = [case for case in CASES if not OPTIONS.only or any(case.name.startswith(name) for name in OPTIONS.only)]
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     facts, begin, tables = about(OPTIONS), time.monotonic(), {}

@@ -13,12 +13,13 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import load  # noqa: E402
 import harness  # noqa: E402  what starts, reads and stops programs is the end-to-end tests'
+import replicas  # noqa: E402
 from subjects import Subject, Tree  # noqa: E402
 
 SBIN = os.environ["PATH"] + ":/usr/sbin:/sbin"
 PAGE, MIDDLE, BIG = "/1k", "/64k", "/100m"
 BIG_BYTES = 100_000_000
-NO_LIMITS = ("--tunnels-per-ip", "100000", "--creates-per-ip", "100000", "--connections-per-ip", "100000")
+NO_LIMITS = ("--tunnels-per-ip", "100000", "--creates-per-ip", "100000", "--connections-per-ip", "100000", "--unpaced")
 
 
 def program(name):
@@ -119,9 +120,15 @@ class Ways:
         port = int(near.wait_line("port ").split()[1])
         return Subject("two bare relays, ten sockets between", port, "localhost", Tree(near, far), kind="bare_pool")
 
-    def broker(self, secure=True):
-        self.last_broker = self.start(harness.Broker(*NO_LIMITS, authority=self.authority if secure else None))
+    def broker(self, *flags, secure=True):
+        self.last_broker = self.start(harness.Broker(*NO_LIMITS, *flags, authority=self.authority if secure else None))
         return self.last_broker
+
+    def cluster(self, *flags):
+        """Three brokers that are replicas, and their Redis."""
+        folder = pathlib.Path(self.folder / f"cluster-{harness.free_port()}")
+        folder.mkdir()
+        return replicas.Cluster(folder, *NO_LIMITS, *flags, start=self.start)
 
     def mux(self, through=None, label="tenfold, mux over TLS"):
         """`through`: gives the port of a path to a port, for a link with delay."""

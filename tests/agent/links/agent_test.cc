@@ -139,6 +139,22 @@ TEST_CASE_FIXTURE(AgentTest, "a 2xx that is no grant and has a message is the cl
   }
 }
 
+TEST_CASE_FIXTURE(AgentTest,
+                  "a broker that was away for long, is back and takes others first is asked again in a moment") {
+  options.mux = Mux::prefer;
+  start();
+  for (const TimePoint back = runtime.now() + 5min; runtime.now() < back;) {
+    wait_for_dial();
+    network.refuse();
+    network.pump();
+  }
+  wait_for_dial();
+  answer(with_json("503 Service Unavailable", R"({"message":"wait","code":"busy"})", "Retry-After: 1\r\n"));
+  pass(1s);
+  CHECK(network.waiting() == 0);
+  wait_for_dial(rules::backoff_most_early);
+}
+
 TEST_CASE_FIXTURE(AgentTest, "what can heal is asked for again, not before Retry-After") {
   options.mux = Mux::prefer;
   start();

@@ -36,6 +36,17 @@ TEST_CASE("the longest wait doubles with each failure, and stops at the most one
   CHECK(longest_from(start + 60s, rules::backoff_most) > rules::backoff_most - 1ms);
 }
 
+TEST_CASE("a broker that is back after an hour and takes others first is asked as in the first minute") {
+  Backoff backoff(most);
+  for (int i = 0; i < 10; ++i) backoff.next(start);
+  const TimePoint back = start + 1h;
+  REQUIRE(backoff.next(back) > rules::backoff_most_early);
+  backoff.found(back);
+  CHECK(backoff.next(back) <= rules::backoff_most_early);
+  CHECK(backoff.next(back + 59s) <= rules::backoff_most_early);
+  CHECK(backoff.next(back + 60s) > rules::backoff_most_early);
+}
+
 TEST_CASE("waits are spread over the whole range") {
   double chance = 0;
   Backoff backoff([&] { return chance; });

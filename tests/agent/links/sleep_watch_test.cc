@@ -26,7 +26,7 @@ TEST_CASE_FIXTURE(SleptTest, "a link is dialled again at once, and the old one s
   test::LinkBroker& old = broker();
   sleep();
   notice();
-  CHECK(output.errors.back() == "this machine slept for 3 h 20 min: dialling again");
+  CHECK(output.errors.back() == "this agent slept for 3 h 20 min: dialling again");
   REQUIRE(network.waiting() == 1);
   CHECK_FALSE(old.closed);
   const std::string asked = link("blue-fox");
@@ -50,12 +50,39 @@ TEST_CASE_FIXTURE(SleptTest, "a link that the broker gave up meanwhile is no bro
   }
   network.pump();
   REQUIRE(network.waiting() == 1);
-  CHECK(output.has_error("this machine slept for 3 h 20 min"));
+  CHECK(output.has_error("this agent slept for 3 h 20 min"));
   CHECK_FALSE(output.has_error("going away"));
   CHECK_FALSE(output.has_error("lost"));
   link("blue-fox");
   live(20s);
   CHECK(network.waiting() == 0);
+}
+
+// SIGSTOP, or a frozen container: clocks run on, and the first turn after it finds every deadline in the past.
+TEST_CASE_FIXTURE(SleptTest, "a process that was stopped dials at once, whatever it hears first") {
+  start();
+  link("blue-fox");
+  live(7s);  // one PING is answered
+  const TimePoint woken = runtime.now() + 1h;
+  SUBCASE("its timers, and no end of the link") {}
+  SUBCASE("its timers, then the end of the link") {
+    runtime.timers.run(woken, &runtime.graveyard);
+    brokers.clear();
+  }
+  SUBCASE("the end of the link") {
+    runtime.timers.set_now(woken);
+    brokers.clear();
+    network.pump();
+  }
+  runtime.timers.run(woken, &runtime.graveyard);
+  network.pump();
+  REQUIRE(network.waiting() == 1);
+  CHECK(output.has_error("slept for 59 min"));
+  CHECK_FALSE(output.has_error("lost"));
+  link("blue-fox");
+  live(20s);
+  CHECK(network.waiting() == 0);
+  CHECK(output.errors.size() == 3);  // forwarding, slept, connected again
 }
 
 TEST_CASE_FIXTURE(SleptTest, "a nap that a link outlives is none") {

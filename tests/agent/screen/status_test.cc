@@ -122,9 +122,9 @@ TEST_CASE("a sleep is told in the units that people use") {
   test::RecordingOutput output;
   Shown status(output);
   for (const Duration time : {Duration(45s), Duration(12min + 30s), Duration(27h + 5min)}) status.agent.slept(time);
-  CHECK(output.errors == std::vector<std::string>{"this machine slept for 45 s: dialling again",
-                                                  "this machine slept for 12 min: dialling again",
-                                                  "this machine slept for 27 h 5 min: dialling again"});
+  CHECK(output.errors == std::vector<std::string>{"this agent slept for 45 s: dialling again",
+                                                  "this agent slept for 12 min: dialling again",
+                                                  "this agent slept for 27 h 5 min: dialling again"});
 }
 
 TEST_CASE("slow apps do not flood the terminal") {

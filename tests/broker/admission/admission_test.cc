@@ -1,6 +1,9 @@
 // Who may make a tunnel.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "broker/admission/admission.h"
 #include "broker/admission/client_address.h"
 #include "broker/rules.h"
@@ -26,6 +29,34 @@ TEST_CASE("an address makes so many tunnels a minute, and holds so many") {
   CHECK(admission.admit("203.0.113.1") == Refusal::limit);
   admission.on_tunnel_down("203.0.113.1");
   CHECK(admission.admit("203.0.113.1") == Refusal::none);
+}
+
+TEST_CASE("agents that come back all at once open at most 100 links in any second, and a thousand of them in 20 s") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, {});
+  std::vector<TimePoint> taken;
+  rt.pass(1h);
+  const TimePoint begin = rt.timers.now();
+  while (taken.size() < 1000) {
+    if (admission.take_handshake()) {
+      taken.push_back(rt.timers.now());
+    } else {
+      rt.pass(1ms);
+    }
+  }
+  CHECK(rt.timers.now() - begin < 20s);
+  std::size_t most = 0;
+  for (std::size_t first = 0, next = 0; first < taken.size(); ++first) {
+    while (next < taken.size() && taken[next] - taken[first] < 1s) ++next;
+    most = std::max(most, next - first);
+  }
+  CHECK(most <= 100);
+}
+
+TEST_CASE("links that are not paced are taken as they come") {
+  TestRuntime rt;
+  Admission admission(rt.runtime, {.paced = false});
+  for (int i = 0; i < 10'000; ++i) CHECK(admission.take_handshake());
 }
 
 TEST_CASE("an attempt that is refunded does not count, and is forgotten") {

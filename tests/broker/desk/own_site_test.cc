@@ -245,6 +245,18 @@ TEST_CASE("a draining broker, and one without the classic pool, say so") {
   CHECK(draining.head.find("Retry-After: ") != std::string::npos);
 }
 
+TEST_CASE("an agent that comes among many others hears to come again in a second, and is charged nothing") {
+  Rig rig;
+  Got got;
+  for (std::uint32_t i = 0; i <= rules::handshakes_burst; ++i)
+    got = ask_from(rig, "203.0.113.1", "/?new", upgrade + "Tenfold-Register: !\r\n");
+  CHECK(got.status == 503);
+  CHECK(got.value()["code"] == "busy");
+  CHECK(got.head.find("Retry-After: 1\r\n") != std::string::npos);
+  rig.rt.pass(1s);
+  CHECK(ask_from(rig, "203.0.113.1", "/?new", upgrade + "Tenfold-Register: !\r\n").value()["code"] == "bad-request");
+}
+
 TEST_CASE("a broker without a port for one more classic tunnel says that, and the name stays free") {
   Rig rig;
   rig.classic.full = true;
