@@ -184,7 +184,8 @@ void FrontDoor::on_connection_closed(Visitor& visitor, const http::Gone& gone) {
     loop_.runtime().log.info("cut", {{"limit", to_string(gone.limit)}, {"peer", visitor.address()}});
   }
   loop_.runtime().graveyard.bury(visitor.take_connection());
-  visitors_.erase(&visitor);
+  // Out of the table before it ends: the end of a visit counts those that are in it.
+  const auto gone_visitor = visitors_.extract(&visitor);
 }
 
 FrontDoor::Counts FrontDoor::counts() const {
