@@ -1,5 +1,5 @@
 """The cases of brokers that are replicas: what a visitor who lands elsewhere costs, what the registry is asked, what names
-and idle tunnels cost a broker. `--only replicas` runs them all."""
+and idle tunnels cost a broker. They are no part of a run of all cases: `./dev bench --only replicas` runs them."""
 import collections
 import contextlib
 import re
