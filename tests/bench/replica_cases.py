@@ -1,5 +1,5 @@
 """The cases of brokers that are replicas: what a visitor who lands elsewhere costs, what the registry is asked, what names
-and idle tunnels cost a broker. `--only replicas` runs them all."""
+and idle tunnels cost a broker. They are no part of a run of all cases: `./dev bench --only replicas` runs them."""
 import collections
 import contextlib
 import re
@@ -28,14 +28,12 @@ class Crossing(Case):
         with self.bench.new_ways() as ways:
             cluster = ways.cluster()
             found = []
-            for secure in (False, True):
+            for link, secure in (("plain", False), ("TLS", True)):
                 agent = ways.start(harness.Agent(ways.site.port, cluster[0].host(secure), mux="require",
                                                  ca=cluster.authority.ca if secure else None))
-                link = "TLS" if secure else "plain"
-                for place, where in ((0, "own"), (1, "other")):
-                    found.append(Subject(f"on the {'agent’s' if place == 0 else 'other'} replica, agent's link {link}", cluster[place].http_port,
-                                         f"{agent.tunnel}.{self.bench.domain}", self.bench.tree(*cluster.replicas),
-                                         kind=f"{where}-{link.lower()}"))
+                for where, what, replica in (("own", "the agent's replica", cluster[0]), ("other", "another", cluster[1])):
+                    found.append(Subject(f"{what}, agent's link {link}", replica.http_port, f"{agent.tunnel}.{self.bench.domain}",
+                                         self.bench.tree(*cluster.replicas), kind=f"{where}-{link.lower()}"))
             for subject in found:  # the peer link stands, windows have grown
                 load.wrk(subject, PAGE, 50, 1)
                 load.download(subject, BIG)
@@ -163,8 +161,8 @@ def field(number, value):
 
 class Names(Case):
     name, title = "replicas-names", "50,000 names of another replica in Redis: a replica's memory"
-    note = ("Records and their events as another replica writes them. Grown: since before, 10 s after the last. Once asked: after "
-            "a visitor has asked for each of 1,000.")
+    note = ("Records and their events as another replica writes them. Grown: since the first 1,000, 10 s after the last. Once asked: after "
+            "a visitor has asked for each of a fifth.")
     columns = ("grown", "asked", "count")
     rounds = quick_rounds = 1
 
@@ -176,36 +174,42 @@ class Names(Case):
                            extra={"cluster": cluster})]
 
     def measure(self, subject):
-        count, epoch = 5_000 if self.quick else 50_000, b"\x19" + bytes(range(8))
+        count, port = 5_000 if self.quick else 50_000, subject.extra["cluster"].redis.port
         asked = Subject("", subject.port, "", Tree())
-        self._ask(asked, 200, "warm")  # what a first request takes is no name's
-        time.sleep(5)
+        # What the first requests and the first batch of events take is no name's.
+        self._write(port, "w", 1000)
+        self._ask(asked, "w", 200)
+        time.sleep(10)
         before = subject.tree.resident()
-        with socket.create_connection(("127.0.0.1", subject.extra["cluster"].redis.port), 30) as sock:
-            answers = sock.makefile("rb")
+        self._write(port, "n", count)
+        time.sleep(10)
+        grown = subject.tree.resident() - before
+        self._ask(asked, "n", count // 5)
+        return {"grown": grown / KIB, "asked": (subject.tree.resident() - before) / KIB, "count": count}
+
+    def _write(self, port, prefix, count):
+        """Records of so many names and their events."""
+        epoch = bytes(range(8))
+        with socket.create_connection(("127.0.0.1", port), 30) as sock, sock.makefile("rb") as answers:
             for first in range(0, count, 500):
                 text = b""
                 for i in range(first, first + 500):
-                    name = b"n%06d" % i
-                    member = field(1, b"far") + b"\x11" + epoch[1:] + field(3, i + 1) + field(4, b"i" * 22) + field(5, 7)
+                    name = f"{prefix}{i:06}".encode()
+                    member = field(1, b"far") + b"\x11" + epoch + field(3, i + 1) + field(4, b"i" * 22) + field(5, 7)
                     record = field(1, 1) + field(2, b"team-%d" % (i % 100)) + field(3, member) + field(5, 7)
-                    event = field(1, 1) + field(2, name) + field(3, 1) + field(4, b"far") + b"\x29" + epoch[1:] + field(6, 7)
+                    event = field(1, 1) + field(2, name) + field(3, 1) + field(4, b"far") + b"\x29" + epoch + field(6, 7)
                     text += self._command(b"SET", b"tenfold:name:" + name, record)
                     text += self._command(b"XADD", b"tenfold:events", b"MAXLEN", b"~", b"10000", b"*", b"e", event)
                 sock.sendall(text)
                 for _ in range(500):
                     answers.readline()  # +OK
                     answers.read(int(answers.readline()[1:]) + 2)
-        time.sleep(10)
-        grown = subject.tree.resident() - before
-        self._ask(asked, 1000, "n")
-        return {"grown": grown / KIB, "asked": (subject.tree.resident() - before) / KIB, "count": count}
 
     @staticmethod
     def _command(*words):
         return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
-    def _ask(self, subject, count, prefix):
+    def _ask(self, subject, prefix, count):
         """An answer that there is no such tunnel, for each."""
         with load.connect(subject) as sock:
             for i in range(count):
