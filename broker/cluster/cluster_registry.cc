@@ -120,7 +120,9 @@ std::optional<NameTable::Found> ClusterRegistry::find_at_once(std::string_view n
   const auto known = learned_.find(name);
   if (known == learned_.end()) return {};
   const bool fresh = runtime_.now() < known->second.until;
-  const bool serves_on = !directory_.is_up() && known->second.state == NameTable::State::here;
+  // Also while a registry that was emptied gets its names again.
+  const bool away = !directory_.is_up() || directory_.is_warming();
+  const bool serves_on = away && known->second.state == NameTable::State::here;
   if (!fresh && !serves_on) return {};
   return found_in(known->second);
 }
@@ -218,7 +220,14 @@ void ClusterRegistry::answer(std::string_view name) {
 void ClusterRegistry::answer_away(std::string_view name) {
   IntrusiveList<Lookup> due;
   take_lookups(name, due);
-  while (Lookup* lookup = due.pop_front()) lookup->on_registry_away();
+  while (Lookup* lookup = due.pop_front()) {
+    const auto known = learned_.find(name);
+    if (known != learned_.end() && known->second.state == NameTable::State::here) {
+      lookup->on_found(found_in(known->second));
+    } else {
+      lookup->on_registry_away();
+    }
+  }
 }
 
 // ---- Claims, and what becomes of them -------------------------------------------------

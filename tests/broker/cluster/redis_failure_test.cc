@@ -296,7 +296,7 @@ TEST_CASE("rediss:// is TLS, and wants a certificate for the host") {
   Replica b(world, address, "b", test::short_times, *others);
   world.run_until([&] { return b.went_away == 1; });
   CHECK(b.look("fox") == Looked::Answer::away);
-  CHECK(world.log.lines.back().find("registry-away error=tls") == 0);
+  CHECK(world.log.lines.back().find("registry-away reason=tls") == 0);
 }
 
 }  // namespace
