@@ -61,12 +61,14 @@ class Search {
     if (!fs::exists(bin_ / "broker")) {
       missing("broker", "not in " + bin_.string());
     } else {
-      server({.id = "broker",
-              .name = "broker",
-              .command = quote(bin_ / "broker") +
-                         " --http 127.0.0.1:{port} --domain {domain} --max-conn {max_conn} --warmup 0 --unpaced --log-level warn",
-              .mux = true,
-              .known = {}});
+      server(
+          {.id = "broker",
+           .name = "broker",
+           .command =
+               quote(bin_ / "broker") +
+               " --http 127.0.0.1:{port} --domain {domain} --max-conn {max_conn} --warmup 0 --unpaced --log-level warn",
+           .mux = true,
+           .known = {}});
     }
     if (!fs::exists(bin_ / "agent")) {
       missing("agent", "not in " + bin_.string());

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t scrypt_n = 16384;
 constexpr std::uint64_t scrypt_r = 8;
 constexpr std::uint64_t scrypt_p = 1;
-constexpr std::uint64_t scrypt_memory = 64 * 1024 * 1024;
+constexpr std::uint64_t scrypt_memory = std::uint64_t{64} * 1024 * 1024;
 constexpr std::size_t hash_bytes = 32;
 
 const unsigned char* octets(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }

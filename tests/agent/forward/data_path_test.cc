@@ -22,7 +22,6 @@ using test::over;
 using test::Path;
 using test::post;
 using test::reads;
-using test::Way;
 
 // ---- Nothing is lost -------------------------------------------------------------
 
