@@ -1,4 +1,5 @@
 // The agent's program: reads the command line, builds the parts and wires them.
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -6,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "agent/targets/socket_network.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
+#include "io/secret_arguments.h"
 #include "io/standard_streams.h"
 
 namespace tenfold {
@@ -149,6 +152,8 @@ int main(int argc, char** argv) {
   open_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our output may close; the agent continues
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  constexpr std::array<std::string_view, 1> secrets = {"--token"};
+  hide_arguments(argc, argv, secrets);
   const Result<CommandLine> line = parse_command_line(arguments, [](const char* name) { return std::getenv(name); });
   if (!line) return fail(line.error());
   if (!line->print.empty()) {

@@ -1,10 +1,13 @@
 // The broker's main: options, loop, signals, exit code.
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,7 @@
 #include "io/line_output.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
+#include "io/secret_arguments.h"
 #include "io/standard_streams.h"
 
 namespace {
@@ -27,7 +31,7 @@ constexpr int exit_usage = 2;
 // What the process was started with.
 struct Given {
   int argc;
-  char** argv;
+  const char* const* argv;
   const std::vector<InheritedSocket>& inherited;
 
   Result<broker::ParsedOptions> parse() const { return broker::parse_options(argc, argv, inherited); }
@@ -102,7 +106,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "broker: %s\n", inherited.error().detail.c_str());
     return exit_usage;
   }
-  const Given given{argc, argv, *inherited};
+  // They are parsed again at each reload.
+  const std::vector<std::string> words(argv, argv + argc);
+  std::vector<const char*> arguments;
+  for (const std::string& word : words) arguments.push_back(word.c_str());
+  constexpr std::array<std::string_view, 1> secrets = {"--registry"};
+  hide_arguments(argc, argv, secrets);
+  const Given given{argc, arguments.data(), *inherited};
   const Result<broker::ParsedOptions> parsed = given.parse();
   if (!parsed) {
     std::fprintf(stderr, "broker: %s\n", parsed.error().detail.c_str());
