@@ -37,6 +37,7 @@ COLUMNS = {
     "sent": Column("commands/s", ".1f"),
     "calls": Column("calls/s", ".1f"),
     "lookups": Column("lookups", ",.0f"),
+    "first": Column("KiB the first", ",.0f"),
     "grown": Column("KiB grown", ",.0f"),
     "asked": Column("KiB once asked", ",.0f"),
     "idle": Column("idle cpu %", ".2f"),
