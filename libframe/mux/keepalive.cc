@@ -4,8 +4,13 @@
 
 namespace tenfold {
 
-Keepalive::Act Keepalive::on_time(TimePoint now) {
+Keepalive::Act Keepalive::on_time(TimePoint now, bool quiet) {
   if (now < next_) return Act::nothing;
+  if (quiet && heard_ && rtt_ != Duration::zero() && now < heard_at_ + quiet_) {
+    next_ = heard_at_ + quiet_;
+    missed_ = 0;
+    return Act::nothing;
+  }
   next_ = now + every_;
   if (!sent_ || heard_) {
     missed_ = 0;

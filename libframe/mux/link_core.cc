@@ -47,7 +47,7 @@ Link::Core::Core(Runtime& runtime, Role role, const LinkOptions& options, Link::
       glue_(setup(role, options), *this),
       head_(options.peers),
       guard_(role == Role::broker ? FrameGuard::Peer::server : FrameGuard::Peer::client, guard_budget),
-      keepalive_(options.ping_every, limits::pings_missed, runtime.now()),
+      keepalive_(options.ping_every, limits::pings_missed, runtime.now(), role == Role::broker),
       handed_(runtime.blocks) {
   if (role_ == Role::broker) {
     const StreamTarget control{handshake::control_authority, {}};
@@ -78,7 +78,7 @@ Link::Core::~Core() {
 void Link::Core::receive(Bytes bytes) {
   assert(!dispatching_);
   if (ended()) return;
-  keepalive_.on_bytes();
+  keepalive_.on_bytes(runtime_.now());
   while (!bytes.empty() && !ended()) {
     const Bytes slice = bytes.first(std::min(bytes.size(), input_slice));
     bytes = bytes.subspan(slice.size());
@@ -389,7 +389,7 @@ void Link::Core::on_credit(LinkStream& stream, std::size_t n) {
 // ---- Life ------------------------------------------------------------------------
 
 void Link::Core::on_tick() {
-  switch (keepalive_.on_time(runtime_.now())) {
+  switch (keepalive_.on_time(runtime_.now(), streams() == 0)) {
     case Keepalive::Act::nothing: break;
     case Keepalive::Act::ping: glue_.submit_ping(++pings_); break;
     case Keepalive::Act::dead: fail({ErrorKind::timeout, "the peer is silent"}, H2Code::no_error); return;

@@ -223,7 +223,7 @@ TEST_CASE("a peer is dead after two PINGs in a row without a byte from it") {
   SUBCASE("its answers stand behind bulk") {
     for (int i = 0; i < 10; ++i) {
       CHECK(keepalive.on_time(now += 5s) == Keepalive::Act::ping);
-      keepalive.on_bytes();
+      keepalive.on_bytes(now);
     }
     CHECK(keepalive.rtt() == 30ms);
   }
@@ -231,7 +231,7 @@ TEST_CASE("a peer is dead after two PINGs in a row without a byte from it") {
     for (int i = 0; i < 10; ++i) {
       CHECK(keepalive.on_time(now += 5s) == Keepalive::Act::ping);
       CHECK(keepalive.on_time(now += 5s) == Keepalive::Act::ping);
-      keepalive.on_bytes();
+      keepalive.on_bytes(now);
       keepalive.on_pong(now + 1ms);
     }
   }
@@ -246,6 +246,38 @@ TEST_CASE("a peer is dead after two PINGs in a row without a byte from it") {
   SUBCASE("an answer that nobody waits for says nothing") {
     keepalive.on_pong(now + 4s);
     CHECK(keepalive.rtt() == 30ms);
+  }
+}
+
+TEST_CASE("of a quiet link's two ends one pings, and either finds the other dead within 17 s") {
+  constexpr TimePoint start = TimePoint{} + 1h;
+  constexpr Duration way = 20ms;
+  Keepalive agent(5s, 2, start);
+  Keepalive broker(5s, 2, start, true);
+  int agents = 0;
+  int brokers = 0;
+  TimePoint now = start;
+  // Each PING is heard after one way, and its answer after another.
+  for (; now < start + 10min; now += 10ms) {
+    if (agent.on_time(now, true) == Keepalive::Act::ping) {
+      ++agents;
+      broker.on_bytes(now + way);
+      agent.on_bytes(now + 2 * way);
+      agent.on_pong(now + 2 * way);
+    }
+    if (broker.on_time(now, true) == Keepalive::Act::ping) {
+      ++brokers;
+      agent.on_bytes(now + way);
+      broker.on_bytes(now + 2 * way);
+      broker.on_pong(now + 2 * way);
+    }
+  }
+  CHECK(agents >= 110);
+  CHECK(brokers <= 2);
+  for (Keepalive* end : {&agent, &broker}) {
+    TimePoint later = now;
+    while (end->on_time(later, true) != Keepalive::Act::dead) later += 10ms;
+    CHECK(later - now <= 17s);
   }
 }
 
