@@ -9,6 +9,7 @@
 namespace tenfold::broker {
 namespace {
 
+using test::ask_until;
 using test::has_redis;
 using test::IoWorld;
 using test::RedisServer;
@@ -226,7 +227,7 @@ TEST_CASE("while the registry is away what is known serves on, a new name is ref
   // It is published when the registry is back, empty, and then the former owner hears of it.
   two.server.start();
   CHECK(two.a.wait_for("fox", State::here).tunnel != nullptr);
-  two.world.run_until([&] { return two.a.names.find("fox").state == State::unknown; });
+  ask_until(two.world, [&] { return two.a.names.find("fox").state == State::unknown; });
   CHECK(two.b.names.find("fox").state == State::here);
 }
 

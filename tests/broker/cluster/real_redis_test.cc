@@ -8,6 +8,7 @@ namespace tenfold::broker {
 namespace {
 
 using test::ask;
+using test::ask_until;
 using test::Banned;
 using test::Claimed;
 using test::has_redis;
@@ -131,7 +132,7 @@ TEST_CASE("a replica that dies is off the air within its lease; its names stay t
   const std::uint64_t kept = b.claim(ask("fox", "team", false));
   CHECK(kept == 2);
   b.directory.give_up("fox", kept);
-  world.run_until([&] { return b.look("fox") == Looked::Answer::unknown; });
+  ask_until(world, [&] { return b.look("fox") == Looked::Answer::unknown; });
   CHECK(b.claim(ask("fox", "stranger")) != 0);
 }
 
@@ -147,7 +148,7 @@ TEST_CASE("a name that is held is its owner's for a while, then free; a replica 
   a.directory.hold("fox", fox);
   CHECK(b.must_find("fox", [](const NameView& v) { return v.members.empty(); }).owner == "team");
   CHECK(b.claim(ask("fox", "stranger")) == 0);
-  world.run_until([&] { return b.look("fox") == Looked::Answer::unknown; });
+  ask_until(world, [&] { return b.look("fox") == Looked::Answer::unknown; });
 
   a.claim_and_attach(ask("owl", "team"));
   a.directory.leave();
@@ -177,7 +178,7 @@ TEST_CASE("a name that joins stands beside, and a killed name ends everywhere an
   CHECK(a.must_find("fox", [](const NameView& v) { return v.is_banned; }).members.empty());
   CHECK(a.claim(first) == 0);
   CHECK(a.refusal == ClaimRefusal::banned);
-  world.run_until([&] { return a.claim(first) != 0; });
+  ask_until(world, [&] { return a.claim(first) != 0; });
 }
 
 TEST_CASE("names that stand cost the registry nothing while nothing changes") {

@@ -9,6 +9,7 @@ namespace tenfold::broker {
 namespace {
 
 using test::ask;
+using test::ask_until;
 using test::Claimed;
 using test::has_redis;
 using test::IoWorld;
@@ -94,7 +95,7 @@ TEST_CASE("a server that stands still fails lookups and claims in time, and what
   CHECK(claimed.away);
   server.go_on();
   // The claim that may have been made all the same is given up, and what was wished meanwhile is done.
-  world.run_until([&] { return b.look("owl") == Looked::Answer::unknown && a.directory.unpublished() == 0; });
+  ask_until(world, [&] { return b.look("owl") == Looked::Answer::unknown && a.directory.unpublished() == 0; });
   b.must_find("fox", [](const NameView& v) { return v.members.empty(); });
   world.run_until([&] { return a.came_back == went_away + 1; });
   CHECK(a.went_away == went_away + 1);
@@ -109,8 +110,8 @@ TEST_CASE("CLIENT PAUSE is outlived") {
   a.wait_until_calm();
   shell.run({"CLIENT", "PAUSE", "4000", "ALL"});
   CHECK(a.look("fox") == Looked::Answer::away);
-  world.run_until([&] { return a.look("fox") == Looked::Answer::unknown; });
-  world.run_until([&] { return a.claim(ask("fox", "team")) != 0; });
+  ask_until(world, [&] { return a.look("fox") == Looked::Answer::unknown; });
+  ask_until(world, [&] { return a.claim(ask("fox", "team")) != 0; });
 }
 
 TEST_CASE("a server without memory still renews leases; a claim is refused as by one that is away") {
@@ -185,12 +186,12 @@ TEST_CASE("an own key that was changed or deleted is set again") {
   a.claim_and_attach(ask("fox", "team"));
   const std::string key = "tenfold:replica:" + to_string(a.directory.self());
   shell.run({"SET", key, "garbage"});
-  world.run_until([&] { return shell.run({"GET", key}).text != "garbage"; });
+  ask_until(world, [&] { return shell.run({"GET", key}).text != "garbage"; });
   shell.run({"DEL", key, "tenfold:name:fox"});
   b.must_find("fox", [](const NameView& v) { return v.members.size() == 1 && v.members[0].is_alive; });
   // A server whose clock went back a day: what is left is cut to a lease.
   shell.run({"PEXPIRE", key, "86470000"});
-  world.run_until([&] { return shell.run({"PTTL", key}).number < 10'000; });
+  ask_until(world, [&] { return shell.run({"PTTL", key}).number < 10'000; });
 }
 
 TEST_CASE("a server that is a replica of another is away, told once, until it takes writes") {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -39,6 +41,16 @@ inline bool has_redis() {
   return has;
 }
 
+// Asks again and again what is answered by runs of the loop of its own, so not from inside of one.
+template <typename Done>
+void ask_until(IoWorld& world, Done done) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!done()) {
+    REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "this has not happened in time");
+    world.run_turns();
+  }
+}
+
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> more = {}) : more_(std::move(more)) { start(); }
@@ -64,7 +76,15 @@ class RedisServer {
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
-    REQUIRE(::posix_spawn(&pid_, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0);
+    // No pipe of ours: a test that crashes must not keep who reads its output waiting for this server.
+    posix_spawn_file_actions_t files;
+    ::posix_spawn_file_actions_init(&files);
+    for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+      ::posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_WRONLY, 0);
+    }
+    const int failed = ::posix_spawn(&pid_, arguments[0], &files, nullptr, arguments.data(), environ);
+    ::posix_spawn_file_actions_destroy(&files);
+    REQUIRE(failed == 0);
   }
   // Without a farewell; a new one begins empty.
   void kill() {
