@@ -120,8 +120,11 @@ class Agent final : private HandshakeCall::Owner, private Link::Handler {
     HandshakeCall::Owner& of_call = *this;
     call_ = std::make_unique<HandshakeCall>(
         runtime, network, DialTo{plan.broker, plan.tls, plan.broker.host, rules::dial_time, DialFor::link},
-        HandshakeRequest{
-            .host = to_string(plan.broker), .name = tunnel_name(number, 0), .token = plan.token, .resume_token = {}},
+        HandshakeRequest{.host = to_string(plan.broker),
+                         .name = tunnel_name(number, 0),
+                         .token = plan.token,
+                         .resume_token = {},
+                         .instance = "bench-many-links-" + std::to_string(number)},
         of_call);
   }
 
