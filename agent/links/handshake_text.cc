@@ -6,6 +6,7 @@
 
 #include "agent/links/version.h"
 #include "agent/rules.h"
+#include "base/base64.h"
 #include "base/limits.h"
 #include "http1/head_writer.h"
 #include "mux/registration.h"
@@ -32,20 +33,6 @@ std::optional<Duration> read_retry_after(const http::Fields& fields) {
 
 }  // namespace
 
-std::string base64url(std::string_view octets) {
-  static constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  out.reserve((octets.size() * 4 + 2) / 3);
-  std::uint32_t bits = 0;
-  int held = 0;  // bits not yet written
-  for (const char c : octets) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    for (held += 8; held >= 6; held -= 6) out += alphabet[bits >> (held - 6) & 63];
-  }
-  if (held != 0) out += alphabet[bits << (6 - held) & 63];
-  return out;
-}
-
 std::string write_handshake(const HandshakeRequest& request) {
   std::string out;
   http1::HeadWriter head(out);
@@ -61,12 +48,12 @@ std::string write_handshake(const HandshakeRequest& request) {
   }
   if (request.question != Question::classic) head.field(handshake::offer_field, handshake::upgrade_token);
   if (!request.token.empty()) head.field("Authorization", "Bearer " + request.token);
-  if (!request.resume_token.empty()) head.field(handshake::resume_field, base64url(request.resume_token));
+  if (!request.resume_token.empty()) head.field(handshake::resume_field, encode_base64url(request.resume_token));
   if (request.question == Question::upgrade && !request.instance.empty()) {
     Registration registration;
     registration.kind = "http";
     registration.instance = request.instance;
-    head.field(handshake::register_field, base64url(serialize_registration(registration)));
+    head.field(handshake::register_field, encode_base64url(serialize_registration(registration)));
   }
   head.end();
   return out;

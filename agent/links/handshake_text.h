@@ -31,9 +31,6 @@ struct HandshakeRequest {
 
 std::string write_handshake(const HandshakeRequest& request);
 
-// RFC 4648, section 5, without padding.
-std::string base64url(std::string_view octets);
-
 struct HandshakeAnswer {
   handshake::Answer answer;
   BrokerJson json;

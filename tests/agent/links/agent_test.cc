@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(AgentTest, "a lost link comes back with the same name, and its
   wait_for_dial();
   const std::string asked = link("blue-fox");
   CHECK(asks(asked, "/blue-fox"));
-  CHECK(asked.find("Tenfold-Resume: " + base64url("resume") + "\r\n") != std::string::npos);
+  CHECK(asked.find("Tenfold-Resume: " + encode_base64url("resume") + "\r\n") != std::string::npos);
   CHECK(output.lines.size() == 1);
   CHECK(output.has_error("connected again"));
 }

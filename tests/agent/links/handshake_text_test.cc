@@ -1,4 +1,5 @@
 #include "agent/links/handshake_text.h"
+#include "base/base64.h"
 
 #include <doctest/doctest.h>
 
@@ -73,14 +74,14 @@ TEST_CASE("the classic request asks for no upgrade, and for any name when there 
 }
 
 TEST_CASE("base64url as RFC 4648 has it, without padding") {
-  CHECK(base64url("") == "");
-  CHECK(base64url("f") == "Zg");
-  CHECK(base64url("fo") == "Zm8");
-  CHECK(base64url("foo") == "Zm9v");
-  CHECK(base64url("foob") == "Zm9vYg");
-  CHECK(base64url("fooba") == "Zm9vYmE");
-  CHECK(base64url("foobar") == "Zm9vYmFy");
-  CHECK(base64url("\xff\xef\xbe") == "_---");
+  CHECK(encode_base64url("") == "");
+  CHECK(encode_base64url("f") == "Zg");
+  CHECK(encode_base64url("fo") == "Zm8");
+  CHECK(encode_base64url("foo") == "Zm9v");
+  CHECK(encode_base64url("foob") == "Zm9vYg");
+  CHECK(encode_base64url("fooba") == "Zm9vYmE");
+  CHECK(encode_base64url("foobar") == "Zm9vYmFy");
+  CHECK(encode_base64url("\xff\xef\xbe") == "_---");
 }
 
 TEST_CASE("behind a 101 the bytes are the link's") {

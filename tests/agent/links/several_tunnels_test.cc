@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "agent/rules.h"
 #include "agent_rig.h"
+#include "base/base64.h"
 
 namespace tenfold {
 namespace {
@@ -136,7 +137,7 @@ TEST_CASE_FIXTURE(Several, "after a lost link each name comes back by its own to
   CHECK(output.has_error("connection lost"));
   const std::string asked = link("web");
   CHECK(asks(asked, "/web"));
-  CHECK(asked.find("Tenfold-Resume: " + base64url("token-web") + "\r\n") != std::string::npos);
+  CHECK(asked.find("Tenfold-Resume: " + encode_base64url("token-web") + "\r\n") != std::string::npos);
   REQUIRE(broker().registers.size() == 2);
   CHECK(broker().registers[0].name() == "api");
   CHECK(broker().registers[0].resume_token() == "token-api");
@@ -291,7 +292,7 @@ TEST_CASE_FIXTURE(Several, "the first tunnel's name was taken over meanwhile: th
   REQUIRE(network.waiting() == 1);
   const std::string asked = link("api");
   CHECK(asks(asked, "/api"));
-  CHECK(asked.find("Tenfold-Resume: " + base64url("token-api") + "\r\n") != std::string::npos);
+  CHECK(asked.find("Tenfold-Resume: " + encode_base64url("token-api") + "\r\n") != std::string::npos);
   REQUIRE(broker().registers.size() == 2);
   CHECK(broker().registers[0].name() == "web");
   CHECK(broker().registers[0].resume_token() == "token-web");
